@@ -1,0 +1,4 @@
+"""What training, serving and the operator agree on: URIs, the artifact's manifest, exit codes.
+
+Standard library only, so that each of the three can import it at no cost.
+"""

@@ -1,0 +1,50 @@
+"""How a pod ends: exit codes (those of sysexits), and the message it leaves for the operator."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+BAD_DATA = 65
+MISSING_INPUT = 66
+TEMPORARY = 75
+BAD_CONFIGURATION = 78
+TERMINATED = 143  # 128 + SIGTERM
+
+TERMINATION_LOG = Path("/dev/termination-log")
+MAX_MESSAGE_BYTES = 4096  # what the kubelet keeps of a termination message
+
+
+class Failure(Exception):
+    """An end that a person can act on: a CamelCase reason, one sentence, and the exit code."""
+
+    def __init__(self, reason: str, message: str, code: int) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.code = code
+
+
+def report(failure: Failure, path: Path = TERMINATION_LOG) -> None:
+    """Leaves the failure as the pod's termination message; a sentence that is too long is cut."""
+    message = failure.message
+    while len(_encode(document := _failure(failure.reason, message))) > MAX_MESSAGE_BYTES:
+        message = message[: len(message) * 9 // 10] + "…"
+    leave(document, path)
+
+
+def leave(document: dict[str, Any], path: Path = TERMINATION_LOG) -> None:
+    """Writes a JSON document as the pod's termination message; ValueError where the kubelet would cut it."""
+    content = _encode(document)
+    if len(content) > MAX_MESSAGE_BYTES:
+        raise ValueError(f"the termination message has {len(content)} bytes, more than {MAX_MESSAGE_BYTES}")
+    path.write_bytes(content)
+
+
+def _failure(reason: str, message: str) -> dict[str, Any]:
+    return {"perennial": "failure", "reason": reason, "message": message}
+
+
+def _encode(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
+        errors="replace"
+    )
