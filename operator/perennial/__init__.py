@@ -1,0 +1,1 @@
+"""Perennial: a Kubernetes operator that keeps language models alive."""

@@ -1,0 +1,148 @@
+"""What the three kinds share: the base model, value types, conditions and decisions."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic.alias_generators import to_camel
+
+
+class ApiModel(BaseModel):
+    """Base of every API type: camelCase on the wire, immutable in memory.
+
+    Unknown fields are ignored here, because the API server has refused or pruned them already and an
+    older operator must be able to read what a newer one wrote.
+    """
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore")
+
+    def to_wire(self) -> dict[str, Any]:
+        """The object as the API server takes it: camelCase, no nulls."""
+        return self.model_dump(by_alias=True, exclude_none=True, mode="json")
+
+
+def cel(*rules: tuple[str, str], **extra: Any) -> ConfigDict:
+    """A model_config with CEL rules, each a pair of expression and message (KEP-2876)."""
+    validations: list[JsonValue] = [{"rule": rule, "message": message} for rule, message in rules]
+    return ConfigDict(json_schema_extra={"x-kubernetes-validations": validations, **extra})
+
+
+def exactly_one(*names: str) -> tuple[str, str]:
+    """The CEL rule that exactly one of the fields is set."""
+    count = " + ".join(f"(has(self.{name}) ? 1 : 0)" for name in names)
+    return f"{count} == 1", f"exactly one of {', '.join(names)} must be set"
+
+
+DURATION_PATTERN = r"^([0-9]{1,5}(h|m|s))+$"
+_SECONDS = {"h": 3600, "m": 60, "s": 1}
+
+Duration = Annotated[str, Field(pattern=DURATION_PATTERN, max_length=32)]
+Quantity = Annotated[int | str, Field(json_schema_extra={"x-kubernetes-int-or-string": True})]
+Percentage = Annotated[str, Field(pattern=r"^[0-9]{1,3}(\.[0-9]{1,4})?%$", max_length=16)]
+Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$", max_length=71)]
+Query = Annotated[str, Field(min_length=1, max_length=2048)]
+Image = Annotated[str, Field(min_length=1, max_length=512)]
+Immutable = Field(
+    json_schema_extra={
+        "x-kubernetes-validations": [
+            {"rule": "self == oldSelf", "message": "is immutable; create another TrainingJob instead"}
+        ]
+    }
+)
+
+
+def seconds(duration: str) -> int:
+    """Seconds in a duration such as "1h30m"."""
+    return sum(int(number) * _SECONDS[unit] for number, unit in re.findall(r"([0-9]+)([hms])", duration))
+
+
+def fraction(percentage: str) -> float:
+    """0.005 for "0.5%"."""
+    return float(percentage.removesuffix("%")) / 100
+
+
+MetricName = Literal["loss", "perplexity", "bitsPerByte"]
+Metrics = Annotated[dict[str, float], Field(max_length=16)]
+
+
+class Resources(ApiModel):
+    """Compute resources of a container, as in a Pod."""
+
+    requests: Annotated[dict[str, Quantity], Field(max_length=16)] | None = Field(
+        None, description="What is reserved, by resource name: cpu in cores, memory in bytes (Quantity)."
+    )
+    limits: Annotated[dict[str, Quantity], Field(max_length=16)] | None = Field(
+        None, description="What is never exceeded, by resource name: cpu in cores, memory in bytes (Quantity)."
+    )
+
+
+class Artifact(ApiModel):
+    """A trained model in storage."""
+
+    uri: str = Field(description="Where the artifact's folder is.")
+    digest: Digest = Field(description="SHA-256 of the artifact's manifest, which holds the digest of each file.")
+    size_bytes: int | None = Field(None, description="Size of the whole folder in bytes.")
+
+
+class Condition(ApiModel):
+    """A condition by the Kubernetes convention (KEP-1623)."""
+
+    type: Annotated[str, Field(max_length=316)] = Field(description="What is stated, in CamelCase.")
+    status: Literal["True", "False", "Unknown"] = Field(description="True, False or Unknown.")
+    observed_generation: int = Field(description="The metadata.generation that this was decided on.")
+    last_transition_time: datetime = Field(description="When status last changed.")
+    reason: str = Field(description="Why, in one CamelCase word.")
+    message: str = Field(description="Why, in a sentence that a person can act on.")
+
+
+class Decision(ApiModel):
+    """Something with a consequence that the operator decided, and on what grounds."""
+
+    time: datetime = Field(description="When it was decided.")
+    reason: str = Field(description="What was decided, in one CamelCase word.")
+    rule: str = Field(description="The rule that spoke.")
+    observed: str = Field(description="What was observed.")
+    outcome: str = Field(description="What follows from it.")
+
+
+class Metadata(ApiModel):
+    """The part of an object's metadata that decisions look at."""
+
+    name: str
+    namespace: str
+    uid: str
+    generation: int = 1
+    resource_version: str = ""
+    creation_timestamp: datetime | None = None
+    deletion_timestamp: datetime | None = None
+
+
+class Column(ApiModel):
+    """A printer column of `kubectl get`."""
+
+    name: str
+    type: Literal["string", "integer", "number", "date", "boolean"]
+    json_path: str
+    priority: int = 0
+
+
+class Kind(ApiModel):
+    """Base of the three kinds."""
+
+    KIND: ClassVar[str]
+    PLURAL: ClassVar[str]
+    SHORT_NAMES: ClassVar[tuple[str, ...]]
+    COLUMNS: ClassVar[tuple[Column, ...]]
+    SCALE: ClassVar[dict[str, str]] = {}
+
+    metadata: Metadata
+
+
+def list_map(*keys: str) -> dict[str, Any]:
+    """Marks a list as a map by these keys, so that server-side apply merges it by item."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
+
+
+Conditions = Annotated[list[Condition], Field(max_length=16, json_schema_extra=list_map("type"))]
+Decisions = Annotated[list[Decision], Field(max_length=20)]

@@ -1,0 +1,130 @@
+"""Generates crds/ from the typed API: `python -m perennial.api.crd FOLDER...`.
+
+pydantic speaks JSON Schema 2020-12; a CustomResourceDefinition wants a structural OpenAPI v3.0 schema:
+no $ref, no null, and bounds that are exclusive by a flag.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from perennial.api import GROUP, KINDS, VERSION
+from perennial.api.common import Kind
+
+_KEPT = {
+    "type", "format", "enum", "pattern", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems",
+    "minProperties", "maxProperties", "description", "default", "required",
+}  # fmt: skip
+
+Schema = dict[str, Any]
+
+
+def structural(model: type[BaseModel], defaults: bool) -> Schema:
+    """The structural schema of a model; with the defaults that the API server fills in, or without."""
+    schema = model.model_json_schema(by_alias=True)
+    return _convert(schema, schema.get("$defs", {}), defaults)
+
+
+def _convert(schema: Schema, definitions: Schema, defaults: bool) -> Schema:
+    schema = _flatten(schema, definitions)
+    if schema.get("x-kubernetes-int-or-string"):
+        return {"x-kubernetes-int-or-string": True}
+    result = {key: value for key, value in schema.items() if key in _KEPT or key.startswith("x-kubernetes-")}
+    for bound in ("Minimum", "Maximum"):
+        if (value := schema.get(f"exclusive{bound}")) is not None:
+            result |= {bound.lower(): value, f"exclusive{bound}": True}
+    if "const" in schema:
+        result["enum"] = [schema["const"]]
+    if not defaults or isinstance(result.get("default"), dict | list | None):
+        result.pop("default", None)
+    if "items" in schema:
+        result["items"] = _convert(schema["items"], definitions, defaults)
+    if isinstance(schema.get("additionalProperties"), dict):
+        result["additionalProperties"] = _convert(schema["additionalProperties"], definitions, defaults)
+    if "properties" in schema:
+        result["properties"] = {
+            name: _convert(value, definitions, defaults) for name, value in schema["properties"].items()
+        }
+    return result
+
+
+def _flatten(schema: Schema, definitions: Schema) -> Schema:
+    """Without $ref and without `or null`; what stands beside a $ref adds to what it refers to."""
+    rules = "x-kubernetes-validations"
+    beside = dict(schema)
+    if "$ref" in beside:
+        inner = definitions[beside.pop("$ref").rpartition("/")[2]]
+    elif "anyOf" in beside and not beside.get("x-kubernetes-int-or-string"):
+        (inner,) = (branch for branch in beside.pop("anyOf") if branch.get("type") != "null")
+    else:
+        return beside
+    inner = _flatten(inner, definitions)
+    merged = inner | beside
+    if inner.get(rules) and beside.get(rules):
+        merged[rules] = inner[rules] + beside[rules]
+    return merged
+
+
+def _part(kind: type[Kind], name: str) -> type[BaseModel]:
+    part = kind.model_fields[name].annotation
+    assert isinstance(part, type)
+    return part
+
+
+def definition(kind: type[Kind]) -> Schema:
+    """The CustomResourceDefinition of a kind."""
+    names = {
+        "kind": kind.KIND, "plural": kind.PLURAL, "singular": kind.KIND.lower(), "listKind": f"{kind.KIND}List",
+        "shortNames": list(kind.SHORT_NAMES), "categories": ["perennial"],
+    }  # fmt: skip
+    version = {
+        "name": VERSION,
+        "served": True,
+        "storage": True,
+        "additionalPrinterColumns": [
+            column.model_dump(by_alias=True, exclude_defaults=True) for column in kind.COLUMNS
+        ],
+        "subresources": {"status": {}} | ({"scale": kind.SCALE} if kind.SCALE else {}),
+        "schema": {
+            "openAPIV3Schema": {
+                "type": "object",
+                "description": (kind.__doc__ or "").strip(),
+                "required": ["spec"],
+                "properties": {
+                    "apiVersion": {"type": "string"},
+                    "kind": {"type": "string"},
+                    "metadata": {"type": "object"},
+                    "spec": structural(_part(kind, "spec"), defaults=True),
+                    "status": structural(_part(kind, "status"), defaults=False),
+                },
+            }
+        },
+    }
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{kind.PLURAL}.{GROUP}"},
+        "spec": {"group": GROUP, "scope": "Namespaced", "names": names, "versions": [version]},
+    }
+
+
+def files() -> dict[str, str]:
+    """File name and content of each CustomResourceDefinition."""
+    header = "# Generated from operator/perennial/api by `make crds`; do not edit.\n"
+    return {
+        f"{kind.PLURAL}.yaml": header + yaml.safe_dump(definition(kind), sort_keys=False, width=110) for kind in KINDS
+    }
+
+
+def main(folders: list[str]) -> None:
+    for folder in map(Path, folders):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files().items():
+            (folder / name).write_text(content)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or ["crds"])

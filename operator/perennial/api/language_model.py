@@ -1,0 +1,183 @@
+"""LanguageModel: the life of one model."""
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from perennial.api.common import (
+    ApiModel,
+    Artifact,
+    Column,
+    Conditions,
+    Decisions,
+    Duration,
+    Kind,
+    MetricName,
+    Metrics,
+    Percentage,
+    Query,
+    cel,
+    exactly_one,
+    list_map,
+)
+from perennial.api.deployment import DeploymentTemplate
+from perennial.api.training import Data, ModelSource, Storage, Training
+from perennial.api.training_job import Comparison
+
+TriggerName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
+
+
+class BetterThanServed(ApiModel):
+    """Both versions judged on the same held-out set, in the same run."""
+
+    by: Percentage = Field("0%", description="By how much at least, as a share of the served version's value.")
+
+
+class Gate(ApiModel):
+    """What a version must reach to be served. Smaller is better for every metric of text generation."""
+
+    model_config = cel(exactly_one("max", "min", "betterThanServed"))
+
+    metric: MetricName = Field(description="loss (nats per token), perplexity, or bitsPerByte.")
+    max: float | None = Field(None, description="The metric must not exceed this.")
+    min: float | None = Field(None, description="The metric must not fall below this.")
+    better_than_served: BetterThanServed | None = Field(
+        None, description="The metric must be better than that of the version in service."
+    )
+
+
+class Evaluation(ApiModel):
+    """How a version is judged."""
+
+    gates: Annotated[list[Gate], Field(max_length=16)] = Field(
+        [], description="All must be passed; a version that misses one is refused."
+    )
+
+
+class MetricTrigger(ApiModel):
+    """Start the next version when a Prometheus query is out of bounds."""
+
+    model_config = cel(exactly_one("above", "below"))
+
+    name: TriggerName = Field(description="Name of the trigger.")
+    query: Query = Field(description="PromQL that yields one number; no data or NaN triggers nothing.")
+    above: float | None = Field(None, description="Out of bounds above this value.")
+    below: float | None = Field(None, description="Out of bounds below this value.")
+    for_: Duration = Field("0s", alias="for", description="How long it must be out of bounds without a break.")
+
+
+class Retraining(ApiModel):
+    """What starts the next version by itself."""
+
+    schedule: Annotated[str, Field(min_length=9, max_length=128)] | None = Field(
+        None, description="Cron expression of five fields, in UTC."
+    )
+    on_metric: Annotated[list[MetricTrigger], Field(max_length=8, json_schema_extra=list_map("name"))] = Field(
+        [], description="Start when a metric is out of bounds."
+    )
+    cooldown: Duration = Field("1h", description="Least time between the starts of two versions by trigger.")
+    max_runs_per_day: int | None = Field(
+        None, ge=1, le=1000, description="Versions started by triggers within 24 hours at most."
+    )
+
+
+class Versions(ApiModel):
+    """Which versions are kept."""
+
+    keep: int = Field(
+        5, ge=1, le=1000, description="Newest versions whose artifacts are kept; the served one always is."
+    )
+
+
+class Pin(ApiModel):
+    """Serve this version."""
+
+    version: int = Field(ge=1, description="Number of a version whose artifact is kept.")
+
+
+class Promotion(ApiModel):
+    """Which version is served."""
+
+    pin: Pin | None = Field(None, description="Serve this version, whatever comes after it; also rolls back.")
+
+
+class LanguageModelSpec(ApiModel):
+    """What the model is for, what it learns from, how good it must be and how it is served."""
+
+    model: ModelSource = Field(description="What is trained.")
+    data: Data = Field(description="What it learns from.")
+    training: Training = Field(Training(), description="How it learns.")
+    evaluation: Evaluation = Field(Evaluation(), description="How a version is judged.")
+    storage: Storage = Field(description="Where the artifacts of the versions are kept.")
+    deployment: DeploymentTemplate = Field(DeploymentTemplate(), description="How it is served.")
+    retraining: Retraining = Field(Retraining(), description="What starts the next version by itself.")
+    versions: Versions = Field(Versions(), description="Which versions are kept.")
+    promotion: Promotion = Field(Promotion(), description="Which version is served.")
+
+
+VersionState = Literal["Training", "Accepted", "Refused", "Failed", "Superseded"]
+
+
+class Version(ApiModel):
+    """One version of the model."""
+
+    number: int = Field(description="Counts from 1 and is never used again.")
+    state: VersionState = Field(description="Training, or how it ended.")
+    reason: str = Field(description="What started it.")
+    fingerprint: str = Field(description="Hash of the model, data and training that it was started with.")
+    training_job: str = Field(description="Name of its TrainingJob.")
+    uri: str = Field(description="Where its artifact is or would be.")
+    artifact: Artifact | None = Field(None, description="Its artifact, once trained.")
+    metrics: Metrics = Field({}, description="Its metrics on the held-out set.")
+    comparison: Comparison | None = Field(None, description="The version then in service, on the same held-out set.")
+    created_at: datetime = Field(description="When it was started.")
+    finished_at: datetime | None = Field(None, description="When its training ended.")
+    message: str | None = Field(None, description="Why it was accepted, refused or failed.")
+    collecting: bool = Field(False, description="Whether its artifact is being deleted (versions.keep).")
+
+
+class TriggerStatus(ApiModel):
+    """What is known of a trigger."""
+
+    name: str = Field(description="Name of the trigger; `schedule` is the schedule.")
+    breached_since: datetime | None = Field(None, description="Since when the metric is out of bounds.")
+    held: str | None = Field(None, description="Why a trigger that would fire is held back.")
+    last_fired: datetime | None = Field(None, description="When it last started a version.")
+
+
+class LanguageModelStatus(ApiModel):
+    """How the model is."""
+
+    observed_generation: int = Field(0, description="The metadata.generation that this status speaks of.")
+    conditions: Conditions = Field([], description="Ready, Reconciling, Stalled, Trained, Served.")
+    last_version: int = Field(0, description="Number of the newest version.")
+    serving_version: int | None = Field(None, description="Number of the version in service.")
+    versions: Annotated[list[Version], Field(max_length=1100, json_schema_extra=list_map("number"))] = Field(
+        [], description="The versions that are kept, the oldest first."
+    )
+    triggers: Annotated[list[TriggerStatus], Field(max_length=16, json_schema_extra=list_map("name"))] = Field(
+        [], description="What is known of the triggers."
+    )
+    url: str | None = Field(None, description="Base URL of the API inside the cluster.")
+    decisions: Decisions = Field([], description="The last decisions.")
+
+
+class LanguageModel(Kind):
+    """The life of one model: data, training, gates, versions, service, watch, retraining."""
+
+    PLURAL: ClassVar[str] = "languagemodels"
+    KIND: ClassVar[str] = "LanguageModel"
+    SHORT_NAMES: ClassVar[tuple[str, ...]] = ("lm",)
+    COLUMNS: ClassVar[tuple[Column, ...]] = (
+        Column(name="Task", type="string", json_path=".spec.model.task"),
+        Column(name="Serving", type="integer", json_path=".status.servingVersion"),
+        Column(name="Newest", type="integer", json_path=".status.lastVersion"),
+        Column(name="Ready", type="string", json_path='.status.conditions[?(@.type=="Ready")].status'),
+        Column(name="Reason", type="string", json_path='.status.conditions[?(@.type=="Ready")].reason'),
+        Column(name="Age", type="date", json_path=".metadata.creationTimestamp"),
+        Column(name="URL", type="string", json_path=".status.url", priority=1),
+    )
+
+    spec: LanguageModelSpec
+    status: LanguageModelStatus = LanguageModelStatus()

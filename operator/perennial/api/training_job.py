@@ -1,0 +1,119 @@
+"""TrainingJob: one run that ends in one artifact."""
+
+from datetime import datetime
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from perennial.api.common import (
+    ApiModel,
+    Artifact,
+    Column,
+    Conditions,
+    Decisions,
+    Immutable,
+    Kind,
+    Metrics,
+    cel,
+)
+from perennial.api.training import Data, ModelSource, ServedArtifact, Storage, Training
+
+
+class TrainingJobSpec(ApiModel):
+    """One run: what is trained, on what, how, and where the artifact goes. Immutable but for suspend."""
+
+    model_config = cel(
+        (
+            "has(self.compareWith) == has(oldSelf.compareWith) && has(self.training) == has(oldSelf.training)",
+            "only suspend can be changed; create another TrainingJob instead",
+        ),
+    )
+
+    model: Annotated[ModelSource, Immutable] = Field(description="What is trained.")
+    data: Annotated[Data, Immutable] = Field(description="What it learns from.")
+    training: Annotated[Training, Immutable] = Field(Training(), description="How it learns.")
+    compare_with: Annotated[ServedArtifact, Immutable] | None = Field(
+        None, description="An artifact judged on the same held-out set in the same run."
+    )
+    storage: Annotated[Storage, Immutable] = Field(description="The folder that becomes the artifact.")
+    suspend: bool = Field(False, description="Stops the pod after a checkpoint; false lets it go on from there.")
+
+
+class Progress(ApiModel):
+    """The last report of the running training."""
+
+    step: int = Field(description="Optimiser steps done.")
+    max_steps: int = Field(description="Optimiser steps at most.")
+    loss: float | None = Field(None, description="Training loss of the last steps, in nats per token.")
+    validation_loss: float | None = Field(None, description="Last validation loss, in nats per token.")
+    tokens_per_second: float | None = Field(None, description="Training tokens per second.")
+    eta_seconds: float | None = Field(None, description="Seconds that the rest takes at this speed.")
+
+
+class DataFacts(ApiModel):
+    """What was learnt from, as it was found."""
+
+    digest: str = Field(description="SHA-256 over the examples after preprocessing.")
+    train_examples: int = Field(description="Examples learnt from.")
+    validation_examples: int = Field(description="Examples held out.")
+    train_tokens: int | None = Field(None, description="Tokens learnt from, once through.")
+
+
+class Comparison(ApiModel):
+    """The served version on this run's held-out set."""
+
+    version: int = Field(description="Its number.")
+    metrics: Metrics = Field(description="Its metrics there.")
+
+
+class Result(ApiModel):
+    """What a finished run left."""
+
+    artifact: Artifact = Field(description="The trained model.")
+    metrics: Metrics = Field(description="Metrics on the held-out set.")
+    initial_metrics: Metrics = Field({}, description="Metrics of the untrained model on the held-out set.")
+    comparison: Comparison | None = Field(None, description="The served version on the same held-out set.")
+    data: DataFacts | None = Field(None, description="What was learnt from.")
+    steps: int = Field(description="Optimiser steps done.")
+    stopped_early: bool = Field(False, description="Whether early stopping ended it.")
+    made_with: dict[str, str] = Field({}, description="Versions of the software.")
+
+
+class TrainingJobStatus(ApiModel):
+    """What became of the run."""
+
+    observed_generation: int = Field(0, description="The metadata.generation that this status speaks of.")
+    state: str = Field("", description="Pending, Running, Suspended, Complete or Failed: the conditions in one word.")
+    conditions: Conditions = Field([], description="Ready, Reconciling, Stalled, Complete, Failed, Suspended.")
+    progress: Progress | None = Field(None, description="The last report of the training.")
+    result: Result | None = Field(None, description="What the run left.")
+    start_time: datetime | None = Field(None, description="When the first pod started.")
+    completion_time: datetime | None = Field(None, description="When it ended.")
+    decisions: Decisions = Field([], description="The last decisions.")
+
+
+class TrainingJob(Kind):
+    """One run that ends in one artifact: preprocess, train, evaluate, serialise."""
+
+    PLURAL: ClassVar[str] = "trainingjobs"
+    KIND: ClassVar[str] = "TrainingJob"
+    SHORT_NAMES: ClassVar[tuple[str, ...]] = ("tj",)
+    COLUMNS: ClassVar[tuple[Column, ...]] = (
+        Column(name="State", type="string", json_path=".status.state"),
+        Column(name="Step", type="integer", json_path=".status.progress.step"),
+        Column(name="Of", type="integer", json_path=".status.progress.maxSteps"),
+        Column(name="Loss", type="number", json_path=".status.progress.loss"),
+        Column(name="Validation", type="number", json_path=".status.progress.validationLoss"),
+        Column(name="Tokens/s", type="number", json_path=".status.progress.tokensPerSecond"),
+        Column(name="ETA (s)", type="number", json_path=".status.progress.etaSeconds"),
+        Column(name="Age", type="date", json_path=".metadata.creationTimestamp"),
+        Column(
+            name="Reason",
+            type="string",
+            json_path='.status.conditions[?(@.type=="Ready")].reason',
+            priority=1,
+        ),
+    )
+
+    spec: TrainingJobSpec
+    status: TrainingJobStatus = TrainingJobStatus()
