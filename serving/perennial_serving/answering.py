@@ -1,0 +1,131 @@
+"""Between the event loop and the engine's thread: one answer, collected or streamed."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+from starlette.requests import ClientDisconnect, Request
+
+from perennial_serving.answers import TextAnswer, usage
+from perennial_serving.engine import Engine, EngineStopped, GenerationFailed, QueueFull
+from perennial_serving.errors import ApiError
+from perennial_serving.generation import FinishReason, Generation, Piece
+from perennial_serving.model import LoadedModel
+from perennial_serving.requests import TextRequest
+from perennial_serving.sampling import Sampler
+
+RETRY_AFTER_SECONDS = 1
+
+
+class Answering:
+    """One request's answer while it comes. `close` gives its place free; it must be called in the end."""
+
+    def __init__(
+        self, engine: Engine, loaded: LoadedModel, request: TextRequest, prompt: list[int], limit: int
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self._pieces: asyncio.Queue[Piece | Exception] = asyncio.Queue()
+        self._engine = engine
+        self._prompt_tokens = len(prompt)
+        self._tokens = 0
+        self._generation = Generation(
+            prompt,
+            limit,
+            Sampler(request.temperature, request.top_p, request.seed),
+            request.stop,
+            loaded,
+            deliver=lambda piece: loop.call_soon_threadsafe(self._pieces.put_nowait, piece),  # type: ignore[func-returns-value]
+        )
+        try:
+            engine.submit(self._generation)
+        except (QueueFull, EngineStopped) as error:
+            raise _refused(error) from None
+
+    def close(self) -> None:
+        self._engine.cancel(self._generation)
+
+    async def text(self) -> AsyncIterator[tuple[str, FinishReason | None]]:
+        """The text as it comes; what came since the last look is one part. Raises ApiError."""
+        reason: FinishReason | None = None
+        while reason is None:
+            pieces = [await self._pieces.get()]
+            while not self._pieces.empty():
+                pieces.append(self._pieces.get_nowait())
+            text = ""
+            for piece in pieces:
+                if isinstance(piece, Exception):
+                    raise _refused(piece)
+                text, reason = text + piece.text, piece.finish_reason
+                self._tokens += 1
+            if text or reason:
+                yield text, reason
+
+    def usage(self) -> dict[str, int]:
+        return usage(self._prompt_tokens, self._tokens)
+
+
+async def collect(request: Request, answering: Answering, answer: TextAnswer) -> dict[str, object]:
+    """The whole answer. Raises ClientDisconnect once nobody waits for it any more."""
+    whole = asyncio.ensure_future(_whole(answering, answer))
+    gone = asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait({whole, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not whole.done():
+            raise ClientDisconnect
+        return whole.result()
+    finally:
+        whole.cancel()
+        gone.cancel()
+        answering.close()
+
+
+async def events(answering: Answering, answer: TextAnswer, include_usage: bool) -> AsyncIterator[str]:
+    """The answer as server-sent events, ended by [DONE]; an error in between is an event of its own."""
+    no_usage_yet = {"usage": None} if include_usage else {}
+    try:
+        if opening := answer.opening():
+            yield _event(opening | no_usage_yet)
+        async for text, reason in answering.text():
+            if text:
+                yield _event(answer.chunk(text) | no_usage_yet)
+            if reason:
+                yield _event(answer.chunk("", reason) | no_usage_yet)
+        if include_usage:
+            yield _event(answer.usage_chunk(answering.usage()))
+        yield "data: [DONE]\n\n"
+    except ApiError as error:
+        yield _event(error.body())
+    finally:
+        answering.close()
+
+
+async def _whole(answering: Answering, answer: TextAnswer) -> dict[str, object]:
+    parts, last = [], None
+    async for text, reason in answering.text():
+        parts.append(text)
+        last = reason
+    return answer.whole("".join(parts), last, answering.usage())
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _refused(error: Exception) -> ApiError:
+    match error:
+        case QueueFull():
+            message = "too many requests are waiting; try again in a moment"
+            return ApiError(429, message, code="queue_full", retry_after_seconds=RETRY_AFTER_SECONDS)
+        case EngineStopped():
+            message = "this server is shutting down; send the request again"
+            return ApiError(503, message, code="shutting_down", retry_after_seconds=RETRY_AFTER_SECONDS)
+        case GenerationFailed():
+            return ApiError(
+                500, f"the model failed ({error}); the server's log says why", code="generation_failed"
+            )
+    raise error
+
+
+def _event(document: dict[str, object]) -> str:
+    return f"data: {json.dumps(document, ensure_ascii=False, separators=(',', ':'))}\n\n"

@@ -1,0 +1,112 @@
+"""The process from start to end: loads while it answers probes, and leaves without cutting anybody off.
+
+On SIGTERM it is not ready any more, but answers as before for a while, because the endpoints of a Service lag
+behind. Then it takes no new connection, finishes what it has, and ends.
+"""
+
+import asyncio
+import logging
+import math
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from perennial_serving.api import Api
+from perennial_serving.cpus import allowed_cpus
+from perennial_serving.engine import Engine
+from perennial_serving.front import Front
+from perennial_serving.metrics import Metrics
+from perennial_serving.model import load
+
+# Longer than a client or a proxy keeps an idle connection: the side that closes first must be the one that sends.
+KEEP_ALIVE_SECONDS = 75
+# Of the pod's grace period, what is kept for cutting off answers that don't come to an end.
+RESERVE_SECONDS = 3
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """`grace_seconds` is the pod's whole grace period, `linger_seconds` how long of it new requests are taken."""
+
+    model: Path
+    name: str
+    version: str
+    host: str
+    port: int
+    max_batch: int
+    max_waiting: int
+    linger_seconds: float
+    grace_seconds: float
+
+
+class Server(uvicorn.Server):
+    """uvicorn with another way to end: it exits with 0 after a drain."""
+
+    def __init__(self, options: ServeOptions, engine: Engine, metrics: Metrics) -> None:
+        app = Api(engine, metrics, self.draining).app()
+        config = uvicorn.Config(
+            Front(app, metrics, options.version, self.draining),
+            host=options.host,
+            port=options.port,
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=max(1, math.ceil(options.grace_seconds - options.linger_seconds)),
+        )
+        super().__init__(config)
+        self._options = options
+        self._engine = engine
+        self._drain_began: float | None = None
+
+    def draining(self) -> bool:
+        return self._drain_began is not None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first SIGTERM begins the drain; a second one, or Ctrl-C, doesn't wait for new requests."""
+        if self._drain_began is None:
+            self._drain_began = time.monotonic()
+            if sig == signal.SIGTERM and self._engine.loaded:
+                return
+        self.should_exit = True
+
+    async def on_tick(self, counter: int) -> bool:
+        lingered = self._drained_for() >= self._options.linger_seconds
+        self.should_exit = self.should_exit or lingered or not self._engine.alive
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: object = None) -> None:
+        left = self._options.grace_seconds - self._drained_for() - RESERVE_SECONDS
+        cut = asyncio.get_running_loop().call_later(max(0.0, left), self._engine.stop)
+        await super().shutdown()
+        cut.cancel()
+        self._engine.stop()
+
+    def _drained_for(self) -> float:
+        return 0.0 if self._drain_began is None else time.monotonic() - self._drain_began
+
+
+def serve(options: ServeOptions) -> None:
+    """Serves until SIGTERM. Raises Failure where the model can't be loaded."""
+    metrics = Metrics()
+    threads = allowed_cpus()
+    log.info(
+        "loading version %s of %s from %s for %d CPUs", options.version, options.name, options.model, threads
+    )
+    loading: Callable[[], object] = partial(load, options.model, options.name, options.version)
+    engine = Engine(loading, options.max_batch, options.max_waiting, threads, metrics)
+    engine.start()
+    Server(options, engine, metrics).run()
+    if engine.failure:
+        raise engine.failure
