@@ -130,6 +130,7 @@ class Version(ApiModel):
     uri: str = Field(description="Where its artifact is or would be.")
     artifact: Artifact | None = Field(None, description="Its artifact, once trained.")
     metrics: Metrics = Field({}, description="Its metrics on the held-out set.")
+    judged_against: int | None = Field(None, description="Number of the version in service when it was started.")
     comparison: Comparison | None = Field(None, description="The version then in service, on the same held-out set.")
     created_at: datetime = Field(description="When it was started.")
     finished_at: datetime | None = Field(None, description="When its training ended.")
@@ -143,6 +144,7 @@ class TriggerStatus(ApiModel):
     name: str = Field(description="Name of the trigger; `schedule` is the schedule.")
     breached_since: datetime | None = Field(None, description="Since when the metric is out of bounds.")
     held: str | None = Field(None, description="Why a trigger that would fire is held back.")
+    checked_from: datetime | None = Field(None, description="Times of the schedule up to this one are dealt with.")
     last_fired: datetime | None = Field(None, description="When it last started a version.")
 
 
@@ -158,6 +160,9 @@ class LanguageModelStatus(ApiModel):
     )
     triggers: Annotated[list[TriggerStatus], Field(max_length=16, json_schema_extra=list_map("name"))] = Field(
         [], description="What is known of the triggers."
+    )
+    triggered_runs: Annotated[list[datetime], Field(max_length=1000)] = Field(
+        [], description="When triggers started a version, as far back as cooldown and maxRunsPerDay look."
     )
     url: str | None = Field(None, description="Base URL of the API inside the cluster.")
     decisions: Decisions = Field([], description="The last decisions.")

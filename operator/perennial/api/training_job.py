@@ -10,7 +10,6 @@ from perennial.api.common import (
     Artifact,
     Column,
     Conditions,
-    Decisions,
     Immutable,
     Kind,
     Metrics,
@@ -89,7 +88,6 @@ class TrainingJobStatus(ApiModel):
     result: Result | None = Field(None, description="What the run left.")
     start_time: datetime | None = Field(None, description="When the first pod started.")
     completion_time: datetime | None = Field(None, description="When it ended.")
-    decisions: Decisions = Field([], description="The last decisions.")
 
 
 class TrainingJob(Kind):

@@ -1,0 +1,56 @@
+"""Conditions by the Kubernetes convention (KEP-1623) and kstatus."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from perennial.api.common import Condition
+
+
+@dataclass(frozen=True)
+class State:
+    """What a condition should say now."""
+
+    type: str
+    status: bool
+    reason: str
+    message: str
+
+
+def conditions(states: Iterable[State], before: Iterable[Condition], generation: int, now: datetime) -> list[Condition]:
+    """The conditions for these states; the transition time moves only when a status changes."""
+    kept = {condition.type: condition for condition in before}
+    return [_condition(state, kept.get(state.type), generation, now) for state in states]
+
+
+def _condition(state: State, before: Condition | None, generation: int, now: datetime) -> Condition:
+    status = "True" if state.status else "False"
+    since = before.last_transition_time if before and before.status == status else now
+    return Condition(
+        type=state.type,
+        status=status,
+        observed_generation=generation,
+        last_transition_time=since,
+        reason=state.reason,
+        message=state.message,
+    )
+
+
+def summary(
+    *, ready: bool, stalled: bool, reason: str, message: str, reconciling: bool | None = None
+) -> tuple[State, State, State]:
+    """Ready, Reconciling and Stalled as kstatus reads them.
+
+    What is neither ready nor stalled is being worked on; what is ready may be worked on as well.
+    """
+    working = (not ready and not stalled) if reconciling is None else reconciling
+    return (
+        State("Ready", ready, reason, message),
+        State("Reconciling", working, reason if working else "Idle", message if working else "Nothing to do."),
+        State("Stalled", stalled, reason if stalled else "NotStalled", message if stalled else "Nothing stands still."),
+    )
+
+
+def is_true(kept: Iterable[Condition], type_: str) -> bool:
+    """Whether the condition of this type is there and true."""
+    return any(condition.type == type_ and condition.status == "True" for condition in kept)

@@ -1,0 +1,119 @@
+"""How many replicas the load asks for, by the algorithm of the HorizontalPodAutoscaler.
+
+https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#algorithm-details, for metrics of the
+type AverageValue. Recommendations are kept in the status, one per change, so that the stabilisation windows
+outlive the operator and a steady load costs no write.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from perennial.api.common import Decision, seconds
+from perennial.api.deployment import Autoscaling, AutoscalingStatus, Recommendation, ScalingMetric
+
+PERIOD = timedelta(seconds=15)
+KEPT = 64
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """What the autoscaler decided, why, and the decision to record if it changes something."""
+
+    status: AutoscalingStatus
+    active: bool
+    reason: str
+    message: str
+    decision: Decision | None = None
+
+
+def scale(
+    spec: Autoscaling, before: AutoscalingStatus | None, ready: int, readings: dict[str, float | str], now: datetime
+) -> Scaling:
+    """The next number of replicas.
+
+    ready: pods that answer; the number at most doubles or grows by 4 over it, as with the HPA's default policy.
+    readings: by metric its value over all replicas, or why there is none; what is missing never scales down.
+    """
+    current = _clamp(spec, before.desired_replicas if before else spec.min_replicas)
+    history = before.recommendations if before else []
+    gaps = {metric.name: text for metric in spec.metrics if isinstance(text := _reading(metric, readings), str)}
+    asked = _asked(spec, current, readings)
+    if asked is None or (gaps and asked < current):
+        lacks = "; ".join(f"{name}: {why}" for name, why in gaps.items())
+        held = AutoscalingStatus(desired_replicas=current, recommendations=history)
+        return Scaling(held, False, "MetricsMissing", f"Held at {current} replicas: {lacks}.")
+    asked = min(asked, max(2 * ready, ready + 4, current))
+    history = _remember(spec, history, _clamp(spec, asked), now)
+    desired = _clamp(spec, _stabilised(spec, history, current, now))
+    observed = "; ".join(f"{m.name} {_reading(m, readings)} for a target of {m.target:g} each" for m in spec.metrics)
+    status = AutoscalingStatus(desired_replicas=desired, recommendations=history)
+    decision = _decision(spec, before, current, desired, observed, now)
+    return Scaling(
+        status, True, "Scaling", f"{desired} replicas of {spec.min_replicas} to {spec.max_replicas}.", decision
+    )
+
+
+def _reading(metric: ScalingMetric, readings: dict[str, float | str]) -> float | str:
+    return readings.get(metric.name, "not read yet")
+
+
+def _asked(spec: Autoscaling, current: int, readings: dict[str, float | str]) -> int | None:
+    """The most that any metric asks for; None if none has a value."""
+    values = [(metric, _reading(metric, readings)) for metric in spec.metrics]
+    asked = [_replicas(metric, value, current, spec.tolerance) for metric, value in values if isinstance(value, float)]
+    return max(asked, default=None)
+
+
+def _replicas(metric: ScalingMetric, value: float, current: int, tolerance: float) -> int:
+    """ceil(value / target), but the current number if the load per replica is within the tolerance."""
+    if current and abs(value / (metric.target * current) - 1) <= tolerance:
+        return current
+    return math.ceil(max(value, 0.0) / metric.target)
+
+
+def _clamp(spec: Autoscaling, replicas: int) -> int:
+    return min(max(replicas, spec.min_replicas), spec.max_replicas)
+
+
+def _remember(spec: Autoscaling, history: list[Recommendation], replicas: int, now: datetime) -> list[Recommendation]:
+    """With the new recommendation if it differs, without those that no window sees any more."""
+    if not history or history[-1].replicas != replicas:
+        history = [*history, Recommendation(time=now, replicas=replicas)]
+    longest = max(seconds(spec.scale_up_stabilization), seconds(spec.scale_down_stabilization))
+    return _within(history, longest, now)[-KEPT:]
+
+
+def _within(history: list[Recommendation], window: int, now: datetime) -> list[Recommendation]:
+    """Those that held at some time during the window: each holds until the next one."""
+    start = now - timedelta(seconds=window)
+    ends = [*(later.time for later in history[1:]), None]
+    return [entry for entry, end in zip(history, ends, strict=True) if end is None or end > start]
+
+
+def _stabilised(spec: Autoscaling, history: list[Recommendation], current: int, now: datetime) -> int:
+    """Up to the least of the one window, down to the most of the other."""
+    up = min(_numbers(_within(history, seconds(spec.scale_up_stabilization), now)))
+    down = max(_numbers(_within(history, seconds(spec.scale_down_stabilization), now)))
+    return min(max(current, up), max(down, up))
+
+
+def _numbers(history: list[Recommendation]) -> Iterable[int]:
+    return (entry.replicas for entry in history)
+
+
+def _decision(
+    spec: Autoscaling, before: AutoscalingStatus | None, current: int, desired: int, observed: str, now: datetime
+) -> Decision | None:
+    if before is None or before.desired_replicas == desired:
+        return None
+    up = desired > before.desired_replicas
+    window = spec.scale_up_stabilization if up else spec.scale_down_stabilization
+    return Decision(
+        time=now,
+        reason="ScaledUp" if up else "ScaledDown",
+        rule=f"autoscaling between {spec.min_replicas} and {spec.max_replicas}, stabilised over {window}",
+        observed=observed,
+        outcome=f"{before.desired_replicas} to {desired} replicas",
+    )

@@ -1,0 +1,97 @@
+"""What follows for a Deployment: pods, a Service, their number, and a status."""
+
+from datetime import datetime, timedelta
+
+from perennial.api import ModelDeployment
+from perennial.api.common import Condition
+from perennial.api.deployment import ModelDeploymentStatus
+from perennial.decide import conditions
+from perennial.decide.deployment.autoscaling import PERIOD, Scaling, scale
+from perennial.decide.deployment.observed import Observed
+from perennial.decide.deployment.state import State, available, rolled_out, state
+from perennial.decide.deployment.workload import children, selector
+from perennial.decide.outcome import Event, Outcome, earliest, event_of, record
+
+MISSING_PERIOD = timedelta(seconds=10)
+
+
+def decide(deployment: ModelDeployment, seen: Observed, now: datetime) -> Outcome:
+    """Pure."""
+    scaling = _scaling(deployment, seen, now)
+    found = state(deployment, seen)
+    status = _status(deployment, seen, found, scaling, now)
+    blocked = found.reason == "InvalidUri" or (found.reason == "InputMissing" and seen.apps is None)
+    return Outcome(
+        status=status,
+        apply=() if blocked else children(deployment, seen, _replicas(deployment)),
+        events=_events(deployment, found, scaling),
+        again_at=earliest(
+            now + PERIOD if scaling else None,
+            now + MISSING_PERIOD if found.reason == "InputMissing" else None,
+        ),
+    )
+
+
+def _replicas(deployment: ModelDeployment) -> int:
+    """What the stored status says, so that a number is recorded before it is acted on."""
+    scaling = deployment.spec.autoscaling
+    if scaling is None:
+        return 1 if deployment.spec.replicas is None else deployment.spec.replicas
+    stored = deployment.status.autoscaling
+    wanted = stored.desired_replicas if stored else scaling.min_replicas
+    return min(max(wanted, scaling.min_replicas), scaling.max_replicas)
+
+
+def _scaling(deployment: ModelDeployment, seen: Observed, now: datetime) -> Scaling | None:
+    if deployment.spec.autoscaling is None:
+        return None
+    ready = (seen.apps or {}).get("status", {}).get("readyReplicas", 0)
+    return scale(deployment.spec.autoscaling, deployment.status.autoscaling, ready, seen.readings, now)
+
+
+def _status(
+    deployment: ModelDeployment, seen: Observed, found: State, scaling: Scaling | None, now: datetime
+) -> ModelDeploymentStatus:
+    at, before = deployment.metadata, deployment.status
+    apps = (seen.apps or {}).get("status", {})
+    new = [scaling.decision] if scaling and scaling.decision else []
+    return ModelDeploymentStatus(
+        observed_generation=at.generation,
+        conditions=_conditions(deployment, seen, found, scaling, now),
+        version=deployment.spec.model.version if rolled_out(deployment, seen) else before.version,
+        replicas=apps.get("replicas", 0),
+        ready_replicas=apps.get("readyReplicas", 0),
+        desired_replicas=scaling.status.desired_replicas if scaling else _replicas(deployment),
+        selector=",".join(f"{key}={value}" for key, value in selector(deployment).items()),
+        url=f"http://{at.name}.{at.namespace}.svc/v1",
+        autoscaling=scaling.status if scaling else None,
+        decisions=record(before.decisions, new),
+    )
+
+
+def _conditions(
+    deployment: ModelDeployment, seen: Observed, found: State, scaling: Scaling | None, now: datetime
+) -> list[Condition]:
+    up, rolling = available(seen), not found.ready and not found.stalled
+    states = [
+        *conditions.summary(ready=found.ready, stalled=found.stalled, reason=found.reason, message=found.message),
+        conditions.State(
+            "Available",
+            up,
+            "MinimumReplicasAvailable" if up else "NoReplicaAvailable",
+            "The model answers." if up else "No replica answers.",
+        ),
+        conditions.State("Progressing", rolling, found.reason, found.message),
+    ]
+    if scaling:
+        states.append(conditions.State("Scaling", scaling.active, scaling.reason, scaling.message))
+    return conditions.conditions(states, deployment.status.conditions, deployment.metadata.generation, now)
+
+
+def _events(deployment: ModelDeployment, found: State, scaling: Scaling | None) -> tuple[Event, ...]:
+    """A decision, and a change of the reason."""
+    decided = (event_of(scaling.decision),) if scaling and scaling.decision else ()
+    before = next((c.reason for c in deployment.status.conditions if c.type == "Ready"), None)
+    if found.reason == before:
+        return decided
+    return (*decided, Event("Warning" if found.stalled else "Normal", found.reason, found.message))

@@ -1,0 +1,124 @@
+"""The apps/v1 Deployment, Service and PodDisruptionBudget that serve a model."""
+
+from typing import Any
+
+from perennial.api import ModelDeployment
+from perennial.decide.deployment.observed import Observed
+from perennial.decide.metadata import MANAGED_BY, child, labels_of
+from perennial.decide.outcome import Manifest
+from perennial.decide.pods import CONTAINER_SECURITY, POD_SECURITY, Volumes, environment
+
+LABEL = "perennial.dev/deployment"
+VERSION_LABEL = "perennial.dev/version"
+PORT = 8000
+MODEL_FOLDER = "/perennial/model"
+# A pod that ends is still in other nodes' routing tables for a moment: it goes on answering that long.
+ENDPOINT_LAG_SECONDS = 5
+# Time for the requests that were accepted.
+GRACE_SECONDS = 90
+PROGRESS_DEADLINE_SECONDS = 600
+
+
+def selector(deployment: ModelDeployment) -> dict[str, str]:
+    """The labels by which the pods are found; they never change."""
+    return MANAGED_BY | {LABEL: deployment.metadata.name}
+
+
+def children(deployment: ModelDeployment, seen: Observed, replicas: int) -> tuple[Manifest, ...]:
+    """All objects that serve the model."""
+    return _apps(deployment, seen, replicas), _service(deployment), _disruption_budget(deployment)
+
+
+def _apps(deployment: ModelDeployment, seen: Observed, replicas: int) -> Manifest:
+    """A rolling update that never has fewer ready pods than before."""
+    spec = {
+        "replicas": replicas,
+        "revisionHistoryLimit": 2,
+        "progressDeadlineSeconds": PROGRESS_DEADLINE_SECONDS,
+        "selector": {"matchLabels": selector(deployment)},
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+        "template": _pod(deployment, seen),
+    }
+    return child(deployment, "apps/v1", "Deployment", deployment.metadata.name) | {"spec": spec}
+
+
+def _service(deployment: ModelDeployment) -> Manifest:
+    port = {"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}
+    spec = {"type": "ClusterIP", "selector": selector(deployment), "ports": [port]}
+    return child(deployment, "v1", "Service", deployment.metadata.name) | {"spec": spec}
+
+
+def _disruption_budget(deployment: ModelDeployment) -> Manifest:
+    """Drains take one pod at a time, and may take one that is not ready (KEP-3017)."""
+    spec = {
+        "maxUnavailable": 1,
+        "unhealthyPodEvictionPolicy": "AlwaysAllow",
+        "selector": {"matchLabels": selector(deployment)},
+    }
+    return child(deployment, "policy/v1", "PodDisruptionBudget", deployment.metadata.name) | {"spec": spec}
+
+
+def _pod(deployment: ModelDeployment, seen: Observed) -> Manifest:
+    spec = deployment.spec
+    image = spec.runtime.image or seen.defaults.serving_image
+    storage = Volumes.of([spec.model.uri])
+    labels = labels_of(deployment, {LABEL: deployment.metadata.name, VERSION_LABEL: str(spec.model.version)})
+    return {
+        "metadata": {"labels": labels},
+        "spec": {
+            "terminationGracePeriodSeconds": GRACE_SECONDS,
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "securityContext": POD_SECURITY,
+            "initContainers": [_fetch(deployment, image, storage)],
+            "containers": [_serve(deployment, image)],
+            "volumes": [*storage.volumes(read_only=True), {"name": "model", "emptyDir": {}}],
+        },
+    }
+
+
+def _fetch(deployment: ModelDeployment, image: str, storage: Volumes) -> Manifest:
+    """Copies the artifact and verifies each file's digest, so that only what was trained is loaded."""
+    model = deployment.spec.model
+    arguments = ["--uri", model.uri, "--digest", model.digest, "--to", MODEL_FOLDER]
+    mounts = [*storage.mounts(read_only=True), {"name": "model", "mountPath": MODEL_FOLDER}]
+    return _container("fetch", image, ["fetch", *arguments], mounts)
+
+
+def _serve(deployment: ModelDeployment, image: str) -> Manifest:
+    model, runtime = deployment.spec.model, deployment.spec.runtime
+    arguments = {
+        "--model": MODEL_FOLDER,
+        "--name": model.name,
+        "--version": model.version,
+        "--port": PORT,
+        "--max-batch": runtime.max_batch,
+        "--max-waiting": runtime.max_waiting,
+    }
+    flat = [str(word) for pair in arguments.items() for word in pair]
+    mounts = [{"name": "tmp", "mountPath": "/tmp"}, {"name": "model", "mountPath": MODEL_FOLDER, "readOnly": True}]
+    return _container("serve", image, ["serve", *flat], mounts) | {
+        "resources": runtime.resources.to_wire(),
+        "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
+        "startupProbe": _probe("/health/live", 2) | {"failureThreshold": 300},
+        "readinessProbe": _probe("/health/ready", 2) | {"failureThreshold": 2},
+        "livenessProbe": _probe("/health/live", 10) | {"failureThreshold": 6},
+        "lifecycle": {"preStop": {"sleep": {"seconds": ENDPOINT_LAG_SECONDS}}},
+    }
+
+
+def _container(name: str, image: str, arguments: list[str], mounts: list[Manifest]) -> Manifest:
+    return {
+        "name": name,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["python", "-m", "perennial_serving", *arguments],
+        "env": environment(),
+        "securityContext": CONTAINER_SECURITY,
+        "terminationMessagePolicy": "File",
+        "volumeMounts": mounts,
+    }
+
+
+def _probe(path: str, period: int) -> dict[str, Any]:
+    return {"httpGet": {"path": path, "port": "http", "scheme": "HTTP"}, "periodSeconds": period, "timeoutSeconds": 5}

@@ -1,0 +1,23 @@
+"""What a decision on a LanguageModel looks at."""
+
+from dataclasses import dataclass, field
+
+from perennial.api import ModelDeployment, TrainingJob
+from perennial.decide.defaults import Defaults
+from perennial.decide.outcome import Manifest
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The children of one LanguageModel, and the metrics that it watches.
+
+    training_jobs, cleanups: by name. A TrainingJob that the status speaks of and the cache lacks was looked up
+    at the server, so that an absence here is one.
+    readings: by name of the trigger its value, or why there is none.
+    """
+
+    defaults: Defaults
+    training_jobs: dict[str, TrainingJob] = field(default_factory=dict)
+    cleanups: dict[str, Manifest] = field(default_factory=dict)
+    deployment: ModelDeployment | None = None
+    readings: dict[str, float | str] = field(default_factory=dict)

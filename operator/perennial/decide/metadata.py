@@ -1,0 +1,37 @@
+"""Names, labels and owners of the objects that Perennial makes."""
+
+from perennial.api import GROUP, VERSION
+from perennial.api.common import Kind
+from perennial.decide.outcome import Manifest
+
+MANAGED_BY = {"app.kubernetes.io/managed-by": "perennial"}
+OWNER_KIND = f"{GROUP}/owner-kind"
+OWNER_NAME = f"{GROUP}/owner-name"
+
+
+def labels_of(owner: Kind, more: dict[str, str] | None = None) -> dict[str, str]:
+    """The labels of everything that is made for an owner, pods included."""
+    return MANAGED_BY | {OWNER_KIND: owner.KIND, OWNER_NAME: owner.metadata.name} | (more or {})
+
+
+def child(owner: Kind, api_version: str, kind: str, name: str, labels: dict[str, str] | None = None) -> Manifest:
+    """The head of a child: it goes when its owner goes, and carries none of the owner's own labels."""
+    return {
+        "apiVersion": api_version,
+        "kind": kind,
+        "metadata": {
+            "name": name,
+            "namespace": owner.metadata.namespace,
+            "labels": labels_of(owner, labels),
+            "ownerReferences": [
+                {
+                    "apiVersion": f"{GROUP}/{VERSION}",
+                    "kind": owner.KIND,
+                    "name": owner.metadata.name,
+                    "uid": owner.metadata.uid,
+                    "controller": True,
+                    "blockOwnerDeletion": True,
+                }
+            ],
+        },
+    }

@@ -1,0 +1,55 @@
+"""The configuration that a training pod reads: /etc/perennial/job.json."""
+
+import json
+from typing import Any
+
+from perennial.api import TrainingJob
+from perennial.api.training import Data, Training
+from perennial.decide.metadata import child
+from perennial.decide.outcome import Manifest
+
+SCHEMA = 1
+
+
+def config_map(job: TrainingJob) -> Manifest:
+    """The immutable ConfigMap with the configuration of the pod."""
+    manifest = child(job, "v1", "ConfigMap", config_map_name(job))
+    return manifest | {"immutable": True, "data": {"job.json": json.dumps(config(job), indent=1)}}
+
+
+def config_map_name(job: TrainingJob) -> str:
+    return f"{job.metadata.name}-config"
+
+
+def config(job: TrainingJob) -> dict[str, Any]:
+    """The configuration by the training package's schema."""
+    spec = job.spec
+    model = spec.model.to_wire()
+    return {
+        "schema": SCHEMA,
+        "job": {"namespace": job.metadata.namespace, "name": job.metadata.name, "uid": job.metadata.uid},
+        "task": model.pop("task"),
+        "model": model,
+        "data": _data(spec.data),
+        "training": _training(spec.training),
+        "compareWith": spec.compare_with.to_wire() if spec.compare_with else None,
+        "output": {"uri": spec.storage.uri},
+    }
+
+
+def _data(data: Data) -> dict[str, Any]:
+    wire = data.to_wire()
+    if data.preprocessing.normalize_unicode == "None":
+        wire["preprocessing"]["normalizeUnicode"] = None
+    return wire
+
+
+def _training(training: Training) -> dict[str, Any]:
+    """Without what only the operator needs (compute, runtime, retries)."""
+    every = training.evaluate_every_steps or max(1, training.hyperparameters.max_steps // 10)
+    return {
+        "hyperparameters": training.hyperparameters.to_wire(),
+        "evaluateEverySteps": every,
+        "earlyStopping": training.early_stopping.to_wire() if training.early_stopping else None,
+        "checkpoints": training.checkpoints.to_wire(),
+    }

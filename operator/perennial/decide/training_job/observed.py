@@ -1,0 +1,38 @@
+"""What a decision on a TrainingJob looks at."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from perennial.api import TrainingJob
+from perennial.api.training_job import Progress
+from perennial.decide.defaults import Defaults
+from perennial.decide.outcome import Manifest
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The children of one TrainingJob, and what its pod says.
+
+    pods: the pods of the Job; read from the server, not from the cache, once the Job has ended.
+    missing: what the spec refers to and the namespace lacks, such as 'PersistentVolumeClaim "corpus"'.
+    progress: the last progress line in the log of the running pod.
+    """
+
+    defaults: Defaults
+    job: Manifest | None = None
+    pods: tuple[Manifest, ...] = ()
+    missing: tuple[str, ...] = ()
+    progress: Progress | None = None
+
+
+def locations(job: TrainingJob) -> Iterable[str]:
+    """Every URI in the spec that the pod reads or writes."""
+    data = job.spec.data
+    yield from (source.uri for source in data.train)
+    if data.validation.uri:
+        yield data.validation.uri
+    if job.spec.model.pretrained:
+        yield job.spec.model.pretrained.uri
+    if job.spec.compare_with:
+        yield job.spec.compare_with.uri
+    yield job.spec.storage.uri
