@@ -143,6 +143,7 @@ class TriggerStatus(ApiModel):
 
     name: str = Field(description="Name of the trigger; `schedule` is the schedule.")
     breached_since: datetime | None = Field(None, description="Since when the metric is out of bounds.")
+    missing: str | None = Field(None, description="Why the metric has no value.")
     held: str | None = Field(None, description="Why a trigger that would fire is held back.")
     checked_from: datetime | None = Field(None, description="Times of the schedule up to this one are dealt with.")
     last_fired: datetime | None = Field(None, description="When it last started a version.")

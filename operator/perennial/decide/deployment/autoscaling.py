@@ -96,7 +96,7 @@ def _stabilised(spec: Autoscaling, history: list[Recommendation], current: int, 
     """Up to the least of the one window, down to the most of the other."""
     up = min(_numbers(_within(history, seconds(spec.scale_up_stabilization), now)))
     down = max(_numbers(_within(history, seconds(spec.scale_down_stabilization), now)))
-    return min(max(current, up), max(down, up))
+    return min(max(current, up), down)
 
 
 def _numbers(history: list[Recommendation]) -> Iterable[int]:

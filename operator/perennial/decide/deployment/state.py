@@ -107,7 +107,7 @@ def _is_current(deployment: ModelDeployment, apps: Manifest) -> bool:
     labels = apps["spec"]["template"]["metadata"].get("labels", {})
     observed = apps.get("status", {}).get("observedGeneration", 0)
     generation = apps["metadata"].get("generation", 0)
-    return labels.get(VERSION_LABEL) == str(deployment.spec.model.version) and observed >= generation
+    return bool(labels.get(VERSION_LABEL) == str(deployment.spec.model.version) and observed >= generation)
 
 
 def _pod_ready(pod: Manifest) -> bool:

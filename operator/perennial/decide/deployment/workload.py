@@ -96,7 +96,8 @@ def _serve(deployment: ModelDeployment, image: str) -> Manifest:
         "--max-waiting": runtime.max_waiting,
     }
     flat = [str(word) for pair in arguments.items() for word in pair]
-    mounts = [{"name": "tmp", "mountPath": "/tmp"}, {"name": "model", "mountPath": MODEL_FOLDER, "readOnly": True}]
+    mounts: list[Manifest] = [{"name": "tmp", "mountPath": "/tmp"}]
+    mounts += [{"name": "model", "mountPath": MODEL_FOLDER, "readOnly": True}]
     return _container("serve", image, ["serve", *flat], mounts) | {
         "resources": runtime.resources.to_wire(),
         "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],

@@ -1,0 +1,76 @@
+"""The objects that a LanguageModel owns, as they follow from its stored status."""
+
+from collections.abc import Iterator
+
+from perennial.api import GROUP, VERSION, LanguageModel, ModelDeployment, TrainingJob
+from perennial.api.deployment import ModelDeploymentSpec, ModelReference
+from perennial.api.language_model import Version
+from perennial.api.training import ServedArtifact, Storage
+from perennial.api.training_job import TrainingJobSpec
+from perennial.decide.language_model.ledger import Ledger
+from perennial.decide.language_model.observed import Observed
+from perennial.decide.language_model.promotion import servable
+from perennial.decide.language_model.retention import cleanup, cleanup_name
+from perennial.decide.metadata import child
+from perennial.decide.outcome import Manifest, Reference
+
+API_VERSION = f"{GROUP}/{VERSION}"
+
+
+def wanted(model: LanguageModel, seen: Observed) -> Iterator[Manifest]:
+    """What should exist: the running training, the service, and what deletes artifacts."""
+    stored = Ledger(model.status)
+    if stored.in_training and stored.in_training.training_job not in seen.training_jobs:
+        yield _training_job(model, stored, stored.in_training)
+    serving = stored.serving
+    if serving and servable(serving):
+        yield _deployment(model, serving)
+    for version in stored.status.versions:
+        # The pod of the training must be gone, or it could write into the folder that is being deleted.
+        if version.collecting and version.training_job not in seen.training_jobs:
+            yield cleanup(model, version, seen.defaults.training_image)
+
+
+def unwanted(model: LanguageModel, seen: Observed) -> Iterator[Reference]:
+    """What should go: all that belongs to versions that are being deleted or are forgotten."""
+    namespace = model.metadata.namespace
+    kept = {version.training_job for version in model.status.versions if not version.collecting}
+    listed = {cleanup_name(version) for version in model.status.versions}
+    for name, job in seen.training_jobs.items():
+        if name not in kept and job.metadata.deletion_timestamp is None:
+            yield Reference(API_VERSION, TrainingJob.KIND, namespace, name, job.metadata.uid)
+    for name, manifest in seen.cleanups.items():
+        if name not in listed and "deletionTimestamp" not in manifest["metadata"]:
+            yield Reference("batch/v1", "Job", namespace, name, manifest["metadata"]["uid"])
+
+
+def _training_job(model: LanguageModel, stored: Ledger, version: Version) -> Manifest:
+    served = stored.version(version.judged_against)
+    spec = TrainingJobSpec(
+        model=model.spec.model,
+        data=model.spec.data,
+        training=model.spec.training,
+        compare_with=_served(served) if served and servable(served) else None,
+        storage=Storage(uri=version.uri),
+    )
+    return child(model, API_VERSION, TrainingJob.KIND, version.training_job) | {"spec": spec.to_wire()}
+
+
+def _served(version: Version) -> ServedArtifact:
+    assert version.artifact
+    return ServedArtifact(version=version.number, uri=version.artifact.uri, digest=version.artifact.digest)
+
+
+def _deployment(model: LanguageModel, version: Version) -> Manifest:
+    assert version.artifact
+    spec = ModelDeploymentSpec(
+        model=ModelReference(
+            name=model.metadata.name,
+            version=version.number,
+            task=model.spec.model.task,
+            uri=version.artifact.uri,
+            digest=version.artifact.digest,
+        ),
+        **dict(model.spec.deployment),
+    )
+    return child(model, API_VERSION, ModelDeployment.KIND, model.metadata.name) | {"spec": spec.to_wire()}

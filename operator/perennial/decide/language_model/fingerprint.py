@@ -1,0 +1,22 @@
+"""What makes a new version necessary: the parts of the spec that shape the trained model."""
+
+import hashlib
+import json
+
+from perennial.api.language_model import LanguageModelSpec
+
+# Where and how often it runs does not change what is learnt.
+_NOT_SHAPING = {"compute", "runtime", "retries", "checkpoints"}
+
+
+def fingerprint(spec: LanguageModelSpec) -> str:
+    """First 16 hexadecimal digits of a SHA-256 over model, data and training.
+
+    Fields at their default count as absent, so that an operator that knows more fields retrains nothing.
+    """
+    shaping = {
+        "model": spec.model.model_dump(mode="json", exclude_defaults=True),
+        "data": spec.data.model_dump(mode="json", exclude_defaults=True),
+        "training": spec.training.model_dump(mode="json", exclude_defaults=True, exclude=_NOT_SHAPING),
+    }
+    return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:16]

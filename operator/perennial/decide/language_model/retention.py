@@ -1,0 +1,78 @@
+"""Which versions are kept, and how the others go: first the artifact, then what is known of the version."""
+
+from datetime import datetime
+
+from perennial.api import LanguageModel
+from perennial.api.language_model import Version
+from perennial.decide.language_model.ledger import Ledger
+from perennial.decide.language_model.observed import Observed
+from perennial.decide.metadata import child, labels_of
+from perennial.decide.outcome import Manifest
+from perennial.decide.pods import CONTAINER_SECURITY, POD_SECURITY, Volumes, environment
+
+
+def collect(ledger: Ledger, model: LanguageModel, seen: Observed, now: datetime) -> Ledger:
+    """Marks what versions.keep no longer keeps, and forgets what has been deleted."""
+    for version in ledger.status.versions:
+        if version.collecting and _is_complete(seen.cleanups.get(cleanup_name(version))):
+            ledger = ledger.update(versions=[v for v in ledger.status.versions if v.number != version.number])
+    for version in _excess(ledger, model, seen):
+        ledger = ledger.with_version(version.model_copy(update={"collecting": True})).record(
+            now,
+            "VersionCollected",
+            f"versions.keep {model.spec.versions.keep}",
+            f"v{version.number} is neither in service nor one of the newest {model.spec.versions.keep}",
+            f"the artifact of v{version.number} is deleted",
+        )
+    return ledger
+
+
+def _excess(ledger: Ledger, model: LanguageModel, seen: Observed) -> list[Version]:
+    """Beyond the newest that are kept; but never what is served, pinned, trained or still needed to judge."""
+    kept = [version for version in ledger.status.versions if not version.collecting]
+    pin, training = model.spec.promotion.pin, ledger.in_training
+    needed = {
+        ledger.status.serving_version,
+        seen.deployment.status.version if seen.deployment else None,
+        pin.version if pin else None,
+        training.number if training else None,
+        training.judged_against if training else None,
+    }
+    return [version for version in kept[: -model.spec.versions.keep] if version.number not in needed]
+
+
+def cleanup_name(version: Version) -> str:
+    """Name of the Job that deletes the artifact."""
+    return f"{version.training_job}-cleanup"
+
+
+def cleanup(model: LanguageModel, version: Version, image: str) -> Manifest:
+    """The Job that deletes the version's artifact, and what an unfinished training left."""
+    arguments = ["--uri", version.uri]
+    if version.artifact:
+        arguments += ["--digest", version.artifact.digest]
+    volumes = Volumes.of([version.uri])
+    container = {
+        "name": "delete-artifact",
+        "image": model.spec.training.runtime.image or image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["python", "-m", "perennial_training", "delete-artifact", *arguments],
+        "env": environment(),
+        "securityContext": CONTAINER_SECURITY,
+        "volumeMounts": volumes.mounts(),
+    }
+    pod = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": POD_SECURITY,
+        "containers": [container],
+        "volumes": volumes.volumes(),
+    }
+    template = {"metadata": {"labels": labels_of(model)}, "spec": pod}
+    return child(model, "batch/v1", "Job", cleanup_name(version)) | {"spec": {"backoffLimit": 6, "template": template}}
+
+
+def _is_complete(job: Manifest | None) -> bool:
+    conditions = (job or {}).get("status", {}).get("conditions", [])
+    return any(c["type"] == "Complete" and c["status"] == "True" for c in conditions)

@@ -1,0 +1,84 @@
+"""How the model is: ready, being worked on, or standing still, and why."""
+
+from perennial.api import LanguageModel, ModelDeployment
+from perennial.api.common import Condition
+from perennial.api.language_model import Version
+from perennial.decide.conditions import State, summary
+from perennial.decide.language_model import triggers
+from perennial.decide.language_model.ledger import Ledger
+from perennial.decide.language_model.observed import Observed
+from perennial.decide.language_model.promotion import pin_problem
+
+
+def states(ledger: Ledger, model: LanguageModel, seen: Observed) -> tuple[State, ...]:
+    """Ready (the promoted version answers), Reconciling, Stalled, Trained (the newest version), Served."""
+    served = _served(ledger, seen.deployment)
+    trained = _trained(ledger, seen)
+    problem = pin_problem(ledger, model) or triggers.problem(model)
+    stalled = _stalled(ledger, seen, served, problem)
+    shown = stalled or (served if served.status or ledger.serving else trained)
+    working = not stalled and (ledger.in_training is not None or not served.status)
+    return (
+        *summary(
+            ready=served.status,
+            stalled=stalled is not None,
+            reconciling=working,
+            reason=shown.reason,
+            message=shown.message,
+        ),
+        trained,
+        served,
+    )
+
+
+def _stalled(ledger: Ledger, seen: Observed, served: State, problem: str | None) -> State | None:
+    """What needs a person: a wrong spec, a service or training that can't get on, nothing to serve."""
+    if problem:
+        return State("Stalled", True, "InvalidSpec", f"{problem}.")
+    blocked = _condition(seen.deployment, "Stalled") if ledger.serving and not served.status else None
+    if blocked and blocked.status == "True":
+        return State("Stalled", True, blocked.reason, blocked.message)
+    training = ledger.in_training
+    job = seen.training_jobs.get(training.training_job) if training else None
+    waits = (
+        next((c for c in job.status.conditions if c.type == "Stalled" and c.status == "True"), None) if job else None
+    )
+    if waits and job and job.status.state not in ("Complete", "Failed"):
+        return State("Stalled", True, waits.reason, waits.message)
+    newest = ledger.newest
+    if newest and newest.state in ("Failed", "Refused") and ledger.serving is None:
+        return State("Stalled", True, f"Version{newest.state}", _ended(newest))
+    return None
+
+
+def _trained(ledger: Ledger, seen: Observed) -> State:
+    newest = ledger.newest
+    if newest is None:
+        return State("Trained", False, "NoVersion", "No version was started yet.")
+    if newest.state == "Training":
+        job = seen.training_jobs.get(newest.training_job)
+        told = next((c.message for c in job.status.conditions if c.type == "Ready"), "") if job else ""
+        return State("Trained", False, "Training", f"v{newest.number} is in training ({newest.reason}). {told}".strip())
+    return State("Trained", newest.state == "Accepted", f"Version{newest.state}", _ended(newest))
+
+
+def _ended(version: Version) -> str:
+    return f"v{version.number} {version.state.lower()}: {version.message}"
+
+
+def _served(ledger: Ledger, deployment: ModelDeployment | None) -> State:
+    """Whether the version that should be in service is, on all replicas."""
+    number = ledger.status.serving_version
+    if number is None:
+        return State("Served", False, "NoVersion", "No version was accepted yet.")
+    ready = _condition(deployment, "Ready")
+    if deployment is None or ready is None or deployment.spec.model.version != number:
+        return State("Served", False, "RollingOut", f"v{number} is being rolled out.")
+    current = deployment.status.observed_generation == deployment.metadata.generation
+    up = ready.status == "True" and current and deployment.status.version == number
+    return State("Served", up, ready.reason if current else "RollingOut", ready.message)
+
+
+def _condition(deployment: ModelDeployment | None, type_: str) -> Condition | None:
+    kept = deployment.status.conditions if deployment else []
+    return next((condition for condition in kept if condition.type == type_), None)
