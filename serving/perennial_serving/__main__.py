@@ -72,13 +72,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_fetch(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     command = _command(commands, "fetch", "copy an artifact into a folder and verify its digests", _fetch)
-    command.add_argument(
-        "--uri", required=True, help="where the artifact is: pvc://CLAIM/PATH or file:///PATH"
-    )
+    command.add_argument("--uri", required=True, help="where the artifact is: pvc://CLAIM/PATH or file:///PATH")
     command.add_argument("--digest", required=True, help="the artifact's digest: sha256:…")
-    command.add_argument(
-        "--to", required=True, type=Path, metavar="FOLDER", help="an empty folder, made if missing"
-    )
+    command.add_argument("--to", required=True, type=Path, metavar="FOLDER", help="an empty folder, made if missing")
     command.add_argument(
         "--mounts",
         type=Path,
@@ -92,9 +88,7 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     command = _command(commands, "serve", "answer the OpenAI API with the model that `fetch` left", _serve)
     command.add_argument("--model", required=True, type=Path, metavar="FOLDER", help="what `fetch` wrote to")
     command.add_argument("--name", required=True, help="the model's name in the API")
-    command.add_argument(
-        "--version", required=True, help="its version, in every answer's x-perennial-version"
-    )
+    command.add_argument("--version", required=True, help="its version, in every answer's x-perennial-version")
     command.add_argument("--host", default="0.0.0.0", help="address to listen on (default: %(default)s)")
     command.add_argument("--port", type=int, default=8000, help="(default: %(default)s)")
     command.add_argument(

@@ -34,7 +34,7 @@ class Answering:
             Sampler(request.temperature, request.top_p, request.seed),
             request.stop,
             loaded,
-            deliver=lambda piece: loop.call_soon_threadsafe(self._pieces.put_nowait, piece),  # type: ignore[func-returns-value]
+            deliver=lambda piece: loop.call_soon_threadsafe(self._pieces.put_nowait, piece),
         )
         try:
             engine.submit(self._generation)
@@ -121,9 +121,7 @@ def _refused(error: Exception) -> ApiError:
             message = "this server is shutting down; send the request again"
             return ApiError(503, message, code="shutting_down", retry_after_seconds=RETRY_AFTER_SECONDS)
         case GenerationFailed():
-            return ApiError(
-                500, f"the model failed ({error}); the server's log says why", code="generation_failed"
-            )
+            return ApiError(500, f"the model failed ({error}); the server's log says why", code="generation_failed")
     raise error
 
 

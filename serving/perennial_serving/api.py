@@ -88,9 +88,7 @@ class Api:
             return JSONResponse(await collect(request, answering, shape(loaded)))
         include_usage = bool(asked.stream_options and asked.stream_options.include_usage)
         stream = events(answering, shape(loaded), include_usage)
-        return StreamingResponse(
-            stream, media_type="text/event-stream", headers={"Cache-Control": "no-cache"}
-        )
+        return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
 
     def _loaded(self) -> LoadedModel:
         if self._engine.loaded is None:

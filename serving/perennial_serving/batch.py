@@ -37,7 +37,7 @@ class Batch(Generic[R]):
         self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in parameters else {}
 
     def join(self, rows: Sequence[R]) -> Tensor:
-        """Runs the prompts of new rows and adds them; returns logits [new rows, vocabulary] for their first token."""
+        """Runs the prompts of new rows and adds them; returns logits [new rows, vocabulary] for a first token."""
         length = max(len(row.prompt) for row in rows)
         padding = [length - len(row.prompt) for row in rows]
         tokens = [[0] * count + list(row.prompt) for count, row in zip(padding, rows, strict=True)]
@@ -67,9 +67,7 @@ class Batch(Generic[R]):
         mask = self._mask[kept]
         first = int(mask.argmax(dim=1).min())
         self._mask = mask[:, first:]
-        self._cache = DynamicCache(
-            [(k[kept, :, first:], v[kept, :, first:]) for k, v in _layers(self._cache)]
-        )
+        self._cache = DynamicCache([(k[kept, :, first:], v[kept, :, first:]) for k, v in _layers(self._cache)])
 
     def _forward(self, tokens: Tensor, mask: Tensor, cache: DynamicCache) -> Tensor:
         positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, -tokens.shape[1] :]
@@ -93,7 +91,8 @@ class Batch(Generic[R]):
         self._cache = DynamicCache(
             [
                 tuple(
-                    torch.cat([_widen(old, length, -2), _widen(new, length, -2)]) for old, new in zip(*pair)
+                    torch.cat([_widen(old, length, -2), _widen(new, length, -2)])
+                    for old, new in zip(*pair, strict=True)
                 )
                 for pair in zip(_layers(self._cache), _layers(cache), strict=True)
             ]

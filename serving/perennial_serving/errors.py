@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse
 
 
 class ApiError(Exception):
-    """An answer with an error: HTTP status, a sentence, and the field (`param`) and `code` that clients look at."""
+    """An answer with an error: HTTP status, a sentence, the field at fault (`param`) and a `code` for programs."""
 
     def __init__(
         self,

@@ -135,8 +135,6 @@ class _Progress:
 
 def _storage_failure(source_uri: str, target: Path, error: OSError) -> Failure:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        message = (
-            f"{target} is too small for the artifact at {source_uri}; give the pod more ephemeral storage"
-        )
+        message = f"{target} is too small for the artifact at {source_uri}; give the pod more ephemeral storage"
         return Failure("StorageFull", message, exits.TEMPORARY)
     return Failure("StorageError", f"{source_uri} can't be copied to {target}: {error}", exits.TEMPORARY)

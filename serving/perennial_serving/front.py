@@ -1,4 +1,5 @@
-"""What every answer gets on its way out: the version, the end of its connection while draining, count and log."""
+"""What every answer gets on its way out: the version, a count, a line in the log, and the end of its connection
+while the server drains."""
 
 import logging
 import time
@@ -17,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class Front:
-    """ASGI middleware around the whole application; logs method, path, status and time, never what was said."""
+    """ASGI middleware around the application; logs method, path, status and time, never what was said."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, version: str, draining: Callable[[], bool]) -> None:
         self._app = app

@@ -35,7 +35,7 @@ class Generation:
         sampler: Sampler,
         stops: Sequence[str],
         loaded: LoadedModel,
-        deliver: Callable[[Piece | Exception], None],
+        deliver: Callable[[Piece | Exception], object],
     ) -> None:
         self.prompt = prompt
         self.sampler = sampler
@@ -48,7 +48,7 @@ class Generation:
         self._text = TextStream(loaded.decode, prompt[-CONTEXT_FOR_DECODING:], stops)
 
     def take(self, token: int) -> bool:
-        """Adds a token to the answer and delivers the text that is certain; returns whether it was the last."""
+        """Adds a token and delivers the text that is certain; returns whether the answer has ended."""
         self.last = token
         self._left -= 1
         ended = token in self._end_tokens

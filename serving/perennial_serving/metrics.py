@@ -13,9 +13,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self._waiting = self._gauge(
-            "perennial_requests_waiting", "Requests that wait for a place in the batch."
-        )
+        self._waiting = self._gauge("perennial_requests_waiting", "Requests that wait for a place in the batch.")
         self._running = self._gauge("perennial_requests_running", "Requests in the batch.")
         self._requests = Counter(
             "perennial_requests_total",
@@ -23,9 +21,7 @@ class Metrics:
             ["route", "code"],
             registry=self.registry,
         )
-        self._seconds = self._histogram(
-            "perennial_request_seconds", "From a request to the end of its answer."
-        )
+        self._seconds = self._histogram("perennial_request_seconds", "From a request to the end of its answer.")
         self._first_token = self._histogram(
             "perennial_time_to_first_token_seconds", "From a request's place in the queue to its first token."
         )

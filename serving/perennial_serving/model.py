@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model that answers; `context_length` is in tokens, `end_tokens` end an answer, `created` is Unix time."""
+    """A model that answers; `context_length` counts tokens, `end_tokens` end an answer, `created` is Unix time."""
 
     name: str
     version: str
@@ -48,9 +48,7 @@ def load(folder: Path, name: str, version: str) -> LoadedModel:
     except Failure:
         raise
     except Exception as error:  # the loaders raise whatever the file at fault leads to
-        raise Failure(
-            "ModelUnreadable", f"the model in {folder} can't be loaded: {error}", exits.BAD_DATA
-        ) from error
+        raise Failure("ModelUnreadable", f"the model in {folder} can't be loaded: {error}", exits.BAD_DATA) from error
     _try_out(model)
     return LoadedModel(
         name=name,
@@ -94,9 +92,7 @@ def _load_weights(folder: Path) -> PreTrainedModel:
     )
     # transformers only warns and fills in random numbers.
     if wrong := sorted({*info["missing_keys"], *(key[0] for key in info["mismatched_keys"])}):
-        message = (
-            f"model.safetensors lacks {len(wrong)} weights or has them in another shape, {wrong[0]} first"
-        )
+        message = f"model.safetensors lacks {len(wrong)} weights or has them in another shape, {wrong[0]} first"
         raise Failure("ModelUnreadable", message, exits.BAD_DATA)
     return model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
 

@@ -11,9 +11,7 @@ from perennial_serving.requests import ChatRequest, CompletionRequest
 COMPLETION_TOKENS = 16  # OpenAI's default
 
 # For a model that was never taught to chat; it sees who spoke, and that it is its turn.
-PLAIN_TEMPLATE = (
-    "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}\n{% endfor %}assistant:"
-)
+PLAIN_TEMPLATE = "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}\n{% endfor %}assistant:"
 
 
 def completion_prompt(request: CompletionRequest, loaded: LoadedModel) -> tuple[list[int], int]:
@@ -24,7 +22,7 @@ def completion_prompt(request: CompletionRequest, loaded: LoadedModel) -> tuple[
 
 
 def chat_prompt(request: ChatRequest, loaded: LoadedModel) -> tuple[list[int], int]:
-    """As `completion_prompt`, with the tokenizer's chat template or a plain one; answers may fill the context."""
+    """As `completion_prompt`, by the tokenizer's chat template or a plain one; answers may fill the context."""
     messages = [message.model_dump() for message in request.messages]
     for message in messages:
         message["role"] = "system" if message["role"] == "developer" else message["role"]
@@ -40,9 +38,7 @@ def _render(messages: list[dict[str, Any]], loaded: LoadedModel) -> str:
             messages, chat_template=template, tokenize=False, add_generation_prompt=True
         )
     except TemplateError as error:  # templates refuse, for example, roles that don't alternate
-        raise ApiError(
-            400, f"the model's chat template refuses these messages: {error}", "messages"
-        ) from None
+        raise ApiError(400, f"the model's chat template refuses these messages: {error}", "messages") from None
 
 
 def _encode(text: str, loaded: LoadedModel, special: bool) -> list[int]:

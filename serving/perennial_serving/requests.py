@@ -25,7 +25,8 @@ NEUTRAL: dict[str, Any] = {
 }
 # Fields that tell the provider something and never change the answer.
 INFORMATION = {
-    "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
+    "user", "metadata", "store", "service_tier",
+    "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
 }  # fmt: skip
 
 
@@ -73,9 +74,7 @@ class TextRequest(_Strict):
     temperature: float = Field(1.0, ge=0, le=2)
     top_p: float = Field(1.0, gt=0, le=1)
     seed: int | None = Field(None, ge=-(2**63), lt=2**63)
-    stop: Annotated[list[Annotated[str, Field(min_length=1)]], BeforeValidator(_as_list)] = Field(
-        [], max_length=4
-    )
+    stop: Annotated[list[Annotated[str, Field(min_length=1)]], BeforeValidator(_as_list)] = Field([], max_length=4)
     stream: bool = False
     stream_options: StreamOptions | None = None
 
@@ -113,9 +112,7 @@ def parse(kind: type[R], body: bytes) -> R:
 
 def _asked(document: dict[str, Any]) -> dict[str, Any]:
     """The fields that ask for something. A null is the default, as with OpenAI."""
-    fields = {
-        name: value for name, value in document.items() if value is not None and name not in INFORMATION
-    }
+    fields = {name: value for name, value in document.items() if value is not None and name not in INFORMATION}
     for name in fields.keys() & NEUTRAL.keys():
         value, neutral = fields.pop(name), NEUTRAL[name]
         if value != neutral or isinstance(value, bool) != isinstance(neutral, bool):
@@ -132,9 +129,5 @@ def _refusal(error: ValidationError) -> ApiError:
             return ApiError(400, f"{param} is not a field that this server knows; leave it out", param)
         case "missing":
             return ApiError(400, f"{param} is missing", param)
-    told = (
-        "must be text or a list of token ids"
-        if param == "prompt" and len(error.errors()) > 1
-        else first["msg"]
-    )
+    told = "must be text or a list of token ids" if param == "prompt" and len(error.errors()) > 1 else first["msg"]
     return ApiError(400, f"{param}: {told}", param)

@@ -22,9 +22,9 @@ from perennial_serving.cpus import allowed_cpus
 from perennial_serving.engine import Engine
 from perennial_serving.front import Front
 from perennial_serving.metrics import Metrics
-from perennial_serving.model import load
+from perennial_serving.model import LoadedModel, load
 
-# Longer than a client or a proxy keeps an idle connection: the side that closes first must be the one that sends.
+# Longer than clients and proxies keep an idle connection: who closes it must be the side that sends.
 KEEP_ALIVE_SECONDS = 75
 # Of the pod's grace period, what is kept for cutting off answers that don't come to an end.
 RESERVE_SECONDS = 3
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """`grace_seconds` is the pod's whole grace period, `linger_seconds` how long of it new requests are taken."""
+    """`grace_seconds` is the pod's whole grace period, `linger_seconds` how long of it requests are taken."""
 
     model: Path
     name: str
@@ -101,10 +101,8 @@ def serve(options: ServeOptions) -> None:
     """Serves until SIGTERM. Raises Failure where the model can't be loaded."""
     metrics = Metrics()
     threads = allowed_cpus()
-    log.info(
-        "loading version %s of %s from %s for %d CPUs", options.version, options.name, options.model, threads
-    )
-    loading: Callable[[], object] = partial(load, options.model, options.name, options.version)
+    log.info("loading version %s of %s from %s for %d CPUs", options.version, options.name, options.model, threads)
+    loading: Callable[[], LoadedModel] = partial(load, options.model, options.name, options.version)
     engine = Engine(loading, options.max_batch, options.max_waiting, threads, metrics)
     engine.start()
     Server(options, engine, metrics).run()

@@ -1,0 +1,150 @@
+"""A tiny model with a real tokenizer, as an artifact with a manifest; and servers of it as processes."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import torch
+from openai import OpenAI
+from perennial_artifact import manifest
+from tokenizers import ByteLevelBPETokenizer
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+NAME, VERSION = "docs-writer", "2"
+CONTEXT = 4096
+TEXT = [
+    "The quick brown fox jumps over the lazy dog.",
+    "Zwölf Boxkämpfer jagen Viktor quer über den großen Sylter Deich.",
+    "Un éléphant ça trompe énormément, et 3 × 3 = 9.",
+]
+
+
+@dataclass
+class Artifact:
+    folder: Path
+    digest: str
+
+
+@pytest.fixture(scope="session")
+def artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    folder = tmp_path_factory.mktemp("artifact")
+    make_model(folder)
+    digest = manifest.write(folder, {"name": NAME, "task": "text-generation", "createdAt": "2026-01-01T00:00:00Z"})
+    return Artifact(folder, digest)
+
+
+def make_model(folder: Path, **shape: int) -> None:
+    """Writes a model with random weights; they are large, so that no two tokens are nearly as good."""
+    bpe = ByteLevelBPETokenizer()
+    bpe.train_from_iterator(TEXT, vocab_size=320, special_tokens=["<|end|>"])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe._tokenizer, eos_token="<|end|>")
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(1)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2} | shape
+    config = LlamaConfig(
+        vocab_size=320, max_position_embeddings=CONTEXT, initializer_range=0.4, eos_token_id=0, bos_token_id=None, **sizes
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+
+
+@dataclass
+class RunningServer:
+    process: subprocess.Popen[str]
+    url: str
+    log: Path
+
+    @property
+    def client(self) -> OpenAI:
+        return OpenAI(base_url=f"{self.url}/v1", api_key="none", max_retries=0, timeout=60)
+
+    def get(self, path: str) -> httpx.Response:
+        return httpx.get(self.url + path)
+
+    def wait_ready(self) -> "RunningServer":
+        wait_until(lambda: self.status("/health/ready") == 200)
+        return self
+
+    def status(self, path: str) -> int | None:
+        with contextlib.suppress(httpx.TransportError):
+            return self.get(path).status_code
+        return None
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The value of one sample; 0 where it doesn't exist yet."""
+        for line in self.get("/metrics").text.splitlines():
+            if line.startswith((name + " ", name + "{")) and all(f'{key}="{value}"' in line for key, value in labels.items()):
+                return float(line.rsplit(" ", 1)[1])
+        return 0.0
+
+    def terminate(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
+
+Start = Callable[..., RunningServer]
+
+
+@pytest.fixture(scope="session")
+def start(artifact: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """Starts a server with more options; the caller waits for it, so several can start at the same time."""
+    started: list[RunningServer] = []
+
+    def run(*options: str) -> RunningServer:
+        port = free_port()
+        log = tmp_path_factory.mktemp("server") / "log"
+        command = serve_command(artifact.folder, "--host", "127.0.0.1", "--port", str(port), *options)
+        with log.open("w") as output:
+            process = subprocess.Popen(command, stdout=output, stderr=output, text=True)
+        started.append(RunningServer(process, f"http://127.0.0.1:{port}", log))
+        return started[-1]
+
+    yield run
+    for server in started:
+        if server.process.poll() is None:
+            server.process.kill()
+        server.process.wait()
+
+
+@pytest.fixture(scope="session")
+def servers(start: Start) -> dict[str, RunningServer]:
+    """All servers of the suite, started side by side, because each needs seconds for its imports."""
+    running = {
+        "roomy": start("--max-batch", "8"),
+        "narrow": start("--max-batch", "1", "--max-waiting", "1"),
+        "draining": start("--linger", "1.5", "--grace-period", "60"),
+        "impatient": start("--linger", "0.2", "--grace-period", "4"),
+    }
+    return {name: server.wait_ready() for name, server in running.items()}
+
+
+@pytest.fixture
+def server(servers: dict[str, RunningServer]) -> RunningServer:
+    return servers["roomy"]
+
+
+def serve_command(folder: Path, *options: str) -> list[str]:
+    return [
+        *(sys.executable, "-m", "perennial_serving", "serve", "--model", str(folder), "--name", NAME),
+        *("--version", VERSION, "--termination-log", os.devnull, *options),
+    ]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
