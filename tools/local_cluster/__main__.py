@@ -1,0 +1,118 @@
+"""A real Kubernetes on this machine, without Docker: `python3 tools/local_cluster up`."""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import binaries
+import images
+import lifecycle
+import provisioner
+import supervisor
+from cluster import DEFAULT_NAME, Cluster, load, load_all
+
+
+def main(arguments: list[str]) -> None:
+    options = _parser().parse_args(arguments)
+    options.run(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="local_cluster", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run, text: str | None, named: bool = True) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, description=text, **({"help": text} if text else {}))
+        added.set_defaults(run=run)
+        if named:
+            added.add_argument("--name", default=DEFAULT_NAME, help=f"the cluster's name (default: {DEFAULT_NAME})")
+        return added
+
+    command("up", _up, "bring the cluster up, or repair it; does nothing where it works").add_argument(
+        "--control-plane-only", action="store_true",
+        help="etcd, API server and controller manager on 127.0.0.1; no node, no root needed")
+    command("down", _down, "end the cluster and remove everything of it")
+    command("status", _status, "show the clusters and their processes; exit 1 where one does not work", named=False)
+    command("kubeconfig", _kubeconfig, "print the path of the kubeconfig")
+    command("kubectl-path", _kubectl_path, "print the path of kubectl", named=False)
+    command("load-image", _load_image, "bring images into the node").add_argument(
+        "images", nargs="+", type=Path, metavar="IMAGE", help="an OCI or docker archive, or a folder of OCI layout")
+    logs = command("logs", _logs, "print a component's log, or the names of all")
+    logs.add_argument("component", nargs="?", metavar="COMPONENT")
+    logs.add_argument("--follow", "-f", action="store_true", help="go on as the log grows")
+    command("build", _build, "build the binaries, without starting anything", named=False)
+    command("supervise", lambda options: supervisor.run(_existing(options.name)), None)
+    command("provision", lambda options: provisioner.run(_existing(options.name)), None)
+    return parser
+
+
+def _existing(name: str) -> Cluster:
+    if cluster := load(name):
+        return cluster
+    raise SystemExit(f"There is no cluster named {name}: bring it up first (`up --name {name}`).")
+
+
+def _up(options: argparse.Namespace) -> None:
+    cluster = lifecycle.up(options.name, options.control_plane_only)
+    print(f"export KUBECONFIG={cluster.kubeconfig}")
+
+
+def _down(options: argparse.Namespace) -> None:
+    lifecycle.down(options.name)
+
+
+def _status(_: argparse.Namespace) -> None:
+    clusters = load_all()
+    if not clusters:
+        print("no clusters")
+    works = [_describe(cluster) for cluster in clusters]
+    raise SystemExit(0 if all(works) else 1)
+
+
+def _describe(cluster: Cluster) -> bool:
+    works, outer = lifecycle.is_up(cluster), supervisor.find(cluster)
+    print(f"{cluster.name}: {'up' if works else 'starting or broken' if outer else 'stopped'}, {cluster.api}, "
+          f"{cluster.folder}")
+    for first in outer.children() if outer else ():
+        print(f"  {'supervisor':24} pid {first.pid}")
+        for process in first.children():
+            print(f"  {Path((process.command() or ['(ended)'])[0]).name:24} pid {process.pid}")
+    return works
+
+
+def _kubeconfig(options: argparse.Namespace) -> None:
+    print(_existing(options.name).kubeconfig)
+
+
+def _kubectl_path(_: argparse.Namespace) -> None:
+    print(binaries.ensure() / "kubectl")
+
+
+def _load_image(options: argparse.Namespace) -> None:
+    cluster = _existing(options.name)
+    for image in options.images:
+        images.load(cluster, image)
+
+
+def _logs(options: argparse.Namespace) -> None:
+    cluster = _existing(options.name)
+    names = sorted(path.stem for path in cluster.path("logs").glob("*.log"))
+    if not options.component:
+        print("\n".join(names))
+    elif options.component not in names:
+        raise SystemExit(f"No log of {options.component}; there are: {', '.join(names)}.")
+    else:
+        follow = ("-f",) if options.follow else ()
+        subprocess.run(("tail", "-n", "+1", *follow, supervisor.log(cluster, options.component)))
+
+
+def _build(_: argparse.Namespace) -> None:
+    print(binaries.ensure())
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except KeyboardInterrupt:
+        raise SystemExit("\nInterrupted: the same command goes on from here.") from None

@@ -1,0 +1,70 @@
+"""Does the cluster work? Each check asks the real thing and answers yes or no, at once."""
+
+import socket
+import struct
+
+import components
+import images
+from api import UNREACHABLE, Api
+from cluster import Cluster
+
+DNS_SECONDS = 1.0
+QUESTION = "kubernetes.default.svc.cluster.local"
+
+
+def api_ready(cluster: Cluster) -> bool:
+    try:
+        return Api(cluster.kubeconfig).text("/readyz") == "ok"
+    except UNREACHABLE:
+        return False
+
+
+def default_service_account(cluster: Cluster) -> bool:
+    """Without it the API server refuses every pod."""
+    return _found(cluster, "/api/v1/namespaces/default/serviceaccounts/default")
+
+
+def storage_class(cluster: Cluster) -> bool:
+    return _found(cluster, "/apis/storage.k8s.io/v1/storageclasses/local")
+
+
+def containerd_ready(cluster: Cluster) -> bool:
+    return images.ctr(cluster, "version").returncode == 0
+
+
+def pause_image(cluster: Cluster) -> bool:
+    return components.PAUSE_IMAGE in images.ctr(cluster, "images", "list", "-q").stdout.split()
+
+
+def node_ready(cluster: Cluster) -> bool:
+    try:
+        node = Api(cluster.kubeconfig).get(f"/api/v1/nodes/{cluster.name}")
+    except UNREACHABLE:
+        return False
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"].get("conditions", ()))
+
+
+def dns_answers(cluster: Cluster) -> bool:
+    """Asks CoreDNS for the API server's Service, from the host."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(DNS_SECONDS)
+        try:
+            client.sendto(_dns_query(QUESTION), (cluster.node_address, 53))
+            answer = client.recv(512)
+        except OSError:
+            return False
+    return answer.endswith(socket.inet_aton(cluster.api_service_address))
+
+
+def _found(cluster: Cluster, path: str) -> bool:
+    try:
+        Api(cluster.kubeconfig).get(path)
+    except UNREACHABLE:
+        return False
+    return True
+
+
+def _dns_query(name: str) -> bytes:
+    """One question for the IPv4 address (type 1, class 1), in DNS's wire format."""
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+    return struct.pack(">6H", 1, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">2H", 1, 1)

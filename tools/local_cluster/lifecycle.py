@@ -1,0 +1,148 @@
+"""Brings clusters up and takes them down. Either may be repeated, or interrupted and repeated."""
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import binaries
+import certificates
+import cgroups
+import components
+import health
+import host
+import images
+import network
+import node
+import supervisor
+from cluster import KUBERNETES, NAME, Cluster, load, state_root
+
+LONGEST_SOCKET_PATH = 107  # bytes, a limit of the kernel
+WAIT_SECONDS = 120
+Check = Callable[[Cluster], bool]
+
+
+def up(name: str, control_plane_only: bool) -> Cluster:
+    """Makes the cluster of this name work, whatever state it is in.
+
+    Raises SystemExit with what to do where it can't.
+    """
+    if not NAME.fullmatch(name):
+        raise SystemExit(f"--name {name}: use up to 12 of a-z, 0-9 and -, from a letter to a letter or digit.")
+    host.require(control_plane_only)
+    binaries.ensure()
+    with _locked():
+        cluster = load(name) or _create(name, control_plane_only)
+        if cluster.control_plane_only != control_plane_only:
+            raise SystemExit(f"{name} exists {'without' if cluster.control_plane_only else 'with'} a node: "
+                             f"take it down first, or choose another --name.")
+        if is_up(cluster):
+            print(f"{name} is up already: Kubernetes {KUBERNETES} at {cluster.api}")
+        else:
+            _start(cluster)
+    return cluster
+
+
+def down(name: str) -> None:
+    """Ends everything of the cluster and removes all its files, its images and volumes included."""
+    with _locked() as root:
+        if cluster := load(name):
+            supervisor.kill(cluster)
+            network.disconnect(cluster)
+            if not cluster.control_plane_only:
+                cgroups.remove(cluster)
+        folder = root / name
+        if folder.is_dir():
+            shutil.rmtree(folder)
+        print(f"{name} is down: nothing of it is left" if cluster else f"{name} is not there: nothing to do")
+        if not any(root.iterdir()):
+            root.rmdir()
+
+
+def is_up(cluster: Cluster) -> bool:
+    return supervisor.find(cluster) is not None and all(check(cluster) for check in _checks(cluster))
+
+
+def _checks(cluster: Cluster) -> tuple[Check, ...]:
+    if cluster.control_plane_only:
+        return health.api_ready, health.default_service_account
+    return (health.api_ready, health.default_service_account, health.storage_class, health.pause_image,
+            health.node_ready, health.dns_answers)
+
+
+def _create(name: str, control_plane_only: bool) -> Cluster:
+    cluster = Cluster(name, network.free_index(name, control_plane_only), control_plane_only)
+    if not control_plane_only:
+        node.refuse_hidden(cluster)
+    if len(os.fsencode(cluster.containerd_socket)) > LONGEST_SOCKET_PATH:
+        raise SystemExit(f"{cluster.folder} is too long a path for a socket: set XDG_STATE_HOME to a shorter one.")
+    cluster.path("logs").mkdir(parents=True, exist_ok=True)
+    cluster.save()
+    return cluster
+
+
+def _start(cluster: Cluster) -> None:
+    with _step("Certificates and configuration", 1):
+        certificates.make(cluster)
+        components.write_configurations(cluster)
+    with _step("Control plane: etcd, API server, controller manager", 7):
+        process = supervisor.find(cluster) or supervisor.start(cluster)
+        if not cluster.control_plane_only:
+            network.connect(cluster, process.pid)
+        _wait(cluster, health.api_ready, "kube-apiserver")
+        _wait(cluster, health.default_service_account, "kube-controller-manager")
+    if not cluster.control_plane_only:
+        _start_node(cluster)
+    print(f"{cluster.name} is up: Kubernetes {KUBERNETES} at {cluster.api}")
+
+
+def _start_node(cluster: Cluster) -> None:
+    with _step("Container runtime and the pause image", 1):
+        _wait(cluster, health.containerd_ready, "containerd")
+        images.load_pause(cluster)
+    with _step("Node and DNS", 8):
+        _wait(cluster, health.node_ready, "kubelet")
+        _wait(cluster, health.dns_answers, "coredns")
+
+
+def _wait(cluster: Cluster, check: Check, component: str) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not check(cluster):
+        if supervisor.find(cluster) is None:
+            raise SystemExit(f"The cluster's processes ended:\n{tail(cluster, 'supervisor')}")
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{component} is not ready after {WAIT_SECONDS} s; the end of its log:\n"
+                             f"{tail(cluster, component)}")
+        time.sleep(0.2)
+
+
+def tail(cluster: Cluster, component: str, lines: int = 15) -> str:
+    path = supervisor.log(cluster, component)
+    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else "(no log)"
+
+
+@contextmanager
+def _step(title: str, usual_seconds: int) -> Iterator[None]:
+    print(f"{title} (usually {usual_seconds} s) ...", end=" ", flush=True)
+    began = time.monotonic()
+    yield
+    print(f"{time.monotonic() - began:.1f} s", flush=True)
+
+
+@contextmanager
+def _locked() -> Iterator[Path]:
+    """Changes to the clusters of this user happen one at a time; yields the folder of all clusters."""
+    root = state_root()
+    while True:
+        root.mkdir(mode=0o755, parents=True, exist_ok=True)
+        descriptor = os.open(root, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if root.exists() and root.samefile(f"/proc/self/fd/{descriptor}"):
+                yield root
+                return  # else another `down` removed the folder while this one waited for it
+        finally:
+            os.close(descriptor)
