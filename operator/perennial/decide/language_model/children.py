@@ -7,6 +7,7 @@ from perennial.api.deployment import ModelDeploymentSpec, ModelReference
 from perennial.api.language_model import Version
 from perennial.api.training import ServedArtifact, Storage
 from perennial.api.training_job import TrainingJobSpec
+from perennial.decide.language_model.fingerprint import fingerprint
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.language_model.promotion import servable
@@ -20,8 +21,11 @@ API_VERSION = f"{GROUP}/{VERSION}"
 def wanted(model: LanguageModel, seen: Observed) -> Iterator[Manifest]:
     """What should exist: the running training, the service, and what deletes artifacts."""
     stored = Ledger(model.status)
-    if stored.in_training and stored.in_training.training_job not in seen.training_jobs:
-        yield _training_job(model, stored, stored.in_training)
+    training = stored.in_training
+    # A spec that changed in between gets a number of its own first (see supersede).
+    current = training is not None and training.fingerprint == fingerprint(model.spec)
+    if training and current and training.training_job not in seen.training_jobs:
+        yield _training_job(model, stored, training)
     serving = stored.serving
     if serving and servable(serving):
         yield _deployment(model, serving)

@@ -1,6 +1,6 @@
 """How the model is: ready, being worked on, or standing still, and why."""
 
-from perennial.api import LanguageModel, ModelDeployment
+from perennial.api import LanguageModel, ModelDeployment, TrainingJob
 from perennial.api.common import Condition
 from perennial.api.language_model import Version
 from perennial.decide.conditions import State, summary
@@ -35,16 +35,13 @@ def _stalled(ledger: Ledger, seen: Observed, served: State, problem: str | None)
     """What needs a person: a wrong spec, a service or training that can't get on, nothing to serve."""
     if problem:
         return State("Stalled", True, "InvalidSpec", f"{problem}.")
-    blocked = _condition(seen.deployment, "Stalled") if ledger.serving and not served.status else None
-    if blocked and blocked.status == "True":
-        return State("Stalled", True, blocked.reason, blocked.message)
     training = ledger.in_training
     job = seen.training_jobs.get(training.training_job) if training else None
-    waits = (
-        next((c for c in job.status.conditions if c.type == "Stalled" and c.status == "True"), None) if job else None
-    )
-    if waits and job and job.status.state not in ("Complete", "Failed"):
-        return State("Stalled", True, waits.reason, waits.message)
+    service = seen.deployment if ledger.serving and not served.status else None
+    for waiting in (service, job):
+        blocked = _condition(waiting, "Stalled")
+        if blocked and blocked.status == "True":
+            return State("Stalled", True, blocked.reason, blocked.message)
     newest = ledger.newest
     if newest and newest.state in ("Failed", "Refused") and ledger.serving is None:
         return State("Stalled", True, f"Version{newest.state}", _ended(newest))
@@ -57,8 +54,9 @@ def _trained(ledger: Ledger, seen: Observed) -> State:
         return State("Trained", False, "NoVersion", "No version was started yet.")
     if newest.state == "Training":
         job = seen.training_jobs.get(newest.training_job)
-        told = next((c.message for c in job.status.conditions if c.type == "Ready"), "") if job else ""
-        return State("Trained", False, "Training", f"v{newest.number} is in training ({newest.reason}). {told}".strip())
+        ready = _condition(seen.training_jobs.get(newest.training_job), "Ready")
+        told = f" {ready.message}" if ready else ""
+        return State("Trained", False, "Training", f"v{newest.number} is in training ({newest.reason}).{told}")
     return State("Trained", newest.state == "Accepted", f"Version{newest.state}", _ended(newest))
 
 
@@ -79,6 +77,6 @@ def _served(ledger: Ledger, deployment: ModelDeployment | None) -> State:
     return State("Served", up, ready.reason if current else "RollingOut", ready.message)
 
 
-def _condition(deployment: ModelDeployment | None, type_: str) -> Condition | None:
-    kept = deployment.status.conditions if deployment else []
+def _condition(child: ModelDeployment | TrainingJob | None, type_: str) -> Condition | None:
+    kept = child.status.conditions if child else []
     return next((condition for condition in kept if condition.type == type_), None)
