@@ -58,9 +58,7 @@ def local_path(uri: str, mounts: Path = MOUNTS) -> Path:
             return mounts / "configmaps" / location.name / location.path
         case "file":
             return Path(location.path)
-    raise ValueError(
-        f"{uri!r} is not a path in the pod; use {FORMS['pvc']}, {FORMS['configmap']} or {FORMS['file']}"
-    )
+    raise ValueError(f"{uri!r} is not a path in the pod; use {FORMS['pvc']}, {FORMS['configmap']} or {FORMS['file']}")
 
 
 def _plain(uri: str, scheme: str, rest: str) -> Location:

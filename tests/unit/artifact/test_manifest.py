@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from perennial_artifact import manifest
 from perennial_artifact.manifest import TamperedArtifact
 

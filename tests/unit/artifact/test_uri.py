@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from perennial_artifact.uri import Location, local_path, parse
 
 

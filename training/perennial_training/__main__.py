@@ -1,0 +1,108 @@
+"""The command line of a training pod: train, delete-artifact."""
+
+import argparse
+import errno
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+
+from perennial_artifact import cpus, exits
+from perennial_artifact.exits import Failure
+from perennial_artifact.uri import MOUNTS
+from perennial_training import config, deletion, job
+from perennial_training.termination import Termination
+
+CONFIG = Path("/etc/perennial/job.json")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; returns its exit code, and leaves result or failure as the termination message."""
+    options = _parser().parse_args(arguments)
+    # Heard by tokenizers and OpenMP when they load, which is later.
+    os.environ.setdefault("RAYON_NUM_THREADS", str(cpus.allowed()))
+    os.environ.setdefault("OMP_NUM_THREADS", str(cpus.allowed()))
+    try:
+        options.run(options)
+    except Failure as failure:
+        return _fail(failure, options.termination_log)
+    except Exception as error:
+        failure = _explain(error)
+        return _fail(failure, options.termination_log)
+    return 0
+
+
+def train(options: argparse.Namespace) -> None:
+    termination = Termination()
+    result = job.run(config.load(options.config), options.mounts, options.metrics_port, termination, say)
+    _leave(result, options.termination_log)
+    print(json.dumps(result), flush=True)
+
+
+def delete_artifact(options: argparse.Namespace) -> None:
+    deletion.delete(options.uri, options.digest, options.mounts, say)
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m perennial_training",
+        description="Trains a language model from a job's configuration, or deletes an artifact.",
+        epilog="Exit codes: 0 done, 65 bad data, 66 input missing, 75 try again later, 78 bad configuration, "
+        "143 stopped by SIGTERM (a checkpoint was saved); any other: unexpected, try again.",
+    )
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--mounts", type=Path, default=MOUNTS, help="folder that holds claims/ and configmaps/ (default: %(default)s)"
+    )
+    common.add_argument(
+        "--termination-log",
+        type=Path,
+        default=exits.TERMINATION_LOG,
+        help="where to leave result or failure as JSON (default: %(default)s, if it is there)",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = commands.add_parser("train", parents=[common], help="train, evaluate and publish; resumes where it was")
+    run.add_argument("--config", type=Path, default=CONFIG, help="the job (default: %(default)s)")
+    run.add_argument("--metrics-port", type=int, default=9400, help="port of /metrics, 0 for none (default: 9400)")
+    run.set_defaults(run=train)
+    remove = commands.add_parser("delete-artifact", parents=[common], help="delete an artifact if it is the one meant")
+    remove.add_argument("--uri", required=True, help="pvc://CLAIM/PATH")
+    remove.add_argument("--digest", help="sha256:… of its manifest; without it only an unfinished one is deleted")
+    remove.set_defaults(run=delete_artifact)
+    return parser
+
+
+def _fail(failure: Failure, log: Path) -> int:
+    print(f"{failure.reason}: {failure.message}", file=sys.stderr, flush=True)
+    if _is_there(log):
+        exits.report(failure, log)
+    return failure.code
+
+
+def _leave(result: dict, log: Path) -> None:
+    if _is_there(log):
+        exits.leave(result, log)
+
+
+def _is_there(log: Path) -> bool:
+    """The kubelet makes the default log; outside of a pod there is none, and none is made in /dev."""
+    return log != exits.TERMINATION_LOG or log.exists()
+
+
+def _explain(error: Exception) -> Failure:
+    """What nobody foresaw: a full disk and missing rights in words, the rest with its traceback in the log."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Failure("DiskFull", f"no space is left for {error.filename or 'the output'}", exits.TEMPORARY)
+    if isinstance(error, PermissionError):
+        return Failure("NotPermitted", f"no right to use {error.filename}: {error.strerror}", exits.BAD_CONFIGURATION)
+    traceback.print_exc()
+    return Failure("UnexpectedError", f"{type(error).__name__}: {error}", 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

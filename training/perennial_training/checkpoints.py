@@ -1,0 +1,88 @@
+"""Folders that are whole or not there: checkpoints, the best weights so far, the tokenizer.
+
+A folder counts as whole once a manifest in it, written last, pins every file. What a killed pod left half
+written, or what a disk lost, has no valid manifest and is never used.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from perennial_artifact import manifest
+from perennial_training.sources import Say
+
+
+def seal(folder: Path, facts: dict[str, Any]) -> None:
+    """Declares a folder whole: its files are on disk, and `facts` say what it is."""
+    manifest.write(folder, facts)
+    manifest.sync_folder(folder.parent)
+
+
+def facts(folder: Path) -> dict[str, Any] | None:
+    """The facts of a whole folder, else None."""
+    try:
+        return manifest.verify(folder, None)
+    except manifest.TamperedArtifact:
+        return None
+
+
+class Checkpoints:
+    """The checkpoints of one job below `work`: checkpoint-STEP/ (the Trainer's) and best-STEP/ (weights).
+
+    `identity` names configuration and data; a checkpoint with another one is of no use.
+    """
+
+    def __init__(self, work: Path, identity: str, keep: int) -> None:
+        self.work = work
+        self.identity = identity
+        self.keep = keep
+
+    def best(self, step: int) -> Path:
+        return self.work / f"best-{step}"
+
+    def last(self, say: Say) -> Path | None:
+        """The newest whole checkpoint; all others are removed, so that none is mistaken for it later."""
+        found = None
+        for folder in self._newest_first():
+            if found is None and self._usable(folder, say):
+                found = folder
+            elif found is None:
+                shutil.rmtree(folder)
+        if found is None:
+            for folder in self.work.glob("best-*"):
+                shutil.rmtree(folder)
+        return found
+
+    def seal(self, step: int, best_step: int, finished: bool) -> None:
+        """Declares the Trainer's checkpoint of `step` whole, then drops those past `keep`."""
+        seal(
+            self.work / f"checkpoint-{step}",
+            {"step": step, "bestStep": best_step, "finished": finished, "identity": self.identity},
+        )
+        for folder in self._newest_first()[self.keep :]:
+            shutil.rmtree(folder)
+        self.drop_weights(best_step)
+
+    def drop_weights(self, best_step: int) -> None:
+        """Drops best-* that neither is the best now nor was when a kept checkpoint was written."""
+        needed = {self.best(best_step)}
+        for folder in self._newest_first():
+            if known := facts(folder):
+                needed.add(self.best(known["bestStep"]))
+        for folder in self.work.glob("best-*"):
+            if folder not in needed:
+                shutil.rmtree(folder)
+
+    def _usable(self, folder: Path, say: Say) -> bool:
+        known = facts(folder)
+        if known is None or facts(self.best(known["bestStep"])) is None:
+            say(f"{folder.name} is not whole: ignored")
+            return False
+        if known["identity"] != self.identity:
+            say(f"{folder.name} was made from other data or another configuration: ignored")
+            return False
+        return True
+
+    def _newest_first(self) -> list[Path]:
+        folders = [folder for folder in self.work.glob("checkpoint-*") if folder.name[11:].isdigit()]
+        return sorted(folders, key=lambda folder: int(folder.name[11:]), reverse=True)

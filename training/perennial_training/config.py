@@ -1,0 +1,210 @@
+"""The configuration of a job (/etc/perennial/job.json), and the only owner of its schema."""
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+
+from perennial_artifact import exits, uri
+
+MIN_VOCABULARY = 260  # the 256 bytes and the special tokens
+
+
+def _of_scheme(*schemes: str) -> AfterValidator:
+    """A URI of one of the schemes, with a path in it where the scheme has one."""
+
+    def check(value: str) -> str:
+        location = uri.parse(value)
+        if location.scheme not in schemes:
+            accepted = ", ".join(uri.FORMS[scheme] for scheme in schemes)
+            raise ValueError(f"{value!r} can't be used here; use {accepted}")
+        if location.scheme == "pvc" and not location.path:
+            raise ValueError(f"{value!r} names a claim, but no path in it; use {uri.FORMS['pvc']}")
+        return value
+
+    return AfterValidator(check)
+
+
+DataURI = Annotated[str, _of_scheme("pvc", "configmap", "https", "file")]
+ModelURI = Annotated[str, _of_scheme("pvc", "hf")]
+ArtifactURI = Annotated[str, _of_scheme("pvc")]
+Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True, allow_inf_nan=False
+    )
+
+
+class JobName(_Part):
+    namespace: str = Field(min_length=1, max_length=63)
+    name: str = Field(min_length=1, max_length=253)
+    uid: str = Field(pattern=r"^[A-Za-z0-9][-A-Za-z0-9]{0,63}$")  # also the name of a folder
+
+
+class Architecture(_Part):
+    family: Literal["transformer"]
+    layers: int = Field(ge=1, le=256)
+    hidden_size: int = Field(ge=8, le=65536)
+    heads: int = Field(ge=1, le=1024)
+    context_length: int = Field(ge=8, le=1048576, description="tokens")
+    vocabulary_size: int = Field(ge=MIN_VOCABULARY, le=1048576, description="tokens, at most")
+    dropout: float = Field(ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self) -> Self:
+        if self.hidden_size % (2 * self.heads):
+            raise ValueError(
+                f"hiddenSize {self.hidden_size} must be a multiple of twice the heads ({2 * self.heads}): "
+                "each head's share is rotated in pairs"
+            )
+        return self
+
+
+class Pretrained(_Part):
+    uri: ModelURI
+    revision: str | None = Field(default=None, max_length=255, description="branch, tag or commit of an hf model")
+    context_length: int | None = Field(default=None, ge=8, description="tokens; the model's own, at most 1024")
+
+    @model_validator(mode="after")
+    def _revision_is_of_a_hub(self) -> Self:
+        if self.revision is not None and not self.uri.startswith("hf://"):
+            raise ValueError(f"revision {self.revision!r} has no meaning for {self.uri}; only hf:// has revisions")
+        return self
+
+
+class Model(_Part):
+    architecture: Architecture | None = None
+    pretrained: Pretrained | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.architecture is None) == (self.pretrained is None):
+            raise ValueError("give exactly one of architecture and pretrained")
+        return self
+
+
+class Source(_Part):
+    uri: DataURI
+
+
+class Validation(_Part):
+    fraction: float | None = Field(default=None, gt=0, lt=1)
+    uri: DataURI | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.fraction is None) == (self.uri is None):
+            raise ValueError("give exactly one of fraction and uri")
+        return self
+
+
+class Fields(_Part):
+    text: str = Field(default="text", min_length=1, max_length=253)
+
+
+class Preprocessing(_Part):
+    normalize_unicode: Literal["NFC", "NFD", "NFKC", "NFKD"] | None = "NFKC"
+    deduplicate: bool = True
+    min_characters: int = Field(default=20, ge=0)
+
+
+class Data(_Part):
+    train: list[Source] = Field(min_length=1, max_length=1000)
+    validation: Validation
+    fields: Fields = Fields()
+    preprocessing: Preprocessing = Preprocessing()
+
+
+class Hyperparameters(_Part):
+    max_steps: int = Field(ge=1, le=1_000_000_000)
+    batch_size: int = Field(ge=1, le=65536)
+    learning_rate: float = Field(gt=0, le=10)
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup_steps: int = Field(default=0, ge=0)
+    weight_decay: float = Field(default=0.0, ge=0, le=1)
+    max_gradient_norm: float = Field(default=1.0, gt=0)
+    seed: int = Field(default=1, ge=0, lt=2**32)
+
+    @model_validator(mode="after")
+    def _warm_up_ends(self) -> Self:
+        if self.warmup_steps >= self.max_steps:
+            raise ValueError(f"warmupSteps {self.warmup_steps} must be smaller than maxSteps {self.max_steps}")
+        return self
+
+
+class EarlyStopping(_Part):
+    patience: int = Field(ge=1, description="evaluations")
+    min_delta: float = Field(default=0.0, ge=0, description="nats per token")
+
+
+class Checkpoints(_Part):
+    every_steps: int = Field(ge=1)
+    keep: int = Field(ge=1, le=100)
+
+
+class Training(_Part):
+    hyperparameters: Hyperparameters
+    evaluate_every_steps: int = Field(ge=1)
+    early_stopping: EarlyStopping | None = None
+    checkpoints: Checkpoints
+
+
+class Served(_Part):
+    """The version in service, which the new one is compared with."""
+
+    version: int = Field(ge=1)
+    uri: ArtifactURI
+    digest: Digest
+
+
+class Output(_Part):
+    uri: ArtifactURI
+
+
+class Config(_Part):
+    schema_version: Literal[1] = Field(alias="schema")
+    job: JobName
+    task: Literal["text-generation"]
+    model: Model
+    data: Data
+    training: Training
+    compare_with: Served | None = None
+    output: Output
+
+    def document(self) -> dict[str, object]:
+        """The configuration as it would be written, every default spelled out."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    def digest(self) -> str:
+        return f"sha256:{hashlib.sha256(self.model_dump_json(by_alias=True).encode()).hexdigest()}"
+
+
+def load(path: Path) -> Config:
+    """Reads a job's configuration; exits.Failure names each field that is wrong, and why."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise exits.Failure(
+            "ConfigurationMissing",
+            f"{path} can't be read ({error.strerror}); give the job's configuration with --config FILE",
+            exits.BAD_CONFIGURATION,
+        ) from None
+    try:
+        return Config.model_validate_json(content)
+    except ValidationError as error:
+        complaints = "; ".join(_complaint(dict(entry)) for entry in error.errors())
+        raise exits.Failure(
+            "BadConfiguration", f"{path.name} is not a valid job: {complaints}", exits.BAD_CONFIGURATION
+        ) from None
+
+
+def _complaint(error: dict) -> str:
+    field = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"{field} is not a known field"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{field}: {message}" if field else message

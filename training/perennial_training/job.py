@@ -1,0 +1,77 @@
+"""A training job from its configuration to its result."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from perennial_artifact.uri import local_path
+from perennial_training import base, publishing
+from perennial_training.config import Config
+from perennial_training.preparation import Prepared, prepare
+from perennial_training.publishing import Output
+from perennial_training.sources import Say
+from perennial_training.termination import Termination
+
+if TYPE_CHECKING:
+    from perennial_training.fitting import Fitted
+
+
+def run(config: Config, mounts: Path, metrics_port: int, termination: Termination, say: Say) -> dict[str, Any]:
+    """Prepares, trains, compares, publishes; returns the result. Raises exits.Failure.
+
+    A job that is already done gives its result again.
+    """
+    output = Output(config, mounts)
+    if done := output.finished():
+        say(f"{config.output.uri} already holds the artifact of this job")
+        return done
+    served = _served(config, mounts)
+    output.open()
+    prepared = prepare(config, mounts, output.work, say)
+
+    from perennial_training import fitting  # torch takes seconds to load: not before the input proved good
+
+    fitted = fitting.fit(config, prepared, output.work, metrics_port, termination, say)
+    comparison = None
+    if config.compare_with is not None:
+        say(f"judging the served version {config.compare_with.version} on the same texts")
+        folder = local_path(config.compare_with.uri, mounts)
+        metrics = fitting.compare(folder, served["contextLength"], prepared)
+        comparison = {"version": config.compare_with.version, "metrics": metrics}
+    say(f"writing the artifact to {config.output.uri}")
+    return output.publish(fitted.weights, prepared.tokenizer, _facts(config, prepared, fitted, comparison))
+
+
+def _served(config: Config, mounts: Path) -> dict[str, Any]:
+    """The manifest of the version to compare with, verified before hours of training depend on it."""
+    if config.compare_with is None:
+        return {}
+    served = config.compare_with
+    return base.verify(local_path(served.uri, mounts), served.uri, served.digest)
+
+
+def _facts(config: Config, prepared: Prepared, fitted: "Fitted", comparison: dict[str, Any] | None) -> dict[str, Any]:
+    """All that the manifest says; card and result repeat it."""
+    start = prepared.base
+    return {
+        "name": config.output.uri.rstrip("/").removeprefix("pvc://").partition("/")[2],
+        "task": config.task,
+        "createdAt": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "job": config.job.model_dump(),
+        "parent": {"uri": start.uri, "digest": start.digest} if start else None,
+        "data": {
+            "digest": prepared.corpus.digest,
+            "trainExamples": len(prepared.corpus.train),
+            "validationExamples": len(prepared.corpus.validation),
+            "trainTokens": len(prepared.train_ids),
+        },
+        "metrics": fitted.metrics,
+        "initialMetrics": fitted.initial_metrics,
+        "comparison": comparison,
+        "steps": fitted.steps,
+        "bestStep": fitted.best_step,
+        "stoppedEarly": fitted.steps < config.training.hyperparameters.max_steps,
+        "contextLength": prepared.context,
+        "config": config.document(),
+        "madeWith": publishing.made_with(),
+    }

@@ -1,0 +1,136 @@
+"""The training itself: transformers' Trainer, judged on the held-out texts, saved so that any kill is harmless."""
+
+from array import array
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    PreTrainedModel,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+
+from perennial_training import checkpoints, evaluation, stopping
+from perennial_training.checkpoints import Checkpoints
+from perennial_training.config import EarlyStopping, Training
+from perennial_training.termination import Termination
+
+Metrics = dict[str, float]
+
+
+class Blocks(torch.utils.data.Dataset):
+    """A stream of tokens (uint32) cut into contexts; the rest that fills none is left out."""
+
+    def __init__(self, ids: array, context: int) -> None:
+        whole = len(ids) // context * context
+        self.blocks = torch.frombuffer(ids, dtype=torch.int32)[:whole].view(-1, context)
+
+    def __len__(self) -> int:
+        return len(self.blocks)
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        block = self.blocks[index].long()
+        return {"input_ids": block, "labels": block}
+
+
+class JudgedTrainer(Trainer):
+    """A Trainer whose `eval_dataset` is a HeldOut: every token of it counts, as when versions are compared."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.remove_callback(PrinterCallback)
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> Metrics:
+        found = evaluation.metrics(self.model, self.eval_dataset)
+        metrics = {f"eval_{name}": number for name, number in found.items()}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+
+class Saving(TrainerCallback):
+    """Keeps the best weights, seals each checkpoint, stops early or on SIGTERM (always with a checkpoint)."""
+
+    def __init__(self, kept: Checkpoints, rule: EarlyStopping | None, termination: Termination) -> None:
+        self.kept = kept
+        self.rule = rule
+        self.termination = termination
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        if self.termination.requested:
+            control.should_save = control.should_training_stop = True
+
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        model: PreTrainedModel | None = None,
+        **kwargs: object,
+    ) -> None:
+        assert model is not None
+        if best_step(state) == state.global_step:
+            folder = self.kept.best(state.global_step)
+            model.save_pretrained(folder)
+            checkpoints.seal(folder, {"step": state.global_step})
+            self.kept.drop_weights(state.global_step)
+        if self._stalled(state):
+            control.should_save = control.should_training_stop = True
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object) -> None:
+        finished = state.global_step >= state.max_steps or self._stalled(state)
+        self.kept.seal(state.global_step, best_step(state), finished)
+
+    def _stalled(self, state: TrainerState) -> bool:
+        losses = [entry["eval_loss"] for entry in evaluations(state)]
+        return self.rule is not None and stopping.has_stalled(losses, self.rule)
+
+
+def evaluations(state: TrainerState) -> list[dict[str, float]]:
+    """What `judge` found, with its step, from the untrained model (step 0) on."""
+    return [entry for entry in state.log_history if "eval_loss" in entry]
+
+
+def best_step(state: TrainerState) -> int:
+    """The step of the lowest loss; of equals the first."""
+    return int(min(evaluations(state), key=lambda entry: entry["eval_loss"])["step"])
+
+
+def arguments(training: Training, work: Path, resumed: bool) -> TrainingArguments:
+    """The Trainer's own names for what the job asks for. Logging is up to Progress."""
+    wanted = training.hyperparameters
+    return TrainingArguments(
+        output_dir=str(work),
+        max_steps=wanted.max_steps,
+        per_device_train_batch_size=wanted.batch_size,
+        learning_rate=wanted.learning_rate,
+        lr_scheduler_type="constant_with_warmup" if wanted.schedule == "constant" else wanted.schedule,
+        warmup_steps=wanted.warmup_steps,
+        weight_decay=wanted.weight_decay,
+        max_grad_norm=wanted.max_gradient_norm,
+        optim="adamw_torch",
+        seed=wanted.seed,
+        data_seed=wanted.seed,
+        dataloader_drop_last=True,
+        eval_strategy="steps",
+        eval_steps=training.evaluate_every_steps,
+        eval_on_start=not resumed,
+        save_strategy="steps",
+        save_steps=training.checkpoints.every_steps,
+        logging_strategy="no",
+        dataloader_pin_memory=torch.cuda.is_available(),
+        logging_nan_inf_filter=False,
+        disable_tqdm=True,
+        report_to="none",
+    )
+
+
+def last_state(checkpoint: Path) -> TrainerState:
+    return TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
