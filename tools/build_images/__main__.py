@@ -1,0 +1,103 @@
+"""Builds Perennial's images for a local cluster: `python3 tools/build_images build`.
+
+Progress goes to stderr; stdout carries the archives' paths alone, so that
+`python3 tools/local_cluster load-image $(python3 tools/build_images build)` does the rest.
+"""
+
+import argparse
+import subprocess
+import sys
+
+import archives
+import catalogue
+import host
+from engines import ENGINES, ensure_debian
+from steps import Step
+
+
+def main(arguments: list[str]) -> None:
+    options = _parser().parse_args(arguments)
+    options.run(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="build_images", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    build = commands.add_parser("build", help="build what has changed, and print the archives' paths")
+    build.set_defaults(run=_build)
+    build.add_argument("images", nargs="*", metavar="IMAGE", type=_name,
+                       help=f"default: {', '.join(catalogue.IMAGES)}")
+    build.add_argument("--engine", choices=ENGINES, default="buildah",
+                       help="buildah writes archives (the default); docker keeps the images, for `kind load`")
+    commands.add_parser("list", help="show each image, its archive and whether it is current").set_defaults(run=_list)
+    commands.add_parser("clean", help="remove the archives and buildah's images of this project").set_defaults(
+        run=_clean)
+    return parser
+
+
+def _name(text: str) -> str:
+    if text not in catalogue.IMAGES:
+        raise argparse.ArgumentTypeError(f"no image {text}; there are {', '.join(catalogue.IMAGES)}")
+    return text
+
+
+def _build(options: argparse.Namespace) -> None:
+    wanted = [catalogue.IMAGES[name] for name in options.images or catalogue.IMAGES]
+    _build_with_docker(wanted) if options.engine == "docker" else _build_archives(wanted)
+
+
+def _build_archives(wanted: list[catalogue.Image]) -> None:
+    groups = list(dict.fromkeys(image.archive for image in wanted))
+    stale = [group for group in groups if not archives.is_current(group)]
+    if stale:
+        host.require()
+        ensure_debian()
+    for group in stale:
+        _build_archive(group)
+    for group in groups:
+        print(archives.path(group))
+
+
+def _build_archive(group: str) -> None:
+    key = archives.key(group)      # before the build: a file that changes meanwhile makes the archive stale
+    members = catalogue.members(group)
+    for image in members:
+        _build_image(image, "buildah")
+    with Step(f"{archives.path(group).name}: write the archive", members[0].archive_seconds):
+        archives.write(group, key)
+
+
+def _build_image(image: catalogue.Image, engine: str) -> None:
+    """Builds the image after its bases; the engine's own cache makes an unchanged one a matter of a second."""
+    if image.base in catalogue.ALL:
+        _build_image(catalogue.ALL[image.base], engine)
+    with Step(f"{image.name}: build the image", image.seconds):
+        ENGINES[engine](image)
+
+
+def _build_with_docker(wanted: list[catalogue.Image]) -> None:
+    if subprocess.run(("docker", "info"), capture_output=True).returncode:
+        raise SystemExit("No Docker engine answers `docker info`: start Docker, or build with --engine buildah.")
+    for image in wanted:
+        _build_image(image, "docker")
+    print("\nInto kind: kind load docker-image", *(image.tag for image in wanted), file=sys.stderr)
+
+
+def _list(_: argparse.Namespace) -> None:
+    print(f"{'IMAGE':40} {'STATE':8} {'MB':>6}  ARCHIVE")
+    for image in catalogue.IMAGES.values():
+        path = archives.path(image.archive)
+        size = path.stat().st_size // 10**6 if path.exists() else 0
+        state = "missing" if not size else "current" if archives.is_current(image.archive) else "stale"
+        print(f"{image.tag:40} {state:8} {size:6}  {path}")
+
+
+def _clean(_: argparse.Namespace) -> None:
+    archives.clean()
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except KeyboardInterrupt:
+        raise SystemExit("\nInterrupted: the same command goes on from here.") from None
