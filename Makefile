@@ -1,0 +1,79 @@
+# `make` alone explains itself.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+UV := $(VENV)/bin/uv
+UV_VERSION := 0.13.9
+PLAYGROUND := $(PYTHON) tools/playground
+
+.PHONY: help
+help: ## Show what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+##@ Try it
+.PHONY: demo demo-watch demo-down playground kubeconfig
+demo: playground ## Bring up a Kubernetes with Perennial, train, serve, replace and defend a model (8 min; the first time 20 min)
+	@$(PLAYGROUND) demo
+
+demo-watch: ## Go on from the demo: load grows the replicas, a metric starts a retraining (6 min)
+	@$(PLAYGROUND) demo-watch
+
+demo-down: ## Remove all that the demo made
+	@$(PLAYGROUND) down
+
+playground: ## Only bring up the demo's Kubernetes with Perennial in it; again after a change of the code
+	@$(PLAYGROUND) up
+
+kubeconfig: ## Print the path of the demo's kubeconfig
+	@$(PLAYGROUND) kubeconfig
+
+##@ Work on it
+.PHONY: venv lint format types test-unit test-api test-e2e test-fast test crds images lock clean
+venv: $(VENV)/.installed ## Install everything for development into .venv (2 min, 6 GB: torch brings CUDA along)
+
+$(VENV)/.installed: requirements/test.txt pyproject.toml
+	@echo "==> Install the development environment into $(VENV) (usually 2 min the first time)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; set PYTHON=")'
+	@test -x $(UV) || { $(PYTHON) -m venv $(VENV) && $(VENV)/bin/pip install --quiet uv==$(UV_VERSION); }
+	@$(UV) pip install --quiet --require-hashes -r requirements/test.txt
+	@$(UV) pip install --quiet --no-deps --editable .
+	@touch $@
+
+lint: venv ## Style, layers and generated files
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/lint-imports
+
+format: venv ## Mend the style
+	@$(VENV)/bin/ruff check --fix .
+	@$(VENV)/bin/ruff format .
+
+types: venv ## Check the types of the operator, strictly
+	@$(VENV)/bin/mypy
+
+test-unit: venv ## Pure logic and single processes (2 min)
+	@$(VENV)/bin/pytest tests/unit
+
+test-api: venv ## The operator against a real control plane; pods are simulated by writing their status (5 min)
+	@$(VENV)/bin/pytest tests/api
+
+test-e2e: venv ## The whole story in real pods (15 min)
+	@$(VENV)/bin/pytest tests/e2e
+
+test-fast: lint types test-unit test-api ## What one runs while working
+
+test: venv ## Everything: what CI runs (30 min; the first time 45 min)
+	@tools/test.sh
+
+crds: venv ## Generate the CRDs from operator/perennial/api
+	@$(VENV)/bin/python -m perennial.api.crd crds charts/perennial/crds
+
+images: ## Build the images without Docker
+	@$(PYTHON) tools/build_images build
+
+lock: venv ## Resolve the dependencies again
+	@tools/lock.sh
+
+clean: ## Remove the virtual environment and what tools left
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,77 @@
+"""Brings Perennial, a Prometheus and a Pushgateway into a cluster."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster_choice import LOCAL_CLUSTER, Chosen
+from steps import ROOT, output, run, step
+
+NAMESPACE = "perennial-system"
+PROMETHEUS_URL = "http://prometheus.monitoring.svc:9090"
+PUBLIC_IMAGES = {"prometheus": "prom/prometheus:v3.5.0", "pushgateway": "prom/pushgateway:v1.11.1"}
+
+
+@dataclass(frozen=True)
+class Images:
+    """Where the cluster finds images: our three below a prefix with a tag, and the two of the monitoring."""
+
+    registry: str
+    tag: str
+    prometheus: str
+    pushgateway: str
+
+
+def bring(chosen: Chosen) -> None:
+    """Everything, from images to a ready operator; may be run again."""
+    images = _images(chosen)
+    _monitoring(chosen, images)
+    _chart(chosen, images)
+
+
+def _images(chosen: Chosen) -> Images:
+    if chosen.kind == "given":
+        prefix = os.environ.get("PERENNIAL_REGISTRY")
+        if not prefix:
+            raise SystemExit(
+                "KUBECONFIG names your own cluster, which has to pull the images: build images/*/Dockerfile, push them\n"
+                "and set PERENNIAL_REGISTRY to their common prefix (REGISTRY/operator:TAG …) and PERENNIAL_TAG to the tag."
+            )
+        tag = os.environ.get("PERENNIAL_TAG", "dev")
+        return Images(prefix, tag, PUBLIC_IMAGES["prometheus"], PUBLIC_IMAGES["pushgateway"])
+    build = [sys.executable, ROOT / "tools/build_images"]
+    with step("Build the images", "5 min the first time, then seconds"):
+        run(*build, "build", *(["--engine", "docker"] if chosen.kind == "kind" else []))
+    prefix = "localhost/perennial"
+    if chosen.kind == "kind":
+        names = [f"{prefix}/{name}:dev" for name in ("operator", "training", "serving")]
+        with step("Load the images into kind", "2 min"):
+            run("kind", "load", "docker-image", "--name", f"perennial-{chosen.name}", *names)
+        return Images(prefix, "dev", PUBLIC_IMAGES["prometheus"], PUBLIC_IMAGES["pushgateway"])
+    with step("Load the images into the cluster", "1 min"):
+        run(sys.executable, LOCAL_CLUSTER, "load-image", "--name", chosen.name, *output(*build, "list").split())
+    return Images(prefix, "dev", f"{prefix}/prometheus:dev", f"{prefix}/pushgateway:dev")
+
+
+def _monitoring(chosen: Chosen, images: Images) -> None:
+    manifest = (Path(__file__).parent / "monitoring.yaml").read_text()
+    manifest = manifest.replace("PROMETHEUS_IMAGE", images.prometheus).replace("PUSHGATEWAY_IMAGE", images.pushgateway)
+    kubectl = chosen.client("monitoring")
+    with step("Start Prometheus and a Pushgateway", "15 s"):
+        print(kubectl("apply", "--server-side", "-f", "-", stdin=manifest))
+        for name in ("prometheus", "pushgateway"):
+            kubectl("rollout", "status", f"deployment/{name}", "--timeout=180s")
+
+
+def _chart(chosen: Chosen, images: Images) -> None:
+    with step("Install Perennial with its Helm chart", "15 s"):
+        # Helm installs CRDs but never updates them.
+        chosen.client()("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
+        run(
+            *(sys.executable, ROOT / "tools/helm", "--kubeconfig", chosen.kubeconfig),
+            *("upgrade", "--install", "perennial", ROOT / "charts/perennial"),
+            *("--namespace", NAMESPACE, "--create-namespace", "--wait", "--timeout", "3m"),
+            *("--set", f"image.registry={images.registry}", "--set", f"image.tag={images.tag}"),
+            *("--set", f"prometheus.url={PROMETHEUS_URL}"),
+        )
