@@ -5,7 +5,6 @@ import logging
 import os
 import re
 import shutil
-import stat
 import time
 from pathlib import Path
 
@@ -33,7 +32,7 @@ def fetch(source_uri: str, digest: str, target: Path, mounts: Path = uri.MOUNTS)
     source = _locate(source_uri, mounts)
     try:
         _fetch(source, digest, target)
-    except manifest.TamperedArtifact as error:
+    except ValueError as error:  # TamperedArtifact, or a link where a file should be
         message = f"the artifact at {source_uri} is not the one that was trained: {error}"
         raise Failure("DigestMismatch", message, exits.BAD_DATA) from None
     except OSError as error:
@@ -91,23 +90,23 @@ def _clear(source: Path, target: Path) -> None:
 
 
 def _copy(source: Path, partial: Path) -> None:
-    progress = _Progress(manifest.size(source))
+    progress = _Progress(manifest.size(source))  # ValueError for links and devices
+    partial.mkdir()
+    for path in sorted(source.rglob("*")):
+        place = partial / path.relative_to(source)
+        if path.is_dir():
+            place.mkdir()
+        else:
+            _copy_file(path, place, progress)
 
-    def copy(origin: str, destination: str) -> None:
-        _copy_file(Path(origin), Path(destination), progress)
 
-    shutil.copytree(source, partial, copy_function=copy, symlinks=True)
-
-
-def _copy_file(origin: Path, destination: Path, progress: "_Progress") -> None:
-    if not stat.S_ISREG(origin.lstat().st_mode):  # reading a pipe would wait for ever
-        raise manifest.TamperedArtifact(f"{origin} is not a file")
-    with origin.open("rb") as reader, destination.open("wb") as writer:
+def _copy_file(origin: Path, place: Path, progress: "_Progress") -> None:
+    with origin.open("rb") as reader, place.open("wb") as writer:
         while chunk := reader.read(CHUNK_BYTES):
             writer.write(chunk)
             progress.add(len(chunk))
-    shutil.copystat(origin, destination)
-    destination.chmod(0o644)
+    modified = origin.stat().st_mtime
+    os.utime(place, (modified, modified))
 
 
 def _publish(partial: Path, target: Path) -> None:

@@ -48,7 +48,7 @@ def load(folder: Path, name: str, version: str) -> LoadedModel:
     except Failure:
         raise
     except Exception as error:  # the loaders raise whatever the file at fault leads to
-        raise Failure("ModelUnreadable", f"the model in {folder} can't be loaded: {error}", exits.BAD_DATA) from error
+        raise _unreadable(folder, error) from error
     _try_out(model)
     return LoadedModel(
         name=name,
@@ -61,6 +61,13 @@ def load(folder: Path, name: str, version: str) -> LoadedModel:
         vocabulary_size=model.get_input_embeddings().weight.shape[0],
         end_tokens=_end_tokens(model, tokenizer),
     )
+
+
+def _unreadable(folder: Path, error: Exception) -> Failure:
+    problem = f"can't be loaded: {error}"
+    if "trust_remote_code" in str(error):
+        problem = "needs code of its own, which is never run; use an architecture that transformers has"
+    return Failure("ModelUnreadable", f"the model in {folder} {problem}", exits.BAD_DATA)
 
 
 def _check_manifest(folder: Path) -> None:

@@ -15,10 +15,12 @@ import httpx
 import pytest
 import torch
 from openai import OpenAI
-from perennial_artifact import manifest
 from tokenizers import ByteLevelBPETokenizer
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from perennial_artifact import manifest
+
+torch.set_num_threads(1)
 NAME, VERSION = "docs-writer", "2"
 CONTEXT = 4096
 TEXT = [
@@ -51,9 +53,16 @@ def make_model(folder: Path, **shape: int) -> None:
     torch.manual_seed(1)
     sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2} | shape
     config = LlamaConfig(
-        vocab_size=320, max_position_embeddings=CONTEXT, initializer_range=0.4, eos_token_id=0, bos_token_id=None, **sizes
+        vocab_size=320,
+        max_position_embeddings=CONTEXT,
+        initializer_range=0.4,
+        eos_token_id=0,
+        bos_token_id=None,
+        **sizes,
     )
-    LlamaForCausalLM(config).save_pretrained(folder)
+    model = LlamaForCausalLM(config)
+    model.lm_head.weight.data[0] = 0  # the end token is never the best one, so that long answers are long
+    model.save_pretrained(folder)
 
 
 @dataclass
@@ -81,7 +90,9 @@ class RunningServer:
     def metric(self, name: str, **labels: str) -> float:
         """The value of one sample; 0 where it doesn't exist yet."""
         for line in self.get("/metrics").text.splitlines():
-            if line.startswith((name + " ", name + "{")) and all(f'{key}="{value}"' in line for key, value in labels.items()):
+            if line.startswith((name + " ", name + "{")) and all(
+                f'{key}="{value}"' in line for key, value in labels.items()
+            ):
                 return float(line.rsplit(" ", 1)[1])
         return 0.0
 
@@ -103,6 +114,9 @@ def start(artifact: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Itera
         command = serve_command(artifact.folder, "--host", "127.0.0.1", "--port", str(port), *options)
         with log.open("w") as output:
             process = subprocess.Popen(command, stdout=output, stderr=output, text=True)
+        # One CPU and so one thread each: more would only wait for each other.
+        cpus = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(process.pid, {cpus[len(started) % len(cpus)]})
         started.append(RunningServer(process, f"http://127.0.0.1:{port}", log))
         return started[-1]
 

@@ -2,8 +2,6 @@
 
 import pytest
 import torch
-from perennial_serving.batch import Batch
-from perennial_serving.model import _try_out
 from transformers import (
     AutoModelForCausalLM,
     GPT2Config,
@@ -14,6 +12,9 @@ from transformers import (
     PreTrainedModel,
     Qwen3Config,
 )
+
+from perennial_serving.batch import Batch
+from perennial_serving.model import _try_out
 
 PROMPTS = [[5], [7, 8, 9, 10, 11, 12], [13, 14, 15], list(range(20, 40))]
 NEW_TOKENS = 12

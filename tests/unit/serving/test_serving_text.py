@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from perennial_serving.sampling import Sampler, choose
 from perennial_serving.text_stream import TextStream
 
