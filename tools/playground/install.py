@@ -40,9 +40,9 @@ def _images(chosen: Chosen) -> Images:
             )
         tag = os.environ.get("PERENNIAL_TAG", "dev")
         return Images(prefix, tag, PUBLIC_IMAGES["prometheus"], PUBLIC_IMAGES["pushgateway"])
-    build = [sys.executable, ROOT / "tools/build_images"]
+    build = [sys.executable, ROOT / "tools/build_images", "build"]
     with step("Build the images", "5 min the first time, then seconds"):
-        run(*build, "build", *(["--engine", "docker"] if chosen.kind == "kind" else []))
+        archives = output(*build, *(["--engine", "docker"] if chosen.kind == "kind" else []), stderr=None).split()
     prefix = "localhost/perennial"
     if chosen.kind == "kind":
         names = [f"{prefix}/{name}:dev" for name in ("operator", "training", "serving")]
@@ -50,7 +50,7 @@ def _images(chosen: Chosen) -> Images:
             run("kind", "load", "docker-image", "--name", f"perennial-{chosen.name}", *names)
         return Images(prefix, "dev", PUBLIC_IMAGES["prometheus"], PUBLIC_IMAGES["pushgateway"])
     with step("Load the images into the cluster", "1 min"):
-        run(sys.executable, LOCAL_CLUSTER, "load-image", "--name", chosen.name, *output(*build, "list").split())
+        run(sys.executable, LOCAL_CLUSTER, "load-image", "--name", chosen.name, *archives)
     return Images(prefix, "dev", f"{prefix}/prometheus:dev", f"{prefix}/pushgateway:dev")
 
 

@@ -29,11 +29,12 @@ def run(*command: str | Path, **options) -> None:
 
 
 def output(*command: str | Path, check: bool = True, **options) -> str:
-    """What a command prints, without the last line's end."""
+    """What a command prints, without the last line's end; its errors are kept for the case that it fails."""
     words = [str(word) for word in command]
-    ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, **options)
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+    ended = subprocess.run(words, cwd=ROOT, text=True, **options)
     if ended.returncode and check:
-        raise SystemExit(f"\nThis command failed: {' '.join(words)}\n{ended.stderr}")
+        raise SystemExit(f"\nThis command failed: {' '.join(words)}\n{ended.stderr or ''}")
     return ended.stdout.strip()
 
 
