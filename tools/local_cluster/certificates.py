@@ -45,6 +45,7 @@ def identities(cluster: Cluster) -> tuple[Identity, ...]:
         Identity("kube-apiserver", "kube-apiserver", names=(
             *(f"DNS:{name}" for name in api_names), *(f"IP:{address}" for address in sorted(addresses)))),
         Identity("kubelet-client", "kube-apiserver-kubelet-client", "system:masters"),
+        Identity("front-proxy", "front-proxy"),
         Identity("etcd", "etcd", names=("IP:127.0.0.1",)),
         Identity("etcd-client", "kube-apiserver-etcd-client"),
     )

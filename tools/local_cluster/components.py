@@ -76,6 +76,7 @@ def api_server(cluster: Cluster) -> Component:
     certificate, key, authority = _pair(cluster, "kube-apiserver")
     etcd_certificate, etcd_key, _ = _pair(cluster, "etcd-client")
     kubelet_certificate, kubelet_key, _ = _pair(cluster, "kubelet-client")
+    proxy_certificate, proxy_key, _ = _pair(cluster, "front-proxy")
     arguments = flags(
         etcd_servers=f"https://127.0.0.1:{cluster.port('etcd')}",
         etcd_cafile=authority, etcd_certfile=etcd_certificate, etcd_keyfile=etcd_key,
@@ -89,6 +90,10 @@ def api_server(cluster: Cluster) -> Component:
         authorization_mode="Node,RBAC", enable_admission_plugins="NodeRestriction", allow_privileged="true",
         kubelet_client_certificate=kubelet_certificate, kubelet_client_key=kubelet_key,
         kubelet_preferred_address_types="InternalIP",
+        proxy_client_cert_file=proxy_certificate, proxy_client_key_file=proxy_key,  # for aggregated APIs
+        requestheader_client_ca_file=authority, requestheader_allowed_names="front-proxy",
+        requestheader_username_headers="X-Remote-User", requestheader_group_headers="X-Remote-Group",
+        requestheader_extra_headers_prefix="X-Remote-Extra-",
         audit_policy_file=cluster.path("configuration/audit-policy.json"),
         audit_log_path=cluster.path("logs/audit.log"), audit_log_maxsize=500, audit_log_maxbackup=2,
     )

@@ -19,6 +19,12 @@ KUBELET_SYSCTLS = {
     "kernel/keys/root_maxkeys": 1000000,
     "kernel/keys/root_maxbytes": 25000000,
 }
+
+# Of the cluster's own network namespace only.
+NETWORK_SYSCTLS = {
+    "ipv4/ip_forward": 1,
+    "ipv4/icmp_ratelimit": 0,  # each attempt of a pod to reach the outside is refused at once
+}
 LINK_SECONDS = 10
 
 
@@ -28,7 +34,8 @@ def prepare(cluster: Cluster) -> None:
         _mount("-t", "tmpfs", "-o", "mode=755", "perennial", folder)
     _pretend_sysctls()
     _mount("--make-rshared", "/")  # the kubelet's mounts have to reach the containers
-    Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+    for name, value in NETWORK_SYSCTLS.items():
+        Path("/proc/sys/net", name).write_text(str(value))
     cgroups.remove(cluster)
     cgroups.create(cluster)
 
