@@ -1,0 +1,102 @@
+"""What is known of the cluster: the newest version that was seen of each watched object."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from perennial.decide.deployment.workload import LABEL as DEPLOYMENT
+from perennial.decide.outcome import Manifest
+from perennial.resources import Resource
+
+_Name = tuple[str, str, str, str]
+_REMEMBERED_DELETIONS = 10_000
+
+
+class Cache:
+    """Objects by name, by owner and by the Deployment whose pod they are.
+
+    The watch and the answers to our own writes both feed it, in any order: the higher resourceVersion wins
+    (comparable since Kubernetes 1.35), and what was deleted does not come back.
+    """
+
+    def __init__(self) -> None:
+        self._objects: dict[str, Manifest] = {}
+        self._names: dict[_Name, str] = {}
+        self._owned: defaultdict[str, set[str]] = defaultdict(set)
+        self._serving: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        self._deleted: dict[str, None] = {}
+
+    def put(self, manifest: Manifest) -> None:
+        """Takes note of an object, unless something newer is known."""
+        at = manifest["metadata"]
+        uid, name = at["uid"], _name(manifest)
+        other = self._objects.get(self._names.get(name, ""))
+        if uid in self._deleted or (other and version(other) >= version(manifest)):
+            return
+        if other and other["metadata"]["uid"] != uid:
+            self.remove(other["metadata"]["uid"])
+        slim = {key: value for key, value in at.items() if key != "managedFields"}
+        self._objects[uid] = manifest | {"metadata": slim}
+        self._names[name] = uid
+        for index in self._indexes(self._objects[uid]):
+            index.add(uid)
+
+    def remove(self, uid: str) -> None:
+        """Takes note of a deletion."""
+        self._deleted[uid] = None
+        if len(self._deleted) > _REMEMBERED_DELETIONS:
+            self._deleted.pop(next(iter(self._deleted)))
+        manifest = self._objects.pop(uid, None)
+        if manifest is None:
+            return
+        if self._names.get(_name(manifest)) == uid:
+            del self._names[_name(manifest)]
+        for index in self._indexes(manifest):
+            index.discard(uid)
+
+    def was_deleted(self, uid: str) -> bool:
+        """Whether a deletion of this object was seen lately."""
+        return uid in self._deleted
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
+        """The object of this name."""
+        return self._objects.get(self._names.get((resource.api_version, resource.kind, namespace, name), ""))
+
+    def owned(self, owner: str, resource: Resource) -> list[Manifest]:
+        """The objects of a resource that have this uid as an owner, by name."""
+        return self._of(self._owned.get(owner, set()), resource)
+
+    def pods_of_deployment(self, resource: Resource, namespace: str, name: str) -> list[Manifest]:
+        """The pods that serve for one of our Deployments: ReplicaSets are between them, so that labels must do."""
+        return self._of(self._serving.get((namespace, name), set()), resource)
+
+    def all(self, resource: Resource) -> Iterator[Manifest]:
+        """Every object of a resource."""
+        return (o for o in self._objects.values() if _is(o, resource))
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def _of(self, uids: set[str], resource: Resource) -> list[Manifest]:
+        found = [self._objects[uid] for uid in uids if _is(self._objects[uid], resource)]
+        return sorted(found, key=lambda manifest: str(manifest["metadata"]["name"]))
+
+    def _indexes(self, manifest: Manifest) -> Iterator[set[str]]:
+        at = manifest["metadata"]
+        for owner in at.get("ownerReferences", ()):
+            yield self._owned[owner["uid"]]
+        if deployment := (at.get("labels") or {}).get(DEPLOYMENT):
+            yield self._serving[at["namespace"], deployment]
+
+
+def version(manifest: Manifest) -> int:
+    """The resourceVersion as a number."""
+    return int(manifest["metadata"]["resourceVersion"])
+
+
+def _name(manifest: Manifest) -> _Name:
+    at = manifest["metadata"]
+    return manifest["apiVersion"], manifest["kind"], at["namespace"], at["name"]
+
+
+def _is(manifest: Manifest, resource: Resource) -> bool:
+    return (manifest["apiVersion"], manifest["kind"]) == (resource.api_version, resource.kind)

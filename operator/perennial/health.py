@@ -1,0 +1,79 @@
+"""What the kubelet and Prometheus ask: /healthz, /readyz, /metrics."""
+
+import time
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+LONGEST_SILENCE = 60.0
+LONGEST_START = 300.0
+
+
+class Health:
+    """Whether this replica lives: a standby does as long as it answers, a leader as long as events reach it."""
+
+    def __init__(self) -> None:
+        self._leading_since: float | None = None
+        self._last_beat: float | None = None
+        self.sees_lease = True
+        self.behind: str | None = None
+
+    def leads(self) -> None:
+        """This replica has become the working one."""
+        self._leading_since = time.monotonic()
+
+    def beat(self) -> None:
+        """The watch has brought a renewal of our own Lease, which is written every other second."""
+        self._last_beat = time.monotonic()
+
+    @property
+    def is_ready(self) -> bool:
+        """A standby is; a leader once its cache is complete."""
+        return self._leading_since is None or not self.sees_lease or self._last_beat is not None
+
+    def trouble(self) -> str | None:
+        """Why this replica should be started anew, if it should."""
+        if self.behind:
+            return self.behind
+        if self._leading_since is None or not self.sees_lease:
+            return None
+        if self._last_beat is None:
+            late = time.monotonic() - self._leading_since > LONGEST_START
+            return f"the first listing takes more than {LONGEST_START:.0f} s" if late else None
+        silence = time.monotonic() - self._last_beat
+        return f"no event for {silence:.0f} s" if silence > LONGEST_SILENCE else None
+
+
+class Server:
+    """The HTTP server."""
+
+    def __init__(self, health: Health, registry: CollectorRegistry, port: int) -> None:
+        self._health = health
+        self._registry = registry
+        self._port = port
+        routes = web.Application()
+        routes.router.add_get("/healthz", self._healthz)
+        routes.router.add_get("/readyz", self._readyz)
+        routes.router.add_get("/metrics", self._metrics)
+        self._runner = web.AppRunner(routes, access_log=None)
+
+    async def start(self) -> None:
+        """Listens on all addresses, as the kubelet comes from outside; raises OSError if the port is taken."""
+        await self._runner.setup()
+        await web.TCPSite(self._runner, port=self._port, shutdown_timeout=1).start()
+
+    async def stop(self) -> None:
+        """Ends what is being answered and closes."""
+        await self._runner.cleanup()
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        trouble = self._health.trouble()
+        return web.Response(text=trouble or "ok", status=503 if trouble else 200)
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        ready = self._health.is_ready
+        return web.Response(text="ok" if ready else "the first listing is not complete", status=200 if ready else 503)
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

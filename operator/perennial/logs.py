@@ -1,0 +1,45 @@
+"""Logs: one line each, as text or as JSON."""
+
+import json
+import logging
+import sys
+from typing import Any
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%SZ"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if hasattr(record, "object"):
+            line["object"] = record.object
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+class _Text(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        about = f"{record.object}: " if hasattr(record, "object") else ""
+        text = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname:7} {about}{record.getMessage()}"
+        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+
+
+def set_up(level: str, form: str) -> None:
+    """Logs to stderr; what the libraries say below a warning is kept out unless the level is debug."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json() if form == "json" else _Text())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    if level != "debug":
+        for library in ("kopf", "asyncio", "aiohttp.access"):
+            logging.getLogger(library).setLevel(logging.WARNING)
+    # It logs each refused write of the Lease with a traceback; leader.py says the same in a line.
+    logging.getLogger("kubernetes.aio.leaderelection").setLevel(logging.CRITICAL)
+
+
+def of(logger: logging.Logger, key: object) -> "logging.LoggerAdapter[logging.Logger]":
+    """The logger for what concerns this object."""
+    return logging.LoggerAdapter(logger, {"object": str(key)})

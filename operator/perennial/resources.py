@@ -1,0 +1,58 @@
+"""The resources that the operator works with, and where the API server keeps them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from perennial.api import GROUP, KINDS, VERSION
+from perennial.api.common import Kind
+from perennial.decide.outcome import Manifest
+
+API_VERSION = f"{GROUP}/{VERSION}"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A namespaced resource."""
+
+    api_version: str
+    kind: str
+    plural: str
+
+    def path(self, namespace: str | None, name: str | None = None, subresource: str | None = None) -> str:
+        """The path below the API server's address; without a namespace that of all namespaces."""
+        root = "/apis/" if "/" in self.api_version else "/api/"
+        parts = [self.api_version, *(("namespaces", namespace) if namespace else ()), self.plural, name, subresource]
+        return root + "/".join(part for part in parts if part)
+
+
+POD = Resource("v1", "Pod", "pods")
+CONFIG_MAP = Resource("v1", "ConfigMap", "configmaps")
+CLAIM = Resource("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
+JOB = Resource("batch/v1", "Job", "jobs")
+APPS_DEPLOYMENT = Resource("apps/v1", "Deployment", "deployments")
+EVENT = Resource("events.k8s.io/v1", "Event", "events")
+LEASE = Resource("coordination.k8s.io/v1", "Lease", "leases")
+
+OWN = {kind.KIND: Resource(API_VERSION, kind.KIND, kind.PLURAL) for kind in KINDS}
+CHILDREN = (
+    POD,
+    CONFIG_MAP,
+    JOB,
+    APPS_DEPLOYMENT,
+    Resource("v1", "Service", "services"),
+    Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+)
+WATCHED = (*OWN.values(), *CHILDREN)
+_BY_NAME = {(resource.api_version, resource.kind): resource for resource in WATCHED}
+TYPES: dict[str, type[Kind]] = {kind.KIND: kind for kind in KINDS}
+
+
+def resource_of(api_version: str, kind: str) -> Resource:
+    """The resource of a watched kind; a kind that nobody watches is a mistake in the code."""
+    return _BY_NAME[api_version, kind]
+
+
+def is_owned_by(manifest: Manifest, uid: str) -> bool:
+    """Whether the object has this owner."""
+    owners: list[dict[str, Any]] = manifest["metadata"].get("ownerReferences", [])
+    return any(owner["uid"] == uid for owner in owners)

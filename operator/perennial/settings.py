@@ -1,0 +1,118 @@
+"""What the operator is told at its start: flags, each with a variable of the environment behind it."""
+
+import argparse
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from perennial.decide.defaults import Defaults
+
+_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Flags of the operator; `namespaces` is empty when it serves the whole cluster."""
+
+    namespaces: tuple[str, ...]
+    defaults: Defaults
+    prometheus_url: str | None
+    lease_namespace: str
+    lease_name: str
+    metrics_port: int
+    workers: int
+    log_level: str
+    log_format: str
+
+
+def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
+    """The settings; a flag wins over PERENNIAL_<FLAG>. Ends the process with advice if one is wrong (exit 2)."""
+    parser = _parser(environment)
+    given = parser.parse_args(arguments)
+    namespaces = given.namespace or environment.get("PERENNIAL_NAMESPACE", "").split(",")
+    try:
+        served = tuple(sorted({_namespace(name.strip()) for name in namespaces if name.strip()}))
+    except argparse.ArgumentTypeError as error:
+        parser.error(f"--namespace: {error}")
+    return Settings(
+        namespaces=served,
+        defaults=Defaults(training_image=given.training_image, serving_image=given.serving_image),
+        prometheus_url=given.prometheus_url or None,
+        lease_namespace=given.lease_namespace,
+        lease_name=given.lease_name,
+        metrics_port=given.metrics_port,
+        workers=given.workers,
+        log_level=given.log_level,
+        log_format=given.log_format,
+    )
+
+
+def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="perennial",
+        description="The Perennial operator: keeps LanguageModels, TrainingJobs and Deployments as their specs say.",
+        epilog="Every flag can be set by an environment variable: --lease-name by PERENNIAL_LEASE_NAME; "
+        "several namespaces are separated by commas. The cluster is that of $KUBECONFIG, or the one it runs in.",
+    )
+
+    def flag(name: str, fallback: str, **options: Any) -> None:
+        variable = "PERENNIAL_" + name.strip("-").upper().replace("-", "_")
+        options["help"] = f"{options['help']} [{variable}]"
+        parser.add_argument(name, default=environment.get(variable, fallback), **options)
+
+    parser.add_argument(
+        "--namespace",
+        action="append",
+        metavar="NAME",
+        help="namespace to serve; may be given several times; none: the whole cluster [PERENNIAL_NAMESPACE]",
+    )
+    flag("--training-image", "localhost/perennial/training:dev", metavar="IMAGE",
+         help="image of training pods whose spec names none (default: %(default)s)")  # fmt: skip
+    flag("--serving-image", "localhost/perennial/serving:dev", metavar="IMAGE",
+         help="image of serving pods whose spec names none (default: %(default)s)")  # fmt: skip
+    flag("--prometheus-url", "", metavar="URL", type=_url,
+         help="Prometheus that answers the queries of autoscaling and retraining, such as http://prometheus:9090; "
+              "without it these hold and say so")  # fmt: skip
+    flag("--lease-namespace", "perennial-system", metavar="NAME", type=_namespace,
+         help="namespace of the Lease that elects the one working replica (default: %(default)s)")  # fmt: skip
+    flag("--lease-name", "perennial-operator", metavar="NAME", help="name of that Lease (default: %(default)s)")
+    flag("--metrics-port", "8080", metavar="PORT", type=_between(0, 65535),
+         help="port of /metrics, /healthz and /readyz (default: %(default)s)")  # fmt: skip
+    flag("--workers", "16", metavar="N", type=_between(1, 1000),
+         help="objects reconciled at the same time (default: %(default)s)")  # fmt: skip
+    flag("--log-level", "info", metavar="LEVEL", type=_one_of("debug", "info", "warning", "error"),
+         help="debug, info, warning or error (default: %(default)s)")  # fmt: skip
+    flag("--log-format", "text", metavar="FORMAT", type=_one_of("text", "json"),
+         help="text or json (default: %(default)s)")  # fmt: skip
+    return parser
+
+
+def _namespace(text: str) -> str:
+    if not _NAMESPACE.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a namespace (a-z, 0-9 and -)")
+    return text
+
+
+def _url(text: str) -> str:
+    if text and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no URL such as http://prometheus.monitoring:9090")
+    return text.rstrip("/")
+
+
+def _one_of(*names: str) -> Any:
+    def name(text: str) -> str:
+        if text not in names:
+            raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(names)}")
+        return text
+
+    return name
+
+
+def _between(low: int, high: int) -> Any:
+    def number(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is no number from {low} to {high}")
+        return int(text)
+
+    return number

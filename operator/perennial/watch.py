@@ -1,0 +1,139 @@
+"""The watch: kopf keeps the cache fresh and says which objects to look at. It writes nothing and adds no finalizer."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import kopf
+from kubernetes.aio.client import Configuration
+
+from perennial.cache import Cache
+from perennial.decide.metadata import MANAGED_BY
+from perennial.keys import Key, concerned
+from perennial.resources import CHILDREN, LEASE, OWN, WATCHED, Resource
+from perennial.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+SELECTOR = ",".join(f"{name}={value}" for name, value in MANAGED_BY.items())
+_Name = tuple[str, str, str]
+
+
+class Watch:
+    """Feeds the cache, and calls `changed` with each key that a change concerns; `beat` with each renewal of the Lease.
+
+    Neither is called before the first listing of every watched resource is complete and in the cache.
+    """
+
+    def __init__(
+        self, settings: Settings, configuration: Configuration, cache: Cache,
+        changed: Callable[[Key], None], beat: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self._settings = settings
+        self._configuration = configuration
+        self._cache = cache
+        self._changed = changed
+        self._beat = beat
+        self._stop = asyncio.Event()
+        self._started = asyncio.Event()
+
+    async def run(self) -> None:
+        """Watches until it is stopped; ends early only by an error."""
+        await kopf.operator(
+            registry=self._registry(),
+            settings=_settings(self._settings),
+            standalone=True,
+            clusterwide=not self._settings.namespaces,
+            namespaces=self._settings.namespaces,
+            stop_flag=self._stop,
+            ready_flag=self._started,
+        )
+
+    async def started(self) -> None:
+        """Returns once kopf has set itself up; it has taken over the handling of signals then."""
+        await self._started.wait()
+
+    def stop(self) -> None:
+        """Makes run() return soon."""
+        self._stop.set()
+
+    @property
+    def sees_lease(self) -> bool:
+        """Whether the Lease is in a namespace that is watched."""
+        return not self._settings.namespaces or self._settings.lease_namespace in self._settings.namespaces
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+        kopf.on.login(registry=registry)(self._login)
+        for resource in WATCHED:
+            # The index holds nothing; kopf runs it for each object of the first listing before any event handler.
+            kopf.index(*_name(resource), id=f"cache-{resource.plural}", registry=registry)(self._seen)
+            kopf.on.event(*_name(resource), id=f"event-{resource.plural}", registry=registry)(self._happened)
+        if self.sees_lease:
+            kopf.on.event(*_name(LEASE), id="lease", registry=registry)(self._renewed)
+        return registry
+
+    async def _seen(self, body: kopf.Body, **_: Any) -> None:
+        self._cache.put(dict(body))
+
+    async def _happened(self, event: Any, **_: Any) -> None:
+        manifest = event["object"]
+        if event["type"] == "DELETED":
+            self._cache.remove(manifest["metadata"]["uid"])
+        for key in concerned(manifest):
+            self._changed(key)
+
+    async def _renewed(self, **_: Any) -> None:
+        self._beat()
+
+    async def _login(self, **_: Any) -> kopf.ConnectionInfo:
+        """The same access as that of the writing client; asked again when a token has expired."""
+        access = self._configuration
+        header = await access.get_api_key_with_prefix("BearerToken", alias="authorization")
+        *scheme, token = (header or "").split(" ", 1)
+        return kopf.ConnectionInfo(
+            server=access.host,
+            ca_path=access.ssl_ca_cert,
+            insecure=not access.verify_ssl,
+            username=access.username or None,
+            password=access.password or None,
+            scheme=scheme[0] if scheme else None,
+            token=token or None,
+            certificate_path=access.cert_file,
+            private_key_path=access.key_file,
+            proxy_url=access.proxy,
+        )
+
+
+def _settings(ours: Settings) -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.peering.standalone = True
+    settings.process.ultimate_exiting_timeout = 30
+    # Bookmarks come every minute: a stream that is silent for longer is dead, even if its connection is not.
+    settings.watching.inactivity_timeout = 75
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 330
+    settings.watching.connect_timeout = 10
+    settings.networking.request_timeout = 60
+    settings.networking.connect_timeout = 10
+    # queueing.worker_limit stays unset: the workers of the first listing wait for one another, so that with a
+    # limit more objects than workers never get going. Ours only put keys into the queue, which has a limit.
+    settings.queueing.exit_timeout = 1
+    for resource in CHILDREN:
+        settings.watching.label_selectors[_name(resource)] = SELECTOR
+    lease = f"metadata.name={ours.lease_name},metadata.namespace={ours.lease_namespace}"
+    settings.watching.field_selectors[_name(LEASE)] = lease
+    return settings
+
+
+def _name(resource: Resource) -> _Name:
+    group, _, version = resource.api_version.rpartition("/")
+    return group, version, resource.plural
+
+
+def selector_of(resource: Resource) -> str:
+    """The label selector under which a resource is watched."""
+    return "" if resource in OWN.values() else SELECTOR
