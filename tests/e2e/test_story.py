@@ -1,0 +1,222 @@
+"""The life of a model in real pods: trained, served, replaced, defended, rolled back, left alone."""
+
+import json
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import model as lm
+import openai
+import pytest
+from cluster_choice import STATE, Chosen
+from conftest import NAME, apply, condition, small_model
+from steps import Kubectl
+
+MODEL = "small"
+IDLE_SECONDS = 120
+OPERATOR = "system:serviceaccount:perennial-system:perennial"
+
+
+@pytest.fixture(scope="module")
+def kubectl(new_namespace: Callable[[str], Kubectl]) -> Kubectl:
+    """A namespace in which version 1 is in service."""
+    kubectl = new_namespace("story")
+    apply(kubectl, small_model())
+    assert lm.follow(kubectl, MODEL, 1)["state"] == "Accepted"
+    lm.wait_ready(kubectl, MODEL, 1)
+    return kubectl
+
+
+@contextmanager
+def served(kubectl: Kubectl) -> Iterator[str]:
+    """The base URL of the model's Service, by a port-forward."""
+    command = [*kubectl.command, "port-forward", f"service/{MODEL}", ":80"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            port = process.stdout.readline().split("127.0.0.1:")[1].split()[0]
+            yield f"http://127.0.0.1:{port}/v1"
+        finally:
+            process.terminate()
+
+
+def test_training_lowers_the_validation_loss_by_30_percent(kubectl: Kubectl) -> None:
+    result = kubectl.get("trainingjob", f"{MODEL}-v1")["status"]["result"]
+    assert result["metrics"]["loss"] <= 0.7 * result["initialMetrics"]["loss"]
+
+
+def test_status_model_card_and_prometheus_show_the_same_numbers(kubectl: Kubectl, playground: Chosen) -> None:
+    version = lm.version(kubectl, MODEL, 1)
+    assert version["metrics"] == kubectl.get("trainingjob", f"{MODEL}-v1")["status"]["result"]["metrics"]
+    pod = "deployment/" + MODEL
+    card = kubectl("exec", pod, "-c", "serve", "--", "cat", "/perennial/model/README.md")
+    manifest = json.loads(kubectl("exec", pod, "-c", "serve", "--", "cat", "/perennial/model/perennial.json"))
+    assert manifest["metrics"] == version["metrics"]
+    for value in version["metrics"].values():
+        assert f"{value:.6g}" in card
+
+    def scraped() -> dict[str, float]:
+        query = f'perennial_version_metric{{namespace="{kubectl.namespace}",version="1"}}'
+        return {row["metric"]["metric"]: float(row["value"][1]) for row in ask_prometheus(playground, query)}
+
+    assert kubectl.wait_for("Prometheus to have the metrics", 60, scraped) == version["metrics"]
+
+
+def ask_prometheus(playground: Chosen, query: str) -> list[dict]:
+    """The answer to an instant query, through the API server's proxy."""
+    path = "/api/v1/namespaces/monitoring/services/prometheus:9090/proxy/api/v1/query?"
+    with playground.client().proxy() as base:
+        url = base + path + urllib.parse.urlencode({"query": query})
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            return json.load(answer)["data"]["result"]
+
+
+def test_the_official_openai_client_gets_a_streamed_completion(kubectl: Kubectl) -> None:
+    with served(kubectl) as url:
+        client = openai.OpenAI(base_url=url, api_key="none", max_retries=0)
+        assert [found.id for found in client.models.list()] == [MODEL]
+        chunks = list(client.completions.create(model=MODEL, prompt="The for", max_tokens=12, stream=True))
+        assert len(chunks) > 1
+        assert "".join(chunk.choices[0].text for chunk in chunks if chunk.choices)
+        chat = client.chat.completions.create(
+            model=MODEL, messages=[{"role": "user", "content": "What is a for statement?"}], max_tokens=12
+        )
+        assert chat.choices[0].message.content
+
+
+def test_applying_the_same_again_changes_nothing(kubectl: Kubectl) -> None:
+    before = kubectl.get("languagemodel", MODEL)
+    apply(kubectl, small_model())
+    time.sleep(5)
+    after = kubectl.get("languagemodel", MODEL)
+    assert (before["metadata"]["generation"], before["status"]) == (after["metadata"]["generation"], after["status"])
+
+
+def test_two_idle_minutes_see_no_write_by_the_operator(kubectl: Kubectl, playground: Chosen) -> None:
+    audit = STATE / NAME / "logs/audit.log"
+    if playground.kind != "local":
+        pytest.skip("only the local cluster shows its audit log")
+    time.sleep(15)
+    start = audit.stat().st_size
+    time.sleep(IDLE_SECONDS)
+    with audit.open() as log:
+        log.seek(start)
+        entries = [json.loads(line) for line in log if line.endswith("\n")]
+    writes = [
+        (entry["verb"], entry["requestURI"])
+        for entry in entries
+        if entry["user"]["username"] == OPERATOR
+        and entry["verb"] in {"create", "update", "patch", "delete", "deletecollection"}
+        and entry["objectRef"]["resource"] != "leases"
+    ]
+    assert any(entry["user"]["username"] == OPERATOR for entry in entries), "the operator is not seen at all"
+    assert writes == []
+
+
+def test_the_operator_never_writes_to_a_users_object(playground: Chosen, kubectl: Kubectl) -> None:
+    """Of the LanguageModel, which only the user makes, it writes nothing but the status."""
+    if playground.kind != "local":
+        pytest.skip("only the local cluster shows its audit log")
+    seen = 0
+    for line in (STATE / NAME / "logs/audit.log").read_text().splitlines():
+        entry = json.loads(line)
+        reference = entry.get("objectRef") or {}
+        if entry["user"]["username"] != OPERATOR or reference.get("resource") != "languagemodels":
+            continue
+        if entry["verb"] in {"create", "update", "patch", "delete"}:
+            seen += 1
+            assert reference.get("subresource") == "status", entry["requestURI"]
+    assert seen
+
+
+def test_a_better_version_replaces_the_first_without_a_lost_request(kubectl: Kubectl) -> None:
+    image = lm.image_of(kubectl, MODEL)
+    lm.start_client(kubectl, "rollout", image, MODEL, "--until-version=2", "--seconds=600", "--clients=2")
+    lm.train(kubectl, MODEL, {"maxSteps": 120})
+    version = lm.follow(kubectl, MODEL, 2)
+    assert version["state"] == "Accepted"
+    assert version["comparison"]["version"] == 1
+    assert version["metrics"]["loss"] <= version["comparison"]["metrics"]["loss"] * 0.995
+    lm.wait_ready(kubectl, MODEL, 2)
+    counted = lm.client_result(kubectl, "rollout")
+    assert counted["failed"] == 0, counted
+    assert counted["answers_by_version"].keys() == {"1", "2"}
+
+
+def test_a_worse_version_is_refused_and_the_served_one_stays(kubectl: Kubectl) -> None:
+    lm.train(kubectl, MODEL, {"maxSteps": 3})
+    assert lm.follow(kubectl, MODEL, 3)["state"] == "Refused"
+    found = lm.wait_ready(kubectl, MODEL, 2)
+    assert condition(found, "Trained")["reason"] == "VersionRefused"
+    decision = found["status"]["decisions"][-1]
+    assert decision["reason"] == "VersionRefused"
+    assert "v2 stays in service" in decision["outcome"]
+    assert found["status"]["lastVersion"] == 3
+
+
+def test_a_pin_rolls_back_and_its_end_goes_forward_again(kubectl: Kubectl) -> None:
+    patch = {"spec": {"promotion": {"pin": {"version": 1}}}}
+    kubectl("patch", "languagemodel", MODEL, "--type=merge", "-p", json.dumps(patch))
+    found = lm.wait_ready(kubectl, MODEL, 1)
+    assert found["status"]["decisions"][-1]["reason"] == "VersionRolledBack"
+    patch["spec"]["promotion"]["pin"] = None
+    kubectl("patch", "languagemodel", MODEL, "--type=merge", "-p", json.dumps(patch))
+    lm.wait_ready(kubectl, MODEL, 2)
+
+
+def test_versions_that_are_not_kept_go_with_their_artifacts(kubectl: Kubectl) -> None:
+    kubectl("patch", "languagemodel", MODEL, "--type=merge", "-p", json.dumps({"spec": {"versions": {"keep": 2}}}))
+
+    def forgotten() -> bool:
+        kept = [version["number"] for version in kubectl.get("languagemodel", MODEL)["status"]["versions"]]
+        return kept == [2, 3] and not kubectl.get("trainingjob", f"{MODEL}-v1")
+
+    kubectl.wait_for("version 1 to be collected", 120, forgotten)
+    assert list_folder(kubectl, f"/perennial/claims/models/{MODEL}") == ["v2", "v3"]
+
+
+def list_folder(kubectl: Kubectl, folder: str) -> list[str]:
+    """The versions that have a folder in the claim, seen by a pod of its own."""
+    run_in_claim(kubectl, "ls", f"ls {folder}")
+    return sorted(name.split("-")[0] for name in kubectl("logs", "job/ls").split())
+
+
+def run_in_claim(kubectl: Kubectl, name: str, script: str) -> None:
+    """Runs a shell script in a pod that mounts the claim `models`."""
+    container = {
+        "name": "shell",
+        "image": lm.image_of(kubectl, MODEL),
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["sh", "-ec", script],
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "volumeMounts": [{"name": "models", "mountPath": "/perennial/claims/models"}],
+    }
+    pod = {
+        "restartPolicy": "Never",
+        "securityContext": {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [container],
+        "volumes": [{"name": "models", "persistentVolumeClaim": {"claimName": "models"}}],
+    }
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}}
+    apply(kubectl, job | {"spec": {"backoffLimit": 0, "template": {"spec": pod}}})
+    kubectl("wait", "--for=condition=complete", f"job/{name}", "--timeout=60s")
+
+
+def test_a_tampered_artifact_is_not_served(kubectl: Kubectl) -> None:
+    """The pods that answer are left alone; a new one refuses the artifact and says so."""
+    run_in_claim(kubectl, "tamper", f"for f in /perennial/claims/models/{MODEL}/v2-*/config.json; do echo >> $f; done")
+    patch = {"spec": {"deployment": {"runtime": {"maxBatch": 3}}}}
+    kubectl("patch", "languagemodel", MODEL, "--type=merge", "-p", json.dumps(patch))
+
+    def refused() -> dict | None:
+        found = condition(kubectl.get("languagemodel", MODEL), "Stalled")
+        return found if found.get("status") == "True" else None
+
+    stalled = kubectl.wait_for("the tampered artifact to be refused", 120, refused)
+    assert stalled["reason"] == "DigestMismatch", stalled
+    assert "config.json" in stalled["message"]
+    available = condition(kubectl.get("deployments.perennial.dev", MODEL), "Available")
+    assert available["status"] == "True"

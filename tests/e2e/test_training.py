@@ -1,0 +1,71 @@
+"""Trainings in real pods that are disturbed."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+from conftest import apply, condition, small_job, wait_condition
+from steps import Kubectl
+
+
+@pytest.fixture(scope="module")
+def kubectl(new_namespace: Callable[[str], Kubectl]) -> Kubectl:
+    return new_namespace("training")
+
+
+def long_job(name: str) -> dict:
+    """A training that leaves a checkpoint every second or so, for tens of seconds."""
+    job = small_job(name)
+    job["spec"]["training"]["hyperparameters"]["maxSteps"] = 1500
+    job["spec"]["training"]["earlyStopping"] = None
+    job["spec"]["training"]["checkpoints"] = {"everySteps": 50, "keep": 2}
+    job["spec"]["training"]["evaluateEverySteps"] = 500
+    del job["spec"]["training"]["earlyStopping"]
+    return job
+
+
+def wait_for_step(kubectl: Kubectl, name: str, step: int) -> int:
+    def reached() -> int | None:
+        done = kubectl.get("trainingjob", name).get("status", {}).get("progress", {}).get("step", 0)
+        return done if done >= step else None
+
+    return kubectl.wait_for(f"step {step} of {name}", 180, reached, every=0.5)
+
+
+@pytest.mark.parametrize("grace", [0, 30], ids=["killed", "asked to end"])
+def test_a_training_whose_pod_is_gone_goes_on_from_the_last_checkpoint(kubectl: Kubectl, grace: int) -> None:
+    name = f"resumed-{grace}"
+    apply(kubectl, long_job(name))
+    reached = wait_for_step(kubectl, name, 150)
+    pod = kubectl("get", "pods", "-l", f"perennial.dev/training-job={name}", "-o", "name")
+    kubectl("delete", pod, f"--grace-period={grace}", *(["--force"] if not grace else []))
+    wait_condition(kubectl, "trainingjob", name, "Complete", 300)
+    log = kubectl("logs", "-l", f"perennial.dev/training-job={name}", "--tail=-1")
+    steps = [int(part.split(",")[0]) for part in log.split('"step": ')[1:] or log.split('"step":')[1:]]
+    assert min(steps) >= reached - 100, "it began anew"
+    assert kubectl.get("trainingjob", name)["status"]["result"]["steps"] == 1500
+
+
+def test_a_suspended_training_stops_and_goes_on(kubectl: Kubectl) -> None:
+    apply(kubectl, long_job("suspended"))
+    wait_for_step(kubectl, "suspended", 100)
+    kubectl("patch", "trainingjob", "suspended", "--type=merge", "-p", '{"spec":{"suspend":true}}')
+    wait_condition(kubectl, "trainingjob", "suspended", "Suspended", 60)
+    kubectl.wait_for(
+        "the pod to end", 60, lambda: not kubectl("get", "pods", "-l", "perennial.dev/training-job=suspended", "-o", "name")
+    )
+    kubectl("patch", "trainingjob", "suspended", "--type=merge", "-p", '{"spec":{"suspend":false}}')
+    wait_condition(kubectl, "trainingjob", "suspended", "Complete", 300)
+
+
+def test_progress_shows_in_kubectl_get(kubectl: Kubectl) -> None:
+    apply(kubectl, long_job("shown"))
+    wait_for_step(kubectl, "shown", 100)
+    head, row = kubectl("get", "trainingjob", "shown").splitlines()
+    for column in ("STATE", "STEP", "LOSS", "TOKENS/S", "ETA"):
+        assert column in head
+    assert "Running" in row
+    kubectl("delete", "trainingjob", "shown")
+    kubectl.wait_for("its Job to go", 60, lambda: not kubectl.get("job", "shown"))
+    time.sleep(2)
+    assert not condition(kubectl.get("trainingjob", "shown"), "Ready")
