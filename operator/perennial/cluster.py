@@ -94,8 +94,11 @@ class Cluster:
         await self._manifest("POST", path, {"fieldManager": FIELD_MANAGER}, manifest)
 
     async def delete(self, resource: Resource, namespace: str, name: str, uid: str | None) -> None:
-        """Deletes the object, in the background what it owns; with a uid this very one only (else 409)."""
-        body: Manifest = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
+        """Deletes the object, but what it owns first; with a uid this very one only (else 409).
+
+        So a TrainingJob that is gone has no pod any more that could still write.
+        """
+        body: Manifest = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Foreground"}
         if uid:
             body["preconditions"] = {"uid": uid}
         await self._manifest("DELETE", resource.path(namespace, name), body=body)
