@@ -15,7 +15,9 @@ class ApiModel(BaseModel):
     older operator must be able to read what a newer one wrote.
     """
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore")
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore", allow_inf_nan=False
+    )
 
     def to_wire(self) -> dict[str, Any]:
         """The object as the API server takes it: camelCase, no nulls."""
@@ -43,6 +45,12 @@ Percentage = Annotated[str, Field(pattern=r"^[0-9]{1,3}(\.[0-9]{1,4})?%$", max_l
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$", max_length=71)]
 Query = Annotated[str, Field(min_length=1, max_length=2048)]
 Image = Annotated[str, Field(min_length=1, max_length=512)]
+# Names of a folder's parts, but neither "." nor "..".
+_PART = r"[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*"
+_CLAIM = r"pvc://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
+# The version's folder is added to it: see ArtifactUri.
+StorageUri = Annotated[str, Field(pattern=rf"^{_CLAIM}(/{_PART})*/?$", max_length=320)]
+ArtifactUri = Annotated[str, Field(pattern=rf"^{_CLAIM}(/{_PART})+/?$", max_length=512)]
 Immutable = Field(
     json_schema_extra={
         "x-kubernetes-validations": [
@@ -80,7 +88,7 @@ class Resources(ApiModel):
 class Artifact(ApiModel):
     """A trained model in storage."""
 
-    uri: str = Field(description="Where the artifact's folder is.")
+    uri: ArtifactUri = Field(description="Where the artifact's folder is.")
     digest: Digest = Field(description="SHA-256 of the artifact's manifest, which holds the digest of each file.")
     size_bytes: int | None = Field(None, description="Size of the whole folder in bytes.")
 
@@ -134,6 +142,8 @@ class Kind(ApiModel):
     PLURAL: ClassVar[str]
     SHORT_NAMES: ClassVar[tuple[str, ...]]
     COLUMNS: ClassVar[tuple[Column, ...]]
+    # The names of children follow from it, and those of pods are labels of 63 characters at most.
+    LONGEST_NAME: ClassVar[int]
     SCALE: ClassVar[dict[str, str]] = {}
 
     metadata: Metadata

@@ -74,6 +74,11 @@ def _part(kind: type[Kind], name: str) -> type[BaseModel]:
     return part
 
 
+def _name(kind: type[Kind]) -> Schema:
+    """A name that fits the Services and pods that are named after it."""
+    return {"type": "string", "pattern": "^[a-z]([-a-z0-9]*[a-z0-9])?$", "maxLength": kind.LONGEST_NAME}
+
+
 def definition(kind: type[Kind]) -> Schema:
     """The CustomResourceDefinition of a kind."""
     names = {
@@ -96,7 +101,7 @@ def definition(kind: type[Kind]) -> Schema:
                 "properties": {
                     "apiVersion": {"type": "string"},
                     "kind": {"type": "string"},
-                    "metadata": {"type": "object"},
+                    "metadata": {"type": "object", "properties": {"name": _name(kind)}},
                     "spec": structural(_part(kind, "spec"), defaults=True),
                     "status": structural(_part(kind, "status"), defaults=False),
                 },

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from perennial.api.common import (
     ApiModel,
+    ArtifactUri,
     Column,
     Conditions,
     Decisions,
@@ -19,7 +20,7 @@ from perennial.api.common import (
     cel,
     list_map,
 )
-from perennial.api.training import StorageUri, Task
+from perennial.api.training import Task
 
 QUEUE_DEPTH = "queue-depth"
 
@@ -93,7 +94,7 @@ class ModelReference(ApiModel):
     )
     version: int = Field(1, ge=1, description="Number of the version.")
     task: Task = Field("text-generation", description="What the model is for.")
-    uri: StorageUri = Field(description="The artifact's folder.")
+    uri: ArtifactUri = Field(description="The artifact's folder.")
     digest: Digest = Field(description="SHA-256 of the artifact's manifest; anything else is not loaded.")
 
 
@@ -140,6 +141,7 @@ class ModelDeployment(Kind):
     PLURAL: ClassVar[str] = "deployments"
     KIND: ClassVar[str] = "Deployment"
     SHORT_NAMES: ClassVar[tuple[str, ...]] = ("lmd",)
+    LONGEST_NAME: ClassVar[int] = 46
     SCALE: ClassVar[dict[str, str]] = {
         "specReplicasPath": ".spec.replicas",
         "statusReplicasPath": ".status.replicas",

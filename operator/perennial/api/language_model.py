@@ -58,7 +58,9 @@ class Evaluation(ApiModel):
 class MetricTrigger(ApiModel):
     """Start the next version when a Prometheus query is out of bounds."""
 
-    model_config = cel(exactly_one("above", "below"))
+    model_config = cel(
+        exactly_one("above", "below"), ("self.name != 'schedule'", "schedule is the name of retraining.schedule")
+    )
 
     name: TriggerName = Field(description="Name of the trigger.")
     query: Query = Field(description="PromQL that yields one number; no data or NaN triggers nothing.")
@@ -70,7 +72,7 @@ class MetricTrigger(ApiModel):
 class Retraining(ApiModel):
     """What starts the next version by itself."""
 
-    schedule: Annotated[str, Field(min_length=9, max_length=128)] | None = Field(
+    schedule: Annotated[str, Field(pattern=r"^[^\s]+( [^\s]+){4}$", max_length=128)] | None = Field(
         None, description="Cron expression of five fields, in UTC."
     )
     on_metric: Annotated[list[MetricTrigger], Field(max_length=8, json_schema_extra=list_map("name"))] = Field(
@@ -86,7 +88,7 @@ class Versions(ApiModel):
     """Which versions are kept."""
 
     keep: int = Field(
-        5, ge=1, le=1000, description="Newest versions whose artifacts are kept; the served one always is."
+        5, ge=1, le=100, description="Newest versions whose artifacts are kept; the served one always is."
     )
 
 
@@ -142,6 +144,7 @@ class TriggerStatus(ApiModel):
     """What is known of a trigger."""
 
     name: str = Field(description="Name of the trigger; `schedule` is the schedule.")
+    fingerprint: str | None = Field(None, description="Hash of what is watched; when it changes, all begins anew.")
     breached_since: datetime | None = Field(None, description="Since when the metric is out of bounds.")
     missing: str | None = Field(None, description="Why the metric has no value.")
     held: str | None = Field(None, description="Why a trigger that would fire is held back.")
@@ -175,6 +178,7 @@ class LanguageModel(Kind):
     PLURAL: ClassVar[str] = "languagemodels"
     KIND: ClassVar[str] = "LanguageModel"
     SHORT_NAMES: ClassVar[tuple[str, ...]] = ("lm",)
+    LONGEST_NAME: ClassVar[int] = 40
     COLUMNS: ClassVar[tuple[Column, ...]] = (
         Column(name="Task", type="string", json_path=".spec.model.task"),
         Column(name="Serving", type="integer", json_path=".status.servingVersion"),

@@ -4,14 +4,23 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from perennial.api.common import ApiModel, Digest, Image, Quantity, Resources, cel, exactly_one
+from perennial.api.common import (
+    ApiModel,
+    ArtifactUri,
+    Digest,
+    Image,
+    Quantity,
+    Resources,
+    StorageUri,
+    cel,
+    exactly_one,
+)
 
 Task = Literal["text-generation"]
-SourceUri = Annotated[str, Field(pattern=r"^(file:///|pvc://|configmap://|https://).+$", max_length=1024)]
-ModelUri = Annotated[str, Field(pattern=r"^(pvc|hf)://[^/]+(/.+)?$", max_length=1024)]
-StorageUri = Annotated[
-    str, Field(pattern=r"^pvc://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(/[A-Za-z0-9._-]+)*/?$", max_length=512)
+SourceUri = Annotated[
+    str, Field(pattern=r"^(file:///|pvc://[^/\s]+/|configmap://[^/\s]+/|https://)[^\s]+$", max_length=1024)
 ]
+ModelUri = Annotated[str, Field(pattern=r"^(pvc://[^/\s]+/[^\s]+|hf://[^/\s]+(/[^/\s]+)?)$", max_length=1024)]
 
 
 class Architecture(ApiModel):
@@ -34,6 +43,8 @@ class Architecture(ApiModel):
 
 class Pretrained(ApiModel):
     """A model to continue from: a folder in the layout of Hugging Face Transformers, weights as safetensors."""
+
+    model_config = cel(("!has(self.revision) || self.uri.startsWith('hf://')", "only hf:// has revisions"))
 
     uri: ModelUri = Field(description="pvc://claim/folder, or hf://organization/name of the Hugging Face hub.")
     revision: Annotated[str, Field(max_length=128)] | None = Field(
@@ -73,7 +84,7 @@ class Validation(ApiModel):
 class Fields(ApiModel):
     """Which column is what."""
 
-    text: Annotated[str, Field(min_length=1, max_length=256)] = Field(
+    text: Annotated[str, Field(min_length=1, max_length=253)] = Field(
         "text", description="Column of a JSON Lines row that holds the text."
     )
 
@@ -98,6 +109,8 @@ class Data(ApiModel):
 class Hyperparameters(ApiModel):
     """Parameters of the optimisation (AdamW on the cross-entropy)."""
 
+    model_config = cel(("self.warmupSteps < self.maxSteps", "warmupSteps must be less than maxSteps"))
+
     max_steps: int = Field(1000, ge=1, le=100000000, description="Optimiser steps, unless it stops earlier.")
     batch_size: int = Field(16, ge=1, le=65536, description="Sequences of contextLength tokens per step.")
     learning_rate: float = Field(1e-3, gt=0, le=10, description="Peak step size.")
@@ -105,7 +118,7 @@ class Hyperparameters(ApiModel):
         "cosine", description="How the learning rate falls after the warm-up."
     )
     warmup_steps: int = Field(0, ge=0, le=1000000, description="Steps of linear growth of the learning rate.")
-    weight_decay: float = Field(0.1, ge=0, le=10, description="Decoupled weight decay per step.")
+    weight_decay: float = Field(0.1, ge=0, le=1, description="Decoupled weight decay per step.")
     max_gradient_norm: float = Field(1.0, gt=0, le=1000, description="Gradients are clipped to this norm.")
     seed: int = Field(1, ge=0, le=4294967295, description="Seed of everything random.")
 
@@ -154,17 +167,23 @@ class Training(ApiModel):
 
 
 class Storage(ApiModel):
-    """Where artifacts are kept."""
+    """Where the artifacts of a model are kept."""
 
     uri: StorageUri = Field(description="pvc://claim/folder: a folder of a PersistentVolumeClaim of the namespace.")
+
+
+class Output(ApiModel):
+    """Where one artifact goes."""
+
+    uri: ArtifactUri = Field(description="pvc://claim/folder: the folder that becomes the artifact.")
 
 
 class ServedArtifact(ApiModel):
     """The version in service, judged again on this run's held-out set."""
 
     version: int = Field(ge=1, description="Its number.")
-    uri: StorageUri = Field(description="Where it is.")
+    uri: ArtifactUri = Field(description="Where it is.")
     digest: Digest = Field(description="SHA-256 of its manifest.")
 
 
-__all__ = ["Data", "ModelSource", "Quantity", "ServedArtifact", "Storage", "Task", "Training"]
+__all__ = ["Data", "ModelSource", "Output", "Quantity", "ServedArtifact", "Storage", "Task", "Training"]

@@ -15,7 +15,7 @@ from perennial.api.common import (
     Metrics,
     cel,
 )
-from perennial.api.training import Data, ModelSource, ServedArtifact, Storage, Training
+from perennial.api.training import Data, ModelSource, Output, ServedArtifact, Training
 
 
 class TrainingJobSpec(ApiModel):
@@ -34,7 +34,7 @@ class TrainingJobSpec(ApiModel):
     compare_with: Annotated[ServedArtifact, Immutable] | None = Field(
         None, description="An artifact judged on the same held-out set in the same run."
     )
-    storage: Annotated[Storage, Immutable] = Field(description="The folder that becomes the artifact.")
+    storage: Annotated[Output, Immutable] = Field(description="The folder that becomes the artifact.")
     suspend: bool = Field(False, description="Stops the pod after a checkpoint; false lets it go on from there.")
 
 
@@ -96,6 +96,7 @@ class TrainingJob(Kind):
     PLURAL: ClassVar[str] = "trainingjobs"
     KIND: ClassVar[str] = "TrainingJob"
     SHORT_NAMES: ClassVar[tuple[str, ...]] = ("tj",)
+    LONGEST_NAME: ClassVar[int] = 60
     COLUMNS: ClassVar[tuple[Column, ...]] = (
         Column(name="State", type="string", json_path=".status.state"),
         Column(name="Step", type="integer", json_path=".status.progress.step"),

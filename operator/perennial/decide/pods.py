@@ -107,11 +107,8 @@ def _container_trouble(container: Manifest) -> Trouble | None:
         )
     if waiting.get("reason") in {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}:
         return Trouble("ContainerNotStarted", waiting.get("message", waiting["reason"]))
-    for state in (container.get("state", {}), container.get("lastState", {})):
-        ended = state.get("terminated")
-        if ended and ended.get("exitCode"):
-            return ended_badly(ended)
-    return None
+    ended = container.get("state", {}).get("terminated") or container.get("lastState", {}).get("terminated")
+    return ended_badly(ended) if ended and ended.get("exitCode") else None
 
 
 def ended_badly(ended: Manifest) -> Trouble:

@@ -29,34 +29,39 @@ class Scaling:
 
 
 def scale(
-    spec: Autoscaling, before: AutoscalingStatus | None, ready: int, readings: dict[str, float | str], now: datetime
+    spec: Autoscaling, before: AutoscalingStatus, ready: int, readings: dict[str, float | str], now: datetime
 ) -> Scaling:
     """The next number of replicas.
 
+    before: what was decided last; before the first time, the number so far and no recommendation.
     ready: pods that answer; the number at most doubles or grows by 4 over it, as with the HPA's default policy.
     readings: by metric its value over all replicas, or why there is none; what is missing never scales down.
     """
-    current = _clamp(spec, before.desired_replicas if before else spec.min_replicas)
-    history = before.recommendations if before else []
+    current = _clamp(spec, before.desired_replicas)
+    # The number that autoscaling begins with counts as asked for, so that it does not fall at once.
+    history = before.recommendations or [Recommendation(time=now, replicas=current)]
     gaps = {metric.name: text for metric in spec.metrics if isinstance(text := _reading(metric, readings), str)}
     asked = _asked(spec, current, readings)
     if asked is None or (gaps and asked < current):
         lacks = "; ".join(f"{name}: {why}" for name, why in gaps.items())
         held = AutoscalingStatus(desired_replicas=current, recommendations=history)
-        return Scaling(held, False, "MetricsMissing", f"Held at {current} replicas: {lacks}.")
+        decision = _decision(spec, before, current, f"{before.desired_replicas} is outside the limits", now)
+        return Scaling(held, False, "MetricsMissing", f"Held at {current} replicas: {lacks}.", decision)
     asked = min(asked, max(2 * ready, ready + 4, current))
     history = _remember(spec, history, _clamp(spec, asked), now)
     desired = _clamp(spec, _stabilised(spec, history, current, now))
     observed = "; ".join(f"{m.name} {_reading(m, readings)} for a target of {m.target:g} each" for m in spec.metrics)
     status = AutoscalingStatus(desired_replicas=desired, recommendations=history)
-    decision = _decision(spec, before, current, desired, observed, now)
+    decision = _decision(spec, before, desired, observed, now)
     return Scaling(
         status, True, "Scaling", f"{desired} replicas of {spec.min_replicas} to {spec.max_replicas}.", decision
     )
 
 
 def _reading(metric: ScalingMetric, readings: dict[str, float | str]) -> float | str:
-    return readings.get(metric.name, "not read yet")
+    """A value, or why there is none; what is not finite is none."""
+    reading = readings.get(metric.name, "not read yet")
+    return f"is {reading}" if isinstance(reading, float) and not math.isfinite(reading) else reading
 
 
 def _asked(spec: Autoscaling, current: int, readings: dict[str, float | str]) -> int | None:
@@ -104,9 +109,9 @@ def _numbers(history: list[Recommendation]) -> Iterable[int]:
 
 
 def _decision(
-    spec: Autoscaling, before: AutoscalingStatus | None, current: int, desired: int, observed: str, now: datetime
+    spec: Autoscaling, before: AutoscalingStatus, desired: int, observed: str, now: datetime
 ) -> Decision | None:
-    if before is None or before.desired_replicas == desired:
+    if before.desired_replicas == desired:
         return None
     up = desired > before.desired_replicas
     window = spec.scale_up_stabilization if up else spec.scale_down_stabilization

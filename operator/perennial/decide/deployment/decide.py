@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from perennial.api import ModelDeployment
 from perennial.api.common import Condition
-from perennial.api.deployment import ModelDeploymentStatus
+from perennial.api.deployment import Autoscaling, AutoscalingStatus, ModelDeploymentStatus
 from perennial.decide import conditions
 from perennial.decide.deployment.autoscaling import PERIOD, Scaling, scale
 from perennial.decide.deployment.observed import Observed
@@ -37,16 +37,21 @@ def _replicas(deployment: ModelDeployment) -> int:
     scaling = deployment.spec.autoscaling
     if scaling is None:
         return 1 if deployment.spec.replicas is None else deployment.spec.replicas
-    stored = deployment.status.autoscaling
-    wanted = stored.desired_replicas if stored else scaling.min_replicas
-    return min(max(wanted, scaling.min_replicas), scaling.max_replicas)
+    return min(max(_autoscaled(deployment, scaling).desired_replicas, scaling.min_replicas), scaling.max_replicas)
+
+
+def _autoscaled(deployment: ModelDeployment, scaling: Autoscaling) -> AutoscalingStatus:
+    """What the autoscaler decided last; it begins with the number that was there before it."""
+    so_far = deployment.status.desired_replicas or scaling.min_replicas
+    return deployment.status.autoscaling or AutoscalingStatus(desired_replicas=so_far)
 
 
 def _scaling(deployment: ModelDeployment, seen: Observed, now: datetime) -> Scaling | None:
-    if deployment.spec.autoscaling is None:
+    spec = deployment.spec.autoscaling
+    if spec is None:
         return None
     ready = (seen.apps or {}).get("status", {}).get("readyReplicas", 0)
-    return scale(deployment.spec.autoscaling, deployment.status.autoscaling, ready, seen.readings, now)
+    return scale(spec, _autoscaled(deployment, spec), ready, seen.readings, now)
 
 
 def _status(

@@ -6,7 +6,7 @@ from typing import Any
 
 from perennial.api import ModelDeployment
 from perennial.decide.deployment.observed import Observed
-from perennial.decide.deployment.workload import VERSION_LABEL
+from perennial.decide.deployment.workload import GENERATION, VERSION_LABEL
 from perennial.decide.outcome import Manifest
 from perennial.decide.pods import Volumes, trouble
 
@@ -78,6 +78,14 @@ def in_trouble(deployment: ModelDeployment, seen: Observed) -> State | None:
     return None
 
 
+def no_pods_allowed(deployment: ModelDeployment, seen: Observed) -> State | None:
+    """The API server refuses the pods: a quota, an admission policy."""
+    for condition in _status(seen).get("conditions", []):
+        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
+            return State("PodsRefused", f"A pod was refused: {condition.get('message')}.", stalled=True)
+    return None
+
+
 def overdue(deployment: ModelDeployment, seen: Observed) -> State | None:
     for condition in _status(seen).get("conditions", []):
         if condition["type"] == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded":
@@ -95,7 +103,7 @@ def rolling_out(deployment: ModelDeployment, seen: Observed) -> State | None:
 
 
 Rule = Callable[[ModelDeployment, Observed], State | None]
-RULES: tuple[Rule, ...] = (unreadable_uri, missing, in_service, in_trouble, overdue, rolling_out)
+RULES: tuple[Rule, ...] = (unreadable_uri, missing, in_service, in_trouble, no_pods_allowed, overdue, rolling_out)
 
 
 def _status(seen: Observed) -> dict[str, Any]:
@@ -103,11 +111,11 @@ def _status(seen: Observed) -> dict[str, Any]:
 
 
 def _is_current(deployment: ModelDeployment, apps: Manifest) -> bool:
-    """Whether the apps/v1 Deployment is of this version, and its controller has seen it."""
-    labels = apps["spec"]["template"]["metadata"].get("labels", {})
+    """Whether the apps/v1 Deployment was made from this spec, and its controller has seen it."""
+    made_from = apps["metadata"].get("annotations", {}).get(GENERATION)
     observed = apps.get("status", {}).get("observedGeneration", 0)
     generation = apps["metadata"].get("generation", 0)
-    return bool(labels.get(VERSION_LABEL) == str(deployment.spec.model.version) and observed >= generation)
+    return bool(made_from == str(deployment.metadata.generation) and observed >= generation)
 
 
 def _pod_ready(pod: Manifest) -> bool:

@@ -10,11 +10,13 @@ from perennial.decide.pods import CONTAINER_SECURITY, POD_SECURITY, Volumes, env
 
 LABEL = "perennial.dev/deployment"
 VERSION_LABEL = "perennial.dev/version"
+# Of the spec that the apps/v1 Deployment was made from: one that is older says nothing of the current spec.
+GENERATION = "perennial.dev/generation"
 PORT = 8000
 MODEL_FOLDER = "/perennial/model"
-# A pod that ends is still in other nodes' routing tables for a moment: it goes on answering that long.
+# A pod that ends is still in other nodes' routing tables for a moment: it goes on taking requests that long.
 ENDPOINT_LAG_SECONDS = 5
-# Time for the requests that were accepted.
+# All of that, and the time for the requests that were accepted.
 GRACE_SECONDS = 90
 PROGRESS_DEADLINE_SECONDS = 600
 
@@ -39,7 +41,9 @@ def _apps(deployment: ModelDeployment, seen: Observed, replicas: int) -> Manifes
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
         "template": _pod(deployment, seen),
     }
-    return child(deployment, "apps/v1", "Deployment", deployment.metadata.name) | {"spec": spec}
+    manifest = child(deployment, "apps/v1", "Deployment", deployment.metadata.name) | {"spec": spec}
+    manifest["metadata"]["annotations"] = {GENERATION: str(deployment.metadata.generation)}
+    return manifest
 
 
 def _service(deployment: ModelDeployment) -> Manifest:
@@ -82,7 +86,7 @@ def _fetch(deployment: ModelDeployment, image: str, storage: Volumes) -> Manifes
     model = deployment.spec.model
     arguments = ["--uri", model.uri, "--digest", model.digest, "--to", MODEL_FOLDER]
     mounts = [*storage.mounts(read_only=True), {"name": "model", "mountPath": MODEL_FOLDER}]
-    return _container("fetch", image, ["fetch", *arguments], mounts)
+    return _container(deployment, "fetch", image, ["fetch", *arguments], mounts)
 
 
 def _serve(deployment: ModelDeployment, image: str) -> Manifest:
@@ -94,27 +98,31 @@ def _serve(deployment: ModelDeployment, image: str) -> Manifest:
         "--port": PORT,
         "--max-batch": runtime.max_batch,
         "--max-waiting": runtime.max_waiting,
+        "--linger": ENDPOINT_LAG_SECONDS,
+        "--grace-period": GRACE_SECONDS,
     }
     flat = [str(word) for pair in arguments.items() for word in pair]
     mounts: list[Manifest] = [{"name": "tmp", "mountPath": "/tmp"}]
     mounts += [{"name": "model", "mountPath": MODEL_FOLDER, "readOnly": True}]
-    return _container("serve", image, ["serve", *flat], mounts) | {
-        "resources": runtime.resources.to_wire(),
+    return _container(deployment, "serve", image, ["serve", *flat], mounts) | {
         "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
         "startupProbe": _probe("/health/live", 2) | {"failureThreshold": 300},
         "readinessProbe": _probe("/health/ready", 2) | {"failureThreshold": 2},
         "livenessProbe": _probe("/health/live", 10) | {"failureThreshold": 6},
-        "lifecycle": {"preStop": {"sleep": {"seconds": ENDPOINT_LAG_SECONDS}}},
     }
 
 
-def _container(name: str, image: str, arguments: list[str], mounts: list[Manifest]) -> Manifest:
+def _container(
+    deployment: ModelDeployment, name: str, image: str, arguments: list[str], mounts: list[Manifest]
+) -> Manifest:
+    """The containers run one after the other, so that the same resources for each cost nothing more."""
     return {
         "name": name,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "command": ["python", "-m", "perennial_serving", *arguments],
         "env": environment(),
+        "resources": deployment.spec.runtime.resources.to_wire(),
         "securityContext": CONTAINER_SECURITY,
         "terminationMessagePolicy": "File",
         "volumeMounts": mounts,

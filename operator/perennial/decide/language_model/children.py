@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from perennial.api import GROUP, VERSION, LanguageModel, ModelDeployment, TrainingJob
 from perennial.api.deployment import ModelDeploymentSpec, ModelReference
 from perennial.api.language_model import Version
-from perennial.api.training import ServedArtifact, Storage
+from perennial.api.training import Output, ServedArtifact
 from perennial.api.training_job import TrainingJobSpec
 from perennial.decide.language_model.fingerprint import fingerprint
 from perennial.decide.language_model.ledger import Ledger
@@ -18,6 +18,21 @@ from perennial.decide.outcome import Manifest, Reference
 API_VERSION = f"{GROUP}/{VERSION}"
 
 
+def service(model: LanguageModel, version: Version) -> ModelDeploymentSpec:
+    """How this version is to be served."""
+    assert version.artifact
+    return ModelDeploymentSpec(
+        model=ModelReference(
+            name=model.metadata.name,
+            version=version.number,
+            task=model.spec.model.task,
+            uri=version.artifact.uri,
+            digest=version.artifact.digest,
+        ),
+        **dict(model.spec.deployment),
+    )
+
+
 def wanted(model: LanguageModel, seen: Observed) -> Iterator[Manifest]:
     """What should exist: the running training, the service, and what deletes artifacts."""
     stored = Ledger(model.status)
@@ -28,10 +43,13 @@ def wanted(model: LanguageModel, seen: Observed) -> Iterator[Manifest]:
         yield _training_job(model, stored, training)
     serving = stored.serving
     if serving and servable(serving):
-        yield _deployment(model, serving)
+        spec = service(model, serving).to_wire()
+        yield child(model, API_VERSION, ModelDeployment.KIND, model.metadata.name) | {"spec": spec}
     for version in stored.status.versions:
         # The pod of the training must be gone, or it could write into the folder that is being deleted.
-        if version.collecting and version.training_job not in seen.training_jobs:
+        # Once the Job is there its pods can't be changed, whatever the image is by now.
+        gone = version.training_job not in seen.training_jobs and cleanup_name(version) not in seen.cleanups
+        if version.collecting and gone:
             yield cleanup(model, version, seen.defaults.training_image)
 
 
@@ -55,7 +73,7 @@ def _training_job(model: LanguageModel, stored: Ledger, version: Version) -> Man
         data=model.spec.data,
         training=model.spec.training,
         compare_with=_served(served) if served and servable(served) else None,
-        storage=Storage(uri=version.uri),
+        storage=Output(uri=version.uri),
     )
     return child(model, API_VERSION, TrainingJob.KIND, version.training_job) | {"spec": spec.to_wire()}
 
@@ -63,18 +81,3 @@ def _training_job(model: LanguageModel, stored: Ledger, version: Version) -> Man
 def _served(version: Version) -> ServedArtifact:
     assert version.artifact
     return ServedArtifact(version=version.number, uri=version.artifact.uri, digest=version.artifact.digest)
-
-
-def _deployment(model: LanguageModel, version: Version) -> Manifest:
-    assert version.artifact
-    spec = ModelDeploymentSpec(
-        model=ModelReference(
-            name=model.metadata.name,
-            version=version.number,
-            task=model.spec.model.task,
-            uri=version.artifact.uri,
-            digest=version.artifact.digest,
-        ),
-        **dict(model.spec.deployment),
-    )
-    return child(model, API_VERSION, ModelDeployment.KIND, model.metadata.name) | {"spec": spec.to_wire()}

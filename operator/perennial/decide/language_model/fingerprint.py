@@ -19,4 +19,9 @@ def fingerprint(spec: LanguageModelSpec) -> str:
         "data": spec.data.model_dump(mode="json", exclude_defaults=True),
         "training": spec.training.model_dump(mode="json", exclude_defaults=True, exclude=_NOT_SHAPING),
     }
-    return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:16]
+    return digest(shaping)
+
+
+def digest(value: object) -> str:
+    """First 16 hexadecimal digits of a SHA-256 over the value as JSON."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

@@ -14,8 +14,10 @@ from perennial.decide.pods import CONTAINER_SECURITY, POD_SECURITY, Volumes, env
 def collect(ledger: Ledger, model: LanguageModel, seen: Observed, now: datetime) -> Ledger:
     """Marks what versions.keep no longer keeps, and forgets what has been deleted."""
     for version in ledger.status.versions:
-        if version.collecting and _is_complete(seen.cleanups.get(cleanup_name(version))):
+        if version.collecting and _has(seen.cleanups.get(cleanup_name(version)), "Complete"):
             ledger = ledger.update(versions=[v for v in ledger.status.versions if v.number != version.number])
+        elif version.collecting and _has(seen.cleanups.get(cleanup_name(version)), "Failed"):
+            ledger = _not_collected(ledger, version, now)
     for version in _excess(ledger, model, seen):
         ledger = ledger.with_version(version.model_copy(update={"collecting": True})).record(
             now,
@@ -25,6 +27,20 @@ def collect(ledger: Ledger, model: LanguageModel, seen: Observed, now: datetime)
             f"the artifact of v{version.number} is deleted",
         )
     return ledger
+
+
+def _not_collected(ledger: Ledger, version: Version, now: datetime) -> Ledger:
+    """Recorded once; a person may delete the Job, and it is tried again."""
+    message = f"the artifact could not be deleted; see the log of Job {cleanup_name(version)}, delete it to try again"
+    if version.message == message:
+        return ledger
+    return ledger.with_version(version.model_copy(update={"message": message})).record(
+        now,
+        "VersionCollectionFailed",
+        "what is not kept is deleted",
+        f"Job {cleanup_name(version)} failed",
+        f"the artifact of v{version.number} may still be there; delete the Job to try again",
+    )
 
 
 def _excess(ledger: Ledger, model: LanguageModel, seen: Observed) -> list[Version]:
@@ -73,6 +89,6 @@ def cleanup(model: LanguageModel, version: Version, image: str) -> Manifest:
     return child(model, "batch/v1", "Job", cleanup_name(version)) | {"spec": {"backoffLimit": 6, "template": template}}
 
 
-def _is_complete(job: Manifest | None) -> bool:
+def _has(job: Manifest | None, type_: str) -> bool:
     conditions = (job or {}).get("status", {}).get("conditions", [])
-    return any(c["type"] == "Complete" and c["status"] == "True" for c in conditions)
+    return any(c["type"] == type_ and c["status"] == "True" for c in conditions)

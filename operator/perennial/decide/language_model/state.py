@@ -1,10 +1,13 @@
 """How the model is: ready, being worked on, or standing still, and why."""
 
+from typing import Any
+
 from perennial.api import LanguageModel, ModelDeployment, TrainingJob
 from perennial.api.common import Condition
 from perennial.api.language_model import Version
 from perennial.decide.conditions import State, summary
 from perennial.decide.language_model import triggers
+from perennial.decide.language_model.children import service
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.language_model.promotion import pin_problem
@@ -12,7 +15,7 @@ from perennial.decide.language_model.promotion import pin_problem
 
 def states(ledger: Ledger, model: LanguageModel, seen: Observed) -> tuple[State, ...]:
     """Ready (the promoted version answers), Reconciling, Stalled, Trained (the newest version), Served."""
-    served = _served(ledger, seen.deployment)
+    served = _served(ledger, model, seen.deployment)
     trained = _trained(ledger, seen)
     problem = pin_problem(ledger, model) or triggers.problem(model)
     stalled = _stalled(ledger, seen, served, problem)
@@ -53,7 +56,6 @@ def _trained(ledger: Ledger, seen: Observed) -> State:
     if newest is None:
         return State("Trained", False, "NoVersion", "No version was started yet.")
     if newest.state == "Training":
-        job = seen.training_jobs.get(newest.training_job)
         ready = _condition(seen.training_jobs.get(newest.training_job), "Ready")
         told = f" {ready.message}" if ready else ""
         return State("Trained", False, "Training", f"v{newest.number} is in training ({newest.reason}).{told}")
@@ -64,17 +66,25 @@ def _ended(version: Version) -> str:
     return f"v{version.number} {version.state.lower()}: {version.message}"
 
 
-def _served(ledger: Ledger, deployment: ModelDeployment | None) -> State:
-    """Whether the version that should be in service is, on all replicas."""
-    number = ledger.status.serving_version
-    if number is None:
+def _served(ledger: Ledger, model: LanguageModel, deployment: ModelDeployment | None) -> State:
+    """Whether the version that should be in service is, on all replicas and as spec.deployment wants it."""
+    number, version = ledger.status.serving_version, ledger.serving
+    if number is None or version is None:
         return State("Served", False, "NoVersion", "No version was accepted yet.")
     ready = _condition(deployment, "Ready")
-    if deployment is None or ready is None or deployment.spec.model.version != number:
+    if deployment is None or ready is None or not _holds(deployment.spec.to_wire(), service(model, version).to_wire()):
         return State("Served", False, "RollingOut", f"v{number} is being rolled out.")
     current = deployment.status.observed_generation == deployment.metadata.generation
     up = ready.status == "True" and current and deployment.status.version == number
     return State("Served", up, ready.reason if current else "RollingOut", ready.message)
+
+
+def _holds(spec: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    """Whether all that is wanted is there; what it leaves open (the number of replicas) others may set."""
+    return all(
+        _holds(spec.get(key, {}), value) if isinstance(value, dict) else spec.get(key) == value
+        for key, value in wanted.items()
+    )
 
 
 def _condition(child: ModelDeployment | TrainingJob | None, type_: str) -> Condition | None:

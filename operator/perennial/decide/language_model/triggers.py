@@ -1,6 +1,7 @@
-"""What starts the next version: the first rule that speaks."""
+"""What starts the next version, and what holds it back."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,10 +10,11 @@ from cronsim import CronSim, CronSimError
 from perennial.api import LanguageModel
 from perennial.api.common import seconds
 from perennial.api.language_model import MetricTrigger, TriggerStatus
-from perennial.decide.language_model.fingerprint import fingerprint
+from perennial.decide.language_model.fingerprint import digest, fingerprint
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.language_model.versions import begin
+from perennial.decide.outcome import earliest
 
 METRIC_PERIOD = timedelta(seconds=15)
 DAY = timedelta(days=1)
@@ -32,18 +34,15 @@ class Due:
 def start(ledger: Ledger, model: LanguageModel, seen: Observed, now: datetime) -> Ledger:
     """Starts the next version if something asks for one and nothing holds it back."""
     ledger = _watch(ledger, model, seen, now)
-    if ledger.in_training:
-        return ledger
     if ledger.newest is None:
         return _begin(ledger, model, Due("", "Initial", "a model needs a first version", "no version yet"), now)
     if ledger.newest.fingerprint != fingerprint(model.spec):
         changed = f"model, data or training differ from v{ledger.newest.number}"
         return _begin(ledger, model, Due("", "SpecChanged", "the newest spec is trained", changed), now)
-    due = next((due for rule in RULES if (due := rule(ledger, model, seen, now))), None)
-    if due is None:
-        return ledger
-    held = _held(ledger, model, now)
-    return _hold(ledger, due, held, now) if held else _fire(ledger, model, due, now)
+    for due in [due for rule in RULES for due in rule(ledger, model, seen, now)]:
+        held = _held(ledger, model, now)
+        ledger = _hold(ledger, due, held, now) if held else _fire(ledger, model, due, now)
+    return ledger
 
 
 def problem(model: LanguageModel) -> str | None:
@@ -61,9 +60,7 @@ def problem(model: LanguageModel) -> str | None:
 
 def look_again(ledger: Ledger, model: LanguageModel, now: datetime) -> datetime | None:
     """When a trigger may speak next without anything else happening."""
-    if model.spec.retraining.on_metric:
-        return now + METRIC_PERIOD
-    return _next_slot(ledger, model)
+    return earliest(now + METRIC_PERIOD if model.spec.retraining.on_metric else None, _next_slot(ledger, model))
 
 
 def _watch(ledger: Ledger, model: LanguageModel, seen: Observed, now: datetime) -> Ledger:
@@ -72,20 +69,36 @@ def _watch(ledger: Ledger, model: LanguageModel, seen: Observed, now: datetime) 
     names = {trigger.name for trigger in retraining.on_metric} | ({SCHEDULE} if retraining.schedule else set())
     ledger = ledger.update(triggers=[known for known in ledger.status.triggers if known.name in names])
     for trigger in retraining.on_metric:
-        ledger = ledger.with_trigger(_watched(ledger.trigger(trigger.name), trigger, seen, now))
-    if retraining.schedule and ledger.trigger(SCHEDULE).checked_from is None:
-        ledger = ledger.with_trigger(ledger.trigger(SCHEDULE).model_copy(update={"checked_from": now}))
+        watched = trigger.model_dump(exclude={"for_"})
+        ledger = ledger.with_trigger(_watched(_known(ledger, trigger.name, watched), trigger, seen, now))
+    if retraining.schedule:
+        known = _known(ledger, SCHEDULE, retraining.schedule)
+        ledger = ledger.with_trigger(known.model_copy(update={"checked_from": known.checked_from or now}))
     return ledger
+
+
+def _known(ledger: Ledger, name: str, watched: object) -> TriggerStatus:
+    """What is known of the trigger, unless it watches something else by now."""
+    known, now_watched = ledger.trigger(name), digest(watched)
+    if known.fingerprint == now_watched:
+        return known
+    return TriggerStatus(name=name, fingerprint=now_watched, last_fired=known.last_fired)
 
 
 def _watched(known: TriggerStatus, trigger: MetricTrigger, seen: Observed, now: datetime) -> TriggerStatus:
     """Missing data neither begins nor ends a breach."""
-    reading = seen.readings.get(trigger.name, "not read yet")
+    reading = _reading(trigger, seen)
     if isinstance(reading, str):
         return known.model_copy(update={"missing": reading})
     if not _breached(trigger, reading):
         return known.model_copy(update={"missing": None, "breached_since": None, "held": None})
     return known.model_copy(update={"missing": None, "breached_since": known.breached_since or now})
+
+
+def _reading(trigger: MetricTrigger, seen: Observed) -> float | str:
+    """A value, or why there is none; what is not finite is none."""
+    reading = seen.readings.get(trigger.name, "not read yet")
+    return f"is {reading}" if isinstance(reading, float) and not math.isfinite(reading) else reading
 
 
 def _breached(trigger: MetricTrigger, value: float) -> bool:
@@ -94,28 +107,26 @@ def _breached(trigger: MetricTrigger, value: float) -> bool:
     return trigger.below is not None and value < trigger.below
 
 
-def metric_out_of_bounds(ledger: Ledger, model: LanguageModel, seen: Observed, now: datetime) -> Due | None:
-    for trigger in model.spec.retraining.on_metric:
-        reading = seen.readings.get(trigger.name)
+def metric_out_of_bounds(ledger: Ledger, model: LanguageModel, seen: Observed, now: datetime) -> Iterator[Due]:
+    """While a version is trained, the metric still tells of the one before."""
+    for trigger in model.spec.retraining.on_metric if ledger.in_training is None else ():
+        reading = _reading(trigger, seen)
         since = ledger.trigger(trigger.name).breached_since
-        if not isinstance(reading, float) or since is None or now < since + timedelta(seconds=seconds(trigger.for_)):
+        if isinstance(reading, str) or since is None or now < since + timedelta(seconds=seconds(trigger.for_)):
             continue
         bound = f"above {trigger.above:g}" if trigger.above is not None else f"below {trigger.below:g}"
         rule = f"retraining.onMetric {trigger.name}: {bound} for {trigger.for_}"
-        return Due(trigger.name, "MetricOutOfBounds", rule, f"{trigger.name} is {reading:g} since {_clock(since)}")
-    return None
+        yield Due(trigger.name, "MetricOutOfBounds", rule, f"{trigger.name} is {reading:g} since {_clock(since)}")
 
 
-def schedule_due(ledger: Ledger, model: LanguageModel, seen: Observed, now: datetime) -> Due | None:
+def schedule_due(ledger: Ledger, model: LanguageModel, seen: Observed, now: datetime) -> Iterator[Due]:
     slot = _next_slot(ledger, model)
-    if slot is None or now < slot:
-        return None
-    return Due(
-        SCHEDULE, "Scheduled", f"retraining.schedule {model.spec.retraining.schedule}", f"{_clock(slot)} has come"
-    )
+    if slot and now >= slot:
+        rule = f"retraining.schedule {model.spec.retraining.schedule}"
+        yield Due(SCHEDULE, "Scheduled", rule, f"{_clock(slot)} has come")
 
 
-Rule = Callable[[Ledger, LanguageModel, Observed, datetime], Due | None]
+Rule = Callable[[Ledger, LanguageModel, Observed, datetime], Iterator[Due]]
 RULES: tuple[Rule, ...] = (metric_out_of_bounds, schedule_due)
 
 
@@ -130,6 +141,8 @@ def _next_slot(ledger: Ledger, model: LanguageModel) -> datetime | None:
 def _held(ledger: Ledger, model: LanguageModel, now: datetime) -> str | None:
     """Why no trigger may start a version now."""
     retraining, runs = model.spec.retraining, ledger.status.triggered_runs
+    if ledger.in_training:
+        return f"v{ledger.in_training.number} is in training"
     free = max(runs) + timedelta(seconds=seconds(retraining.cooldown)) if runs else now
     if now < free:
         return f"cooldown of {retraining.cooldown} until {_clock(free)}"
@@ -139,11 +152,11 @@ def _held(ledger: Ledger, model: LanguageModel, now: datetime) -> str | None:
 
 
 def _hold(ledger: Ledger, due: Due, held: str, now: datetime) -> Ledger:
-    """Recorded once per reason; a slot of the schedule is let pass, a metric is looked at again."""
+    """A metric is looked at again, and recorded once per reason; a slot of the schedule is let pass."""
     known = ledger.trigger(due.trigger)
     passed = now if due.trigger == SCHEDULE else known.checked_from
     ledger = ledger.with_trigger(known.model_copy(update={"held": held, "checked_from": passed}))
-    if known.held == held:
+    if known.held == held and due.trigger != SCHEDULE:
         return ledger
     return ledger.record(now, "RetrainingHeld", due.rule, due.observed, f"held back: {held}")
 

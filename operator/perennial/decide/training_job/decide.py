@@ -20,7 +20,7 @@ ENDED = ("Complete", "Failed")
 def decide(job: TrainingJob, seen: Observed, now: datetime) -> Outcome:
     """Pure. A run that has ended is never started again, even if its Job is gone."""
     if job.status.state in ENDED:
-        return Outcome(status=job.status)
+        return Outcome(status=_seen_again(job))
     found = state(job, seen)
     return Outcome(
         status=_status(job, seen, found, now),
@@ -28,6 +28,13 @@ def decide(job: TrainingJob, seen: Observed, now: datetime) -> Outcome:
         events=(_event(found),) if found.name != job.status.state or found.stalled != _was_stalled(job) else (),
         again_at=_again_at(found, now),
     )
+
+
+def _seen_again(job: TrainingJob) -> TrainingJobStatus:
+    """The status of a run that has ended: nothing in a newer spec (suspend) changes it."""
+    generation = job.metadata.generation
+    kept = [condition.model_copy(update={"observed_generation": generation}) for condition in job.status.conditions]
+    return job.status.model_copy(update={"observed_generation": generation, "conditions": kept})
 
 
 def _children(job: TrainingJob, seen: Observed, found: State) -> tuple[Manifest, ...]:

@@ -53,6 +53,9 @@ def complete(job: TrainingJob, seen: Observed) -> State | None:
             "The pod ended well but its result can't be read; the image must leave it in the termination message.",
             stalled=True,
         )
+    if result.artifact.uri.rstrip("/") != job.spec.storage.uri.rstrip("/"):
+        told = f"The pod's result speaks of an artifact at {result.artifact.uri} instead of {job.spec.storage.uri}."
+        return State("Failed", "WrongResult", told, stalled=True)
     loss = result.metrics.get("loss")
     return State("Complete", "Trained", f"Trained in {result.steps} steps; validation loss {loss}.", result=result)
 
@@ -82,33 +85,35 @@ def missing(job: TrainingJob, seen: Observed) -> State | None:
     return State("Pending", "InputMissing", message, stalled=True)
 
 
-def in_trouble(job: TrainingJob, seen: Observed) -> State | None:
-    """A pod that can't start, or one that failed and is about to be followed by another."""
-    for pod in sorted(seen.pods, key=_created, reverse=True):
-        if pod.get("status", {}).get("phase") in ("Running", "Succeeded"):
-            return None
-        if why := trouble(pod):
-            waits = why.reason in {"Unschedulable"} or pod["status"].get("phase") == "Failed"
-            message = (
-                f"{why.message} A new pod will be tried." if pod["status"].get("phase") == "Failed" else why.message
-            )
-            return State("Pending", why.reason, message, stalled=not waits)
-    return None
-
-
 def running(job: TrainingJob, seen: Observed) -> State | None:
-    if not any(pod.get("status", {}).get("phase") == "Running" for pod in seen.pods):
+    """What a running pod mounts can be deleted without harm to it, so that this rule comes before missing."""
+    if not any(_phase(pod) == "Running" for pod in seen.pods):
         return None
     at = f" at step {seen.progress.step} of {seen.progress.max_steps}" if seen.progress else ""
     return State("Running", "Training", f"Training{at}.")
 
 
+def in_trouble(job: TrainingJob, seen: Observed) -> State | None:
+    """A pod that can't start, or one that failed and is about to be followed by another."""
+    for pod in sorted(seen.pods, key=_created, reverse=True):
+        if _phase(pod) == "Succeeded":
+            return None
+        if why := trouble(pod):
+            if _phase(pod) == "Failed":
+                return State("Pending", why.reason, f"{why.message} A new pod will be tried.")
+            return State("Pending", why.reason, why.message, stalled=why.reason != "Unschedulable")
+    return None
+
+
 def pending(job: TrainingJob, seen: Observed) -> State | None:
+    if seen.job and not seen.pods:
+        asked = f"kubectl describe job {job.metadata.name} --namespace {job.metadata.namespace}"
+        return State("Pending", "WaitingForPod", f"There is no pod yet; if it stays so (a quota?), ask `{asked}`.")
     return State("Pending", "Starting", "The training pod is being started.")
 
 
 Rule = Callable[[TrainingJob, Observed], State | None]
-RULES: tuple[Rule, ...] = (unreadable_uri, complete, failed, suspended, missing, in_trouble, running, pending)
+RULES: tuple[Rule, ...] = (unreadable_uri, complete, failed, suspended, running, missing, in_trouble, pending)
 
 
 def _job_is(seen: Observed, type_: str) -> dict[str, Any] | None:
@@ -124,6 +129,10 @@ def _ended(seen: Observed) -> list[dict[str, Any]]:
         for container in pod.get("status", {}).get("containerStatuses", [])
         if container.get("state", {}).get("terminated")
     ]
+
+
+def _phase(pod: Manifest) -> str:
+    return str(pod.get("status", {}).get("phase", ""))
 
 
 def _created(pod: Manifest) -> str:
