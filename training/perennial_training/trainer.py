@@ -78,7 +78,9 @@ class Saving(TrainerCallback):
         assert model is not None
         if best_step(state) == state.global_step:
             folder = self.kept.best(state.global_step)
+            model.config.use_cache = True  # the Trainer turned it off; who generates wants it
             model.save_pretrained(folder)
+            model.config.use_cache = False
             checkpoints.seal(folder, {"step": state.global_step})
             self.kept.drop_weights(state.global_step)
         if self._stalled(state):

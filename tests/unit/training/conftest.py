@@ -1,0 +1,146 @@
+"""A pod's surroundings in a folder: claims, ConfigMaps, a job.json, and the command that runs in the pod."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perennial_training import __main__ as command
+
+WORDS = "the model reads a text and learns which word may follow another because words keep company".split()
+
+
+def sentences(count: int, seed: int = 0) -> str:
+    """Plain text of `count` different paragraphs."""
+    dice = random.Random(seed)
+    return "\n\n".join(" ".join(dice.choices(WORDS, k=30)) + f" {number}" for number in range(count))
+
+
+@dataclass
+class Ended:
+    """How a run ended: exit code, termination message, progress lines."""
+
+    code: int
+    message: dict[str, Any]
+    output: str = ""
+    progress: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def curve(self) -> list[tuple[int, float]]:
+        return [(line["step"], line["validationLoss"]) for line in self.progress if "validationLoss" in line]
+
+
+class Pod:
+    """Mounts, a job and its termination log below `root`; `job` may be changed before `run`."""
+
+    def __init__(self, root: Path, capture: pytest.CaptureFixture[str]) -> None:
+        self.root = root
+        self.capture = capture
+        self.claims = root / "claims"
+        for folder in (self.claims / "corpus", self.claims / "models", root / "configmaps" / "corpus"):
+            folder.mkdir(parents=True)
+        self.corpus = self.claims / "corpus" / "train.txt"
+        self.corpus.write_text(sentences(120))
+        self.log = root / "termination-log"
+        self.job = tiny_job()
+
+    @property
+    def output(self) -> Path:
+        return self.claims / self.job["output"]["uri"].removeprefix("pvc://")
+
+    @property
+    def work(self) -> Path:
+        return self.output.with_name(f"{self.output.name}.partial") / self.job["job"]["uid"]
+
+    def arguments(self) -> list[str]:
+        (self.root / "job.json").write_text(json.dumps(self.job))
+        self.log.write_text("")
+        options = ["--mounts", self.root, "--termination-log", self.log]
+        return ["train", "--config", str(self.root / "job.json"), "--metrics-port", "0", *map(str, options)]
+
+    def run(self) -> Ended:
+        """Trains in this process (torch is loaded once for all tests)."""
+        before = signal.getsignal(signal.SIGTERM)
+        self.capture.readouterr()
+        try:
+            code = command.main(self.arguments())
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        return self.ended(code, "".join(self.capture.readouterr()))
+
+    def start(self) -> "subprocess.Popen[str]":
+        """Trains in a process of its own, which a test may kill."""
+        paths = [str(Path(module).parents[1]) for module in _modules()]
+        return subprocess.Popen(
+            [sys.executable, "-m", "perennial_training", *self.arguments()],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+        )
+
+    def ended(self, code: int, output: str) -> Ended:
+        lines = [json.loads(line) for line in output.splitlines() if line.startswith('{"perennial": "progress"')]
+        return Ended(code, json.loads(self.log.read_text() or "{}"), output, lines)
+
+
+def _modules() -> list[str]:
+    import perennial_artifact
+
+    import perennial_training
+
+    return [str(perennial_artifact.__file__), str(perennial_training.__file__)]
+
+
+def tiny_job() -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "job": {"namespace": "demo", "name": "tiny", "uid": "uid-1"},
+        "task": "text-generation",
+        "model": {
+            "architecture": {
+                "family": "transformer",
+                "layers": 1,
+                "hiddenSize": 16,
+                "heads": 2,
+                "contextLength": 16,
+                "vocabularySize": 300,
+                "dropout": 0.1,
+            }
+        },
+        "data": {
+            "train": [{"uri": "pvc://corpus/train.txt"}],
+            "validation": {"fraction": 0.2},
+            "fields": {"text": "text"},
+            "preprocessing": {"normalizeUnicode": "NFKC", "deduplicate": True, "minCharacters": 20},
+        },
+        "training": {
+            "hyperparameters": {
+                "maxSteps": 12,
+                "batchSize": 4,
+                "learningRate": 0.01,
+                "schedule": "cosine",
+                "warmupSteps": 2,
+                "weightDecay": 0.1,
+                "maxGradientNorm": 1.0,
+                "seed": 1,
+            },
+            "evaluateEverySteps": 4,
+            "earlyStopping": None,
+            "checkpoints": {"everySteps": 3, "keep": 2},
+        },
+        "compareWith": None,
+        "output": {"uri": "pvc://models/tiny/v1"},
+    }
+
+
+@pytest.fixture
+def pod(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Pod:
+    return Pod(tmp_path, capsys)
