@@ -41,6 +41,7 @@ class Operator:
     def __init__(self, settings: Settings, configuration: Configuration, http: aiohttp.ClientSession) -> None:
         self._settings = settings
         self._client = ApiClient(configuration)
+        self._client.user_agent = "perennial-operator"
         self._cluster = Cluster(self._client)
         self._leadership = Leadership(configuration, settings.lease_namespace, settings.lease_name)
         cache = Cache()

@@ -18,7 +18,8 @@ from perennial.resources import EVENT, OWN, is_owned_by, resource_of
 
 logger = logging.getLogger(__name__)
 
-_REFUSALS = {400, 403, 413, 422}
+# 500 is what a value that does not parse gets, or a webhook that fails.
+_REFUSALS = {400, 403, 413, 422, 500}
 _LONGEST_NOTE = 1024
 _LONGEST_MESSAGE = 2000
 

@@ -8,6 +8,7 @@ from perennial.decide.outcome import Manifest
 from perennial.resources import Resource
 
 _Name = tuple[str, str, str, str]
+_Entry = tuple[str, ...]
 _REMEMBERED_DELETIONS = 10_000
 
 
@@ -21,8 +22,7 @@ class Cache:
     def __init__(self) -> None:
         self._objects: dict[str, Manifest] = {}
         self._names: dict[_Name, str] = {}
-        self._owned: defaultdict[str, set[str]] = defaultdict(set)
-        self._serving: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        self._index: defaultdict[_Entry, set[str]] = defaultdict(set)
         self._deleted: dict[str, None] = {}
 
     def put(self, manifest: Manifest) -> None:
@@ -34,24 +34,29 @@ class Cache:
             return
         if other and other["metadata"]["uid"] != uid:
             self.remove(other["metadata"]["uid"])
+        self._forget(uid)
         slim = {key: value for key, value in at.items() if key != "managedFields"}
         self._objects[uid] = manifest | {"metadata": slim}
         self._names[name] = uid
-        for index in self._indexes(self._objects[uid]):
-            index.add(uid)
+        for entry in _entries(manifest):
+            self._index[entry].add(uid)
 
     def remove(self, uid: str) -> None:
         """Takes note of a deletion."""
         self._deleted[uid] = None
         if len(self._deleted) > _REMEMBERED_DELETIONS:
             self._deleted.pop(next(iter(self._deleted)))
+        self._forget(uid)
+
+    def _forget(self, uid: str) -> None:
         manifest = self._objects.pop(uid, None)
         if manifest is None:
             return
-        if self._names.get(_name(manifest)) == uid:
-            del self._names[_name(manifest)]
-        for index in self._indexes(manifest):
-            index.discard(uid)
+        del self._names[_name(manifest)]
+        for entry in _entries(manifest):
+            self._index[entry].discard(uid)
+            if not self._index[entry]:
+                del self._index[entry]
 
     def was_deleted(self, uid: str) -> bool:
         """Whether a deletion of this object was seen lately."""
@@ -63,11 +68,11 @@ class Cache:
 
     def owned(self, owner: str, resource: Resource) -> list[Manifest]:
         """The objects of a resource that have this uid as an owner, by name."""
-        return self._of(self._owned.get(owner, set()), resource)
+        return self._of(("owner", owner), resource)
 
     def pods_of_deployment(self, resource: Resource, namespace: str, name: str) -> list[Manifest]:
         """The pods that serve for one of our Deployments: ReplicaSets are between them, so that labels must do."""
-        return self._of(self._serving.get((namespace, name), set()), resource)
+        return self._of(("deployment", namespace, name), resource)
 
     def all(self, resource: Resource) -> Iterator[Manifest]:
         """Every object of a resource."""
@@ -76,21 +81,23 @@ class Cache:
     def __len__(self) -> int:
         return len(self._objects)
 
-    def _of(self, uids: set[str], resource: Resource) -> list[Manifest]:
-        found = [self._objects[uid] for uid in uids if _is(self._objects[uid], resource)]
+    def _of(self, entry: _Entry, resource: Resource) -> list[Manifest]:
+        found = [self._objects[uid] for uid in self._index.get(entry, ()) if _is(self._objects[uid], resource)]
         return sorted(found, key=lambda manifest: str(manifest["metadata"]["name"]))
-
-    def _indexes(self, manifest: Manifest) -> Iterator[set[str]]:
-        at = manifest["metadata"]
-        for owner in at.get("ownerReferences", ()):
-            yield self._owned[owner["uid"]]
-        if deployment := (at.get("labels") or {}).get(DEPLOYMENT):
-            yield self._serving[at["namespace"], deployment]
 
 
 def version(manifest: Manifest) -> int:
     """The resourceVersion as a number."""
     return int(manifest["metadata"]["resourceVersion"])
+
+
+def _entries(manifest: Manifest) -> Iterator[_Entry]:
+    """Under what else the object is found than its name."""
+    at = manifest["metadata"]
+    for owner in at.get("ownerReferences", ()):
+        yield "owner", owner["uid"]
+    if deployment := (at.get("labels") or {}).get(DEPLOYMENT):
+        yield "deployment", at["namespace"], deployment
 
 
 def _name(manifest: Manifest) -> _Name:

@@ -56,12 +56,12 @@ class Server:
         routes.router.add_get("/healthz", self._healthz)
         routes.router.add_get("/readyz", self._readyz)
         routes.router.add_get("/metrics", self._metrics)
-        self._runner = web.AppRunner(routes, access_log=None)
+        self._runner = web.AppRunner(routes, access_log=None, shutdown_timeout=1)
 
     async def start(self) -> None:
         """Listens on all addresses, as the kubelet comes from outside; raises OSError if the port is taken."""
         await self._runner.setup()
-        await web.TCPSite(self._runner, port=self._port, shutdown_timeout=1).start()
+        await web.TCPSite(self._runner, port=self._port).start()
 
     async def stop(self) -> None:
         """Ends what is being answered and closes."""

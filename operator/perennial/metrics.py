@@ -3,7 +3,15 @@
 from collections import Counter as Tally
 from collections.abc import Callable, Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, Histogram, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -18,6 +26,7 @@ class Metrics:
     """Counters of this process and a registry to expose."""
 
     def __init__(self, cache: Cache, depth: Callable[[], int]) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no annotations
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)

@@ -41,7 +41,7 @@ class Queue(Generic[K]):
         self._running: set[K] = set()
         self._changed: set[K] = set()
         self._timers: dict[K, asyncio.TimerHandle] = {}
-        self._failures: dict[K, int] = {}
+        self._failures: dict[K, tuple[int, str]] = {}
         self._workers: list[asyncio.Task[None]] = []
         self._open = True
 
@@ -113,14 +113,15 @@ class Queue(Generic[K]):
         except Retry as retry:
             return self._backoff(key, retry)
         except Exception:
-            logs.of(logger, key).exception("could not be reconciled; trying again later")
-            return self._backoff(key)
+            logs.of(logger, key).exception("could not be reconciled")
+            return self._backoff(key, Retry("an unexpected error"))
         self._failures.pop(key, None)
         return pause
 
-    def _backoff(self, key: K, retry: Retry | None = None) -> float:
-        failures = self._failures[key] = self._failures.get(key, 0) + 1
-        pause = min(LONGEST_RETRY, FIRST_RETRY * 2.0 ** min(failures - 1, 16)) * random.uniform(0.5, 1)
-        if retry and not retry.soon:
-            logs.of(logger, key).warning("%s; trying again in %.0f s", retry, pause)
+    def _backoff(self, key: K, retry: Retry) -> float:
+        failures, told = self._failures.get(key, (0, ""))
+        self._failures[key] = failures + 1, str(retry)
+        pause = min(LONGEST_RETRY, FIRST_RETRY * 2.0 ** min(failures, 16)) * random.uniform(0.5, 1)
+        level = logging.DEBUG if retry.soon or str(retry) == told else logging.WARNING
+        logs.of(logger, key).log(level, "%s; trying again, in %.1f s first", retry, pause)
         return pause

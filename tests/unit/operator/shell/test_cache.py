@@ -1,0 +1,91 @@
+"""What is known of the cluster."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perennial.cache import Cache
+from perennial.resources import JOB, POD
+
+
+def job(name="a", uid="1", version=1, owner=None):
+    at = {"name": name, "namespace": "demo", "uid": uid, "resourceVersion": str(version), "managedFields": ["much"]}
+    if owner:
+        at["ownerReferences"] = [{"uid": owner}]
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": at}
+
+
+def test_the_higher_version_wins_in_any_order():
+    cache = Cache()
+    for version in (9, 10, 9):
+        cache.put(job(version=version))
+    assert cache.get(JOB, "demo", "a")["metadata"]["resourceVersion"] == "10"
+
+
+def test_what_was_deleted_does_not_come_back():
+    cache = Cache()
+    cache.remove("1")
+    cache.put(job())
+    assert cache.get(JOB, "demo", "a") is None
+    assert cache.was_deleted("1")
+
+
+def test_an_object_of_the_same_name_takes_the_place_of_one_whose_deletion_was_missed():
+    cache = Cache()
+    cache.put(job(uid="1", version=1, owner="x"))
+    cache.put(job(uid="2", version=5, owner="y"))
+    cache.remove("1")
+    assert cache.get(JOB, "demo", "a")["metadata"]["uid"] == "2"
+    assert cache.owned("x", JOB) == []
+
+
+def test_a_late_event_of_a_predecessor_does_not_hide_its_successor():
+    cache = Cache()
+    cache.put(job(uid="2", version=5))
+    cache.put(job(uid="1", version=3))
+    cache.remove("1")
+    assert cache.get(JOB, "demo", "a")["metadata"]["uid"] == "2"
+
+
+def test_children_are_found_by_owner_and_kind_in_the_order_of_their_names():
+    cache = Cache()
+    cache.put(job("b", "1", owner="x"))
+    cache.put(job("a", "2", owner="x"))
+    cache.put(job("c", "3", owner="y"))
+    cache.put(job("d", "4", owner="x") | {"apiVersion": "v1", "kind": "Pod"})
+    assert [child["metadata"]["name"] for child in cache.owned("x", JOB)] == ["a", "b"]
+    assert [child["metadata"]["name"] for child in cache.owned("x", POD)] == ["d"]
+
+
+def test_a_changed_owner_is_followed():
+    cache = Cache()
+    cache.put(job(version=1, owner="x"))
+    cache.put(job(version=2, owner="y"))
+    assert cache.owned("x", JOB) == []
+    assert len(cache.owned("y", JOB)) == 1
+
+
+def test_the_pods_of_a_deployment_are_found_by_label():
+    cache = Cache()
+    pod = job("p") | {"apiVersion": "v1", "kind": "Pod"}
+    pod["metadata"]["labels"] = {"perennial.dev/deployment": "d"}
+    cache.put(pod)
+    assert len(cache.pods_of_deployment(POD, "demo", "d")) == 1
+    assert cache.pods_of_deployment(POD, "other", "d") == []
+
+
+def test_managed_fields_are_not_kept():
+    cache = Cache()
+    cache.put(job())
+    assert "managedFields" not in cache.get(JOB, "demo", "a")["metadata"]
+
+
+@given(st.permutations([("put", "1", 1), ("put", "1", 2), ("delete", "1", 3), ("put", "2", 4), ("put", "2", 5)]))
+def test_any_order_of_the_news_ends_in_the_same_state(news):
+    cache = Cache()
+    for what, uid, version in news:
+        if what == "put":
+            cache.put(job(uid=uid, version=version))
+        else:
+            cache.remove(uid)
+    assert cache.get(JOB, "demo", "a")["metadata"]["resourceVersion"] == "5"
+    assert len(cache) == 1

@@ -1,0 +1,46 @@
+"""The progress in a pod's log."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perennial.api.training_job import Progress
+from perennial.progress import last_progress
+
+
+def line(**fields):
+    return json.dumps({"perennial": "progress", "step": 30, "maxSteps": 300} | fields)
+
+
+def test_the_last_report_counts_with_the_last_validation_loss():
+    log = "\n".join(["loading", line(step=10, validationLoss=5.0), line(step=20, loss=4.5), "100%|####", ""])
+    assert last_progress(log) == Progress(step=20, max_steps=300, loss=4.5, validation_loss=5.0)
+
+
+def test_the_validation_loss_of_the_report_before_is_kept():
+    before = Progress(step=1, max_steps=300, validation_loss=6.0)
+    assert last_progress(line(), before).validation_loss == 6.0
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        "", "{", "{}", "[1]", "{\"perennial\": []}", line(step="many"), line(step=None), line(loss="low"),
+        "{\"perennial\":\"progress\"}", "{" * 10_000, '{"a":' * 10_000,
+    ],
+    ids=lambda log: log[:30],
+)  # fmt: skip
+def test_what_is_no_report_is_passed_over(log):
+    assert last_progress(log) is None
+    assert last_progress(f"{line()}\n{log}").step == 30
+
+
+def test_no_number_is_no_value():
+    assert last_progress(line(loss=float("nan"), tokensPerSecond=float("inf"))).loss is None
+
+
+@given(st.text())
+def test_no_log_makes_it_fail(log):
+    last_progress(log)

@@ -1,0 +1,138 @@
+"""The queue of keys."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perennial import queue
+from perennial.queue import Queue, Retry
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3)), max_size=30), st.integers(1, 4))
+def test_every_change_is_followed_by_a_look_and_no_key_is_worked_on_twice_at_a_time(changes, workers):
+    asyncio.run(_check(changes, workers))
+
+
+async def _check(changes, workers):
+    state, seen, running = Counter(), {}, Counter()
+
+    async def work(key):
+        running[key] += 1
+        assert running[key] == 1
+        seen[key] = state[key]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        running[key] -= 1
+
+    tasks = Queue(work)
+    tasks.start(workers)
+    for key, pauses in changes:
+        state[key] += 1
+        tasks.add(key)
+        for _ in range(pauses):
+            await asyncio.sleep(0)
+    for _ in range(8 * len(changes) + 8):
+        await asyncio.sleep(0)
+    assert seen == dict(state)
+    assert tasks.depth == 0
+    assert await tasks.stop(1)
+
+
+async def test_changes_before_a_worker_is_free_are_one_look():
+    looks = []
+
+    async def work(key):
+        looks.append(key)
+
+    tasks = Queue(work)
+    for _ in range(5):
+        tasks.add("a")
+    assert tasks.depth == 1
+    tasks.start(1)
+    await asyncio.sleep(0.01)
+    assert looks == ["a"]
+    await tasks.stop(1)
+
+
+async def test_a_failure_is_tried_again_after_a_pause_that_grows_to_its_limit(monkeypatch):
+    monkeypatch.setattr(queue.random, "uniform", lambda low, high: high)
+    tasks = Queue(None)
+    pauses = [tasks._backoff("a", Retry("no")) for _ in range(9)]
+    assert pauses == [0.5, 1, 2, 4, 8, 16, 32, 60, 60]
+
+
+@pytest.mark.parametrize("error", [Retry("known"), ValueError("unknown")], ids=["known", "unknown"])
+async def test_work_that_failed_is_done_again(monkeypatch, error):
+    monkeypatch.setattr(queue, "FIRST_RETRY", 0.01)
+    monkeypatch.setattr(queue, "SHORTEST_PAUSE", 0.0)
+    looks, done = [], asyncio.Event()
+
+    async def work(key):
+        looks.append(key)
+        if len(looks) == 1:
+            raise error
+        done.set()
+
+    tasks = Queue(work)
+    tasks.start(1)
+    tasks.add("a")
+    await asyncio.wait_for(done.wait(), 5)
+    await tasks.stop(1)
+
+
+async def test_the_earliest_asked_for_time_wins_and_a_change_comes_at_once(monkeypatch):
+    monkeypatch.setattr(queue, "SHORTEST_PAUSE", 0.0)
+    looked = asyncio.Event()
+
+    async def work(_):
+        looked.set()
+
+    tasks = Queue(work)
+    tasks.start(1)
+    tasks.add_after("a", 1000)
+    tasks.add_after("a", 0.05)
+    tasks.add_after("a", 500)
+    await asyncio.wait_for(looked.wait(), 2)
+    looked.clear()
+    tasks.add_after("a", 1000)
+    tasks.add("a")
+    await asyncio.wait_for(looked.wait(), 2)
+    assert tasks._timers == {}
+    await tasks.stop(1)
+
+
+async def test_stopping_lets_running_work_end_and_starts_nothing_new():
+    started, ended, looks = asyncio.Event(), asyncio.Event(), []
+
+    async def work(key):
+        looks.append(key)
+        started.set()
+        await ended.wait()
+        return 0.0
+
+    tasks = Queue(work)
+    tasks.start(1)
+    tasks.add("a")
+    tasks.add("b")
+    await started.wait()
+    stopping = asyncio.create_task(tasks.stop(5))
+    await asyncio.sleep(0.01)
+    tasks.add("c")
+    ended.set()
+    assert await stopping
+    assert looks == ["a"]
+    assert tasks._timers == {}
+
+
+async def test_stopping_breaks_off_what_does_not_end():
+    async def work(_):
+        await asyncio.Event().wait()
+
+    tasks = Queue(work)
+    tasks.start(1)
+    tasks.add("a")
+    await asyncio.sleep(0.01)
+    assert not await tasks.stop(0.05)
