@@ -1,0 +1,96 @@
+"""Objects that tests of decisions begin with, as small as the API allows."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from perennial.api import LanguageModel, ModelDeployment, TrainingJob
+from perennial.decide.defaults import Defaults
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+DEFAULTS = Defaults(training_image="training:1", serving_image="serving:1")
+DIGEST = "sha256:" + "ab" * 32
+UID = "0f0e0d0c-1111-2222-3333-444444444444"
+URI = "pvc://models/demo/v1"
+
+MODEL_SPEC: dict[str, Any] = {
+    "model": {"task": "text-generation", "architecture": {}},
+    "data": {"train": [{"uri": "pvc://corpus/train.txt"}]},
+    "storage": {"uri": "pvc://models"},
+}
+
+
+def after(**time: float) -> datetime:
+    """A moment after NOW, as timedelta takes it: after(minutes=5)."""
+    return NOW + timedelta(**time)
+
+
+def metadata(name: str, generation: int = 1) -> dict[str, Any]:
+    return {"name": name, "namespace": "demo", "uid": UID, "generation": generation}
+
+
+def merged(base: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """The dictionary with another one laid over it; None takes a field away."""
+    result = dict(base)
+    for key, value in more.items():
+        result[key] = merged(result.get(key, {}), value) if isinstance(value, dict) else value
+    return {key: value for key, value in result.items() if value is not None}
+
+
+def language_model(status: dict[str, Any] | None = None, generation: int = 1, **spec: Any) -> LanguageModel:
+    return LanguageModel.model_validate(
+        {"metadata": metadata("writer", generation), "spec": merged(MODEL_SPEC, spec), "status": status or {}}
+    )
+
+
+def training_job(status: dict[str, Any] | None = None, generation: int = 1, **spec: Any) -> TrainingJob:
+    base = MODEL_SPEC | {"storage": {"uri": URI}}
+    return TrainingJob.model_validate(
+        {"metadata": metadata("writer-v1", generation), "spec": merged(base, spec), "status": status or {}}
+    )
+
+
+def deployment(status: dict[str, Any] | None = None, generation: int = 1, **spec: Any) -> ModelDeployment:
+    base = {"model": {"name": "writer", "version": 2, "uri": URI, "digest": DIGEST}}
+    return ModelDeployment.model_validate(
+        {"metadata": metadata("writer", generation), "spec": merged(base, spec), "status": status or {}}
+    )
+
+
+def result(loss: float = 2.0, uri: str = URI, **more: Any) -> dict[str, Any]:
+    """What a training pod leaves, as JSON."""
+    return {
+        "perennial": "result",
+        "schema": 1,
+        "artifact": {"uri": uri, "digest": DIGEST, "sizeBytes": 4096},
+        "metrics": {"loss": loss, "perplexity": 7.4, "bitsPerByte": 1.1},
+        "steps": 300,
+    } | more
+
+
+def ended(code: int, message: Any = None, **more: Any) -> dict[str, Any]:
+    """The state of a container that ended."""
+    text = message if isinstance(message, str) else json.dumps(message) if message else ""
+    return {"terminated": {"exitCode": code, "message": text, "finishedAt": "2026-03-01T12:00:00Z"} | more}
+
+
+def pod(phase: str, *states: dict[str, Any], version: str = "2", created: str = "2026-03-01T11:00:00Z", **more: Any):
+    """A pod with one container in these states: the current one, and the one before."""
+    named = dict(zip(("state", "lastState"), states, strict=False))
+    container = {"name": "main", "image": "training:1"} | named
+    return {
+        "metadata": {"name": "p", "creationTimestamp": created, "labels": {"perennial.dev/version": version}},
+        "status": {"phase": phase, "containerStatuses": [container] if states else []} | more,
+    }
+
+
+def batch_job(*conditions: str, suspend: bool = False, **reason: str) -> dict[str, Any]:
+    """A batch/v1 Job in which these conditions are true."""
+    return {
+        "metadata": {"name": "writer-v1"},
+        "spec": {"suspend": suspend, "template": {"spec": {"containers": [{"image": "training:0"}]}}},
+        "status": {
+            "startTime": "2026-03-01T11:00:00Z",
+            "conditions": [{"type": name, "status": "True"} | reason for name in conditions],
+        },
+    }
