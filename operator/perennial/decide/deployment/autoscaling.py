@@ -73,7 +73,7 @@ def _asked(spec: Autoscaling, current: int, readings: dict[str, float | str]) ->
 
 def _replicas(metric: ScalingMetric, value: float, current: int, tolerance: float) -> int:
     """ceil(value / target), but the current number if the load per replica is within the tolerance."""
-    if current and abs(value / (metric.target * current) - 1) <= tolerance:
+    if current and 1 - tolerance <= value / (metric.target * current) <= 1 + tolerance:
         return current
     return math.ceil(max(value, 0.0) / metric.target)
 

@@ -194,8 +194,10 @@ def test_a_run_that_ended_follows_the_generation_of_its_object() -> None:
 def test_the_result_ends_the_progress_and_stays_in_the_status() -> None:
     job = training_job({"state": "Running", "progress": PROGRESS.to_wire()})
     status = decide(job, seen(pod("Succeeded", ended(0, result())), job=batch_job("Complete")), NOW).status
-    assert status.progress and (status.progress.step, status.progress.validation_loss) == (300, 2.0)
-    assert status.result and status.result.artifact.digest == DIGEST
+    assert status.progress
+    assert (status.progress.step, status.progress.validation_loss) == (300, 2.0)
+    assert status.result
+    assert status.result.artifact.digest == DIGEST
     assert status.completion_time == NOW
 
 
@@ -219,7 +221,8 @@ def test_the_job_follows_the_restricted_profile_and_fails_at_once_on_bad_input()
     spec = batch["spec"]
     pod_spec = spec["template"]["spec"]
     (container,) = pod_spec["containers"]
-    assert pod_spec["securityContext"]["runAsNonRoot"] and pod_spec["automountServiceAccountToken"] is False
+    assert pod_spec["securityContext"]["runAsNonRoot"]
+    assert pod_spec["automountServiceAccountToken"] is False
     assert pod_spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
@@ -232,7 +235,8 @@ def test_the_job_follows_the_restricted_profile_and_fails_at_once_on_bad_input()
     assert configuration["immutable"] is True
     for manifest in (configuration, batch):
         (owner,) = manifest["metadata"]["ownerReferences"]
-        assert owner["controller"] and owner["uid"] == job.metadata.uid
+        assert owner["controller"]
+        assert owner["uid"] == job.metadata.uid
         assert manifest["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "perennial"
 
 
