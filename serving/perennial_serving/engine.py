@@ -41,13 +41,11 @@ class Engine:
         load: Callable[[], LoadedModel],
         max_batch: int,
         max_waiting: int,
-        threads: int,
         metrics: Metrics,
     ) -> None:
         self._load = load
         self._max_batch = max_batch
         self._max_waiting = max_waiting
-        self._threads = threads
         self._metrics = metrics
         self._waiting: deque[Generation] = deque()
         self._running: list[Generation] = []
@@ -93,7 +91,6 @@ class Engine:
         self._thread.join(seconds)
 
     def _run(self) -> None:
-        torch.set_num_threads(self._threads)
         try:
             self.loaded = self._load()
         except Exception as error:  # the main thread reports it and ends the process

@@ -18,7 +18,6 @@ from types import FrameType
 import uvicorn
 
 from perennial_serving.api import Api
-from perennial_serving.cpus import allowed_cpus
 from perennial_serving.engine import Engine
 from perennial_serving.front import Front
 from perennial_serving.metrics import Metrics
@@ -100,10 +99,9 @@ class Server(uvicorn.Server):
 def serve(options: ServeOptions) -> None:
     """Serves until SIGTERM. Raises Failure where the model can't be loaded."""
     metrics = Metrics()
-    threads = allowed_cpus()
-    log.info("loading version %s of %s from %s for %d CPUs", options.version, options.name, options.model, threads)
+    log.info("loading version %s of %s from %s", options.version, options.name, options.model)
     loading: Callable[[], LoadedModel] = partial(load, options.model, options.name, options.version)
-    engine = Engine(loading, options.max_batch, options.max_waiting, threads, metrics)
+    engine = Engine(loading, options.max_batch, options.max_waiting, metrics)
     engine.start()
     Server(options, engine, metrics).run()
     if engine.failure:

@@ -22,7 +22,7 @@ class SlowStart:
         self.may_load = threading.Event()
         self.metrics = Metrics()
         self.artifact = artifact
-        self.engine = Engine(self._load, max_batch=2, max_waiting=4, threads=1, metrics=self.metrics)
+        self.engine = Engine(self._load, max_batch=2, max_waiting=4, metrics=self.metrics)
         self.engine.start()
         self.client = TestClient(Api(self.engine, self.metrics, draining=lambda: False).app())
 
