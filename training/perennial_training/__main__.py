@@ -23,6 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
     # Heard by tokenizers and OpenMP when they load, which is later.
     os.environ.setdefault("RAYON_NUM_THREADS", str(cpus.allowed()))
     os.environ.setdefault("OMP_NUM_THREADS", str(cpus.allowed()))
+    # Threads that spin while they wait make a step many times slower where other pods want the same cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         options.run(options)
     except Failure as failure:
