@@ -91,8 +91,11 @@ def _kubectl_path(_: argparse.Namespace) -> None:
 
 def _load_image(options: argparse.Namespace) -> None:
     cluster = _existing(options.name)
-    for image in options.images:
-        images.load(cluster, image)
+    if cluster.control_plane_only:
+        raise SystemExit(f"{cluster.name} has no node that could run an image.")
+    for path in options.images:
+        print(f"loading {path} (usually 10 s a gigabyte) ...", end=" ", flush=True)
+        print(", ".join(images.load(cluster, path)))
 
 
 def _logs(options: argparse.Namespace) -> None:

@@ -33,7 +33,7 @@ def containerd_ready(cluster: Cluster) -> bool:
 
 
 def pause_image(cluster: Cluster) -> bool:
-    return components.PAUSE_IMAGE in images.ctr(cluster, "images", "list", "-q").stdout.split()
+    return components.PAUSE_IMAGE in images.names(cluster)
 
 
 def node_ready(cluster: Cluster) -> bool:
