@@ -1,10 +1,7 @@
 """Loads what `fetch` left: safetensors only, local files only, no code from the artifact."""
 
-import json
-import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
@@ -12,9 +9,6 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from perennial_artifact import exits, manifest
 from perennial_artifact.exits import Failure
 from perennial_serving.batch import Batch
-
-TASK = "text-generation"
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,8 +34,7 @@ class LoadedModel:
 
 
 def load(folder: Path, name: str, version: str) -> LoadedModel:
-    """Loads the artifact in `folder` and tries it once. Raises Failure."""
-    _check_manifest(folder)
+    """Loads the artifact in `folder`, which `preflight.check` accepted, and tries it once. Raises Failure."""
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         model = _load_weights(folder)
@@ -68,24 +61,6 @@ def _unreadable(folder: Path, error: Exception) -> Failure:
     if "trust_remote_code" in str(error):
         problem = "needs code of its own, which is never run; use an architecture that transformers has"
     return Failure("ModelUnreadable", f"the model in {folder} {problem}", exits.BAD_DATA)
-
-
-def _check_manifest(folder: Path) -> None:
-    path = folder / manifest.NAME
-    try:
-        facts: dict[str, Any] = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise Failure(
-            "ModelMissing",
-            f"{folder} holds no whole artifact ({manifest.NAME} is missing); "
-            f"run `python -m perennial_serving fetch --uri URI --digest DIGEST --to {folder}` first",
-            exits.MISSING_INPUT,
-        ) from None
-    except ValueError as error:
-        raise Failure("ModelUnreadable", f"{path} is not JSON: {error}", exits.BAD_DATA) from None
-    if facts.get("task") != TASK:
-        message = f"the artifact's task is {facts.get('task')!r}; this runtime serves {TASK} only"
-        raise Failure("UnsupportedTask", message, exits.BAD_CONFIGURATION)
 
 
 def _load_weights(folder: Path) -> PreTrainedModel:

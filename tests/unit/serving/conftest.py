@@ -1,10 +1,9 @@
 """A tiny model with a real tokenizer, as an artifact with a manifest; and servers of it as processes."""
 
 import contextlib
+import multiprocessing
 import os
-import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from tokenizers import ByteLevelBPETokenizer
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from perennial_artifact import manifest
+from perennial_serving.__main__ import main
 
 torch.set_num_threads(1)
 NAME, VERSION = "docs-writer", "2"
@@ -67,7 +67,7 @@ def make_model(folder: Path, **shape: int) -> None:
 
 @dataclass
 class RunningServer:
-    process: subprocess.Popen[str]
+    process: multiprocessing.process.BaseProcess
     url: str
     log: Path
 
@@ -97,7 +97,12 @@ class RunningServer:
         return 0.0
 
     def terminate(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
+        self.process.terminate()
+
+    def wait(self, seconds: float) -> int | None:
+        """The exit code; None where the process still runs."""
+        self.process.join(seconds)
+        return self.process.exitcode
 
 
 Start = Callable[..., RunningServer]
@@ -106,25 +111,33 @@ Start = Callable[..., RunningServer]
 @pytest.fixture(scope="session")
 def start(artifact: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """Starts a server with more options; the caller waits for it, so several can start at the same time."""
+    # The servers are forked from one process that has imported torch, which saves each of them seconds.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["perennial_serving.server"])
     started: list[RunningServer] = []
 
     def run(*options: str) -> RunningServer:
         port = free_port()
         log = tmp_path_factory.mktemp("server") / "log"
         command = serve_command(artifact.folder, "--host", "127.0.0.1", "--port", str(port), *options)
-        with log.open("w") as output:
-            process = subprocess.Popen(command, stdout=output, stderr=output, text=True)
-        # One CPU and so one thread each: more would only wait for each other.
-        cpus = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(process.pid, {cpus[len(started) % len(cpus)]})
+        process = context.Process(target=run_server, args=(command[3:], log))
+        process.start()
         started.append(RunningServer(process, f"http://127.0.0.1:{port}", log))
         return started[-1]
 
     yield run
     for server in started:
-        if server.process.poll() is None:
-            server.process.kill()
-        server.process.wait()
+        server.process.kill()
+        server.process.join()
+
+
+def run_server(arguments: list[str], log: Path) -> None:
+    """The command line in a process of its own, with everything it says in `log`."""
+    output = os.open(log, os.O_WRONLY | os.O_CREAT)
+    for stream in (1, 2):
+        os.dup2(output, stream)
+    torch.set_num_threads(1)  # torch is imported already
+    sys.exit(main(arguments))
 
 
 @pytest.fixture(scope="session")

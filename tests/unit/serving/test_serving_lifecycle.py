@@ -10,10 +10,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import NAME, Artifact, RunningServer, Start, free_port, make_model, serve_command, wait_until
+from conftest import NAME, Artifact, RunningServer, free_port, make_model, serve_command, wait_until
 
 from perennial_artifact import exits, manifest
 from perennial_artifact.exits import Failure
+from perennial_serving import preflight
 from perennial_serving.cpus import allowed_cpus
 from perennial_serving.model import load
 
@@ -55,7 +56,7 @@ def test_a_drain_finishes_streams_and_refuses_nobody(servers: dict[str, RunningS
         assert server.get("/health/live").status_code == 200
         chunks += stream
     assert chunks[-1].choices[0].finish_reason == "length"
-    assert server.process.wait(30) == 0
+    assert server.wait(30) == 0
     looping.join()
     in_time = [code for start, code in looping.answers if start < began + 1.4]
     assert set(in_time) == {200}
@@ -76,15 +77,15 @@ def test_an_answer_without_end_is_cut_with_an_error_before_the_pod_is_killed(
         next(lines)
         server.terminate()
         rest = [line for line in lines if line]
-    assert server.process.wait(4) == 0
+    assert server.wait(10) == 0
     assert json.loads(rest[-1].removeprefix("data: "))["error"]["code"] == "shutting_down"
 
 
-def test_a_term_before_the_server_listens_ends_it(start: Start) -> None:
-    server = start()
-    time.sleep(0.5)
-    server.terminate()
-    assert server.process.wait(20) in (0, exits.TERMINATED)
+def test_a_term_while_the_imports_run_ends_it(artifact: Artifact) -> None:
+    process = subprocess.Popen(serve_command(artifact.folder, "--port", str(free_port())), stdout=subprocess.DEVNULL)
+    time.sleep(1)
+    process.terminate()
+    assert process.wait(20) in (0, exits.TERMINATED)
 
 
 def empty(folder: Path) -> None:
@@ -143,8 +144,13 @@ def test_a_broken_model_is_refused_with_a_reason(tmp_path: Path, make: Callable[
     reason, code, says = BROKEN[make]
     make(tmp_path)
     with pytest.raises(Failure, match=re.escape(says)) as failure:
-        load(tmp_path, NAME, "2")
+        check_and_load(tmp_path)
     assert (failure.value.reason, failure.value.code) == (reason, code)
+
+
+def check_and_load(folder: Path) -> None:
+    preflight.check(folder)
+    load(folder, NAME, "2")
 
 
 def test_a_model_that_was_not_fetched_ends_the_process_with_what_to_do(tmp_path: Path) -> None:
