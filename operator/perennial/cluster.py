@@ -3,7 +3,7 @@
 import asyncio
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,6 +19,7 @@ _TIMEOUT = aiohttp.ClientTimeout(total=20, sock_connect=5)
 _ATTEMPTS = 4
 _LONGEST_WAIT = 10.0
 _CONNECTIONS = 32
+_PAGE = 500
 _APPLY = "application/apply-patch+yaml"
 _JSON = "application/json"
 
@@ -65,18 +66,24 @@ class Cluster:
                 return None
             raise
 
-    async def items(self, resource: Resource, namespace: str | None, selector: str) -> list[Manifest]:
+    async def items(self, resource: Resource, namespace: str | None, selector: str) -> AsyncIterator[Manifest]:
         """The objects with these labels; of all namespaces if none is named."""
-        found = await self._manifest("GET", resource.path(namespace), {"labelSelector": selector})
         kind = {"apiVersion": resource.api_version, "kind": resource.kind}
-        return [kind | item for item in found["items"]]
+        query = {"labelSelector": selector, "limit": str(_PAGE)}
+        while True:
+            page = await self._manifest("GET", resource.path(namespace), query)
+            for item in page["items"]:
+                yield kind | item
+            if not (more := page["metadata"].get("continue")):
+                return
+            query["continue"] = more
 
     async def metadata(self, resource: Resource, namespace: str | None, selector: str) -> list[Manifest]:
         """The metadata alone of the objects with these labels, from the API server's cache."""
         accept = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
         query = {"labelSelector": selector, "resourceVersion": "0"}
         found = await self._manifest("GET", resource.path(namespace), query, accept=accept)
-        return [item["metadata"] for item in found["items"]]
+        return [item["metadata"] for item in found["items"] or ()]
 
     async def apply(
         self, resource: Resource, manifest: Manifest, *, force: bool, subresource: str | None = None,
