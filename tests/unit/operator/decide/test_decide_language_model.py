@@ -1,0 +1,366 @@
+"""The life of a LanguageModel: one test per thing that happens to it."""
+
+from typing import Any
+
+import pytest
+from given import DEFAULTS, DIGEST, NOW, after, language_model, merged, result
+
+from perennial.api import LanguageModel, ModelDeployment, TrainingJob
+from perennial.api.language_model import LanguageModelStatus
+from perennial.decide.language_model.decide import decide
+from perennial.decide.language_model.fingerprint import fingerprint
+from perennial.decide.language_model.observed import Observed
+from perennial.decide.outcome import Manifest, Outcome
+
+STEPS_20 = {"training": {"hyperparameters": {"maxSteps": 20}}}
+CLEANED = {"metadata": {"name": "c", "uid": "c"}, "status": {"conditions": [{"type": "Complete", "status": "True"}]}}
+
+
+def version(number: int, state: str = "Accepted", artifact: bool = True, **more: Any) -> dict[str, Any]:
+    """A version as the status keeps it, of the spec that language_model() has by default."""
+    uri = f"pvc://models/writer/v{number}-0f0e0d0c"
+    return (
+        {
+            "number": number,
+            "state": state,
+            "reason": "SpecChanged",
+            "fingerprint": fingerprint(language_model().spec),
+            "trainingJob": f"writer-v{number}",
+            "uri": uri,
+            "createdAt": "2026-02-01T00:00:00Z",
+            "message": "told",
+        }
+        | ({"artifact": {"uri": uri, "digest": DIGEST}} if artifact else {})
+        | more
+    )
+
+
+def model(*versions: dict[str, Any], serving: int | None = None, spec: dict[str, Any] | None = None) -> LanguageModel:
+    last = max((v["number"] for v in versions), default=0)
+    status = {"versions": list(versions), "lastVersion": last}
+    return language_model(status | ({"servingVersion": serving} if serving else {}), **(spec or {}))
+
+
+def with_spec(before: LanguageModel, status: LanguageModelStatus, **spec: Any) -> LanguageModel:
+    return language_model(status.to_wire(), generation=before.metadata.generation + 1, **spec)
+
+
+def job(number: int, state: str = "", **status: Any) -> TrainingJob:
+    manifest = {
+        "metadata": {"name": f"writer-v{number}", "namespace": "demo", "uid": f"job-{number}"},
+        "spec": merged(language_model().spec.to_wire(), {"storage": {"uri": f"pvc://models/writer/v{number}"}}),
+        "status": {"state": state} | status,
+    }
+    return TrainingJob.model_validate(manifest)
+
+
+def trained(number: int, loss: float = 2.0, **more: Any) -> TrainingJob:
+    return job(number, "Complete", result=result(loss, f"pvc://models/writer/v{number}-0f0e0d0c", **more))
+
+
+def failed(number: int) -> TrainingJob:
+    condition = {
+        "type": "Failed", "status": "True", "reason": "EmptyCorpus", "message": "it is empty",
+        "observedGeneration": 1, "lastTransitionTime": "2026-03-01T12:00:00Z",
+    }  # fmt: skip
+    return job(number, "Failed", conditions=[condition])
+
+
+def service(spec: dict[str, Any], number: int | None, ready: bool = True) -> ModelDeployment:
+    """The Deployment as it was applied, with this version on all replicas."""
+    condition = {
+        "type": "Ready", "status": str(ready), "reason": "InService", "message": "answers",
+        "observedGeneration": 1, "lastTransitionTime": "2026-03-01T12:00:00Z",
+    }  # fmt: skip
+    status = {"observedGeneration": 1, "version": number, "conditions": [condition], "url": "http://writer.demo.svc/v1"}
+    at = {"name": "writer", "namespace": "demo", "uid": "lmd", "generation": 1}
+    return ModelDeployment.model_validate({"metadata": at, "spec": spec, "status": status})
+
+
+def seen(
+    *jobs: TrainingJob, service: ModelDeployment | None = None, cleanups: dict[str, Manifest] | None = None
+) -> Observed:
+    return Observed(DEFAULTS, {j.metadata.name: j for j in jobs}, cleanups or {}, service)
+
+
+def reasons(outcome: Outcome) -> list[str]:
+    """Of the decisions, each of which is an Event as well."""
+    decided = [d.reason for d in outcome.status.decisions]
+    assert [e.reason for e in outcome.events] == decided
+    return decided
+
+
+def states(outcome: Outcome) -> dict[int, str]:
+    return {v.number: v.state for v in outcome.status.versions}
+
+
+def applied(outcome: Outcome) -> dict[str, Manifest]:
+    return {f"{m['kind']}/{m['metadata']['name']}": m for m in outcome.apply}
+
+
+def condition(outcome: Outcome, type_: str) -> tuple[str, str, str]:
+    (found,) = (c for c in outcome.status.conditions if c.type == type_)
+    return found.status, found.reason, found.message
+
+
+def test_the_first_version_is_allotted_and_trained_in_the_next_look() -> None:
+    first = decide(model(), seen(), NOW)
+    assert (reasons(first), states(first), applied(first)) == (["VersionStarted"], {1: "Training"}, {})
+    second = decide(language_model(first.status.to_wire()), seen(), NOW)
+    assert second.status == first.status
+    (manifest,) = second.apply
+    assert manifest["metadata"]["name"] == "writer-v1"
+    assert manifest["spec"]["storage"]["uri"] == "pvc://models/writer/v1-0f0e0d0c"
+    assert "compareWith" not in manifest["spec"]
+    TrainingJob.model_validate(manifest | {"metadata": manifest["metadata"] | {"uid": "x"}})
+
+
+def test_a_training_that_is_there_is_not_applied_again() -> None:
+    assert decide(model(version(1, "Training", artifact=False)), seen(job(1)), NOW).apply == ()
+
+
+def test_a_version_that_passes_is_promoted_and_served_in_the_next_look() -> None:
+    first = decide(model(version(1, "Training", artifact=False)), seen(trained(1)), NOW)
+    assert reasons(first) == ["VersionAccepted", "VersionPromoted"]
+    assert first.status.serving_version == 1
+    assert first.status.versions[0].metrics["loss"] == 2.0
+    second = decide(language_model(first.status.to_wire()), seen(trained(1)), NOW)
+    spec = applied(second)["Deployment/writer"]["spec"]
+    assert spec["model"] == {
+        "name": "writer", "version": 1, "task": "text-generation", "digest": DIGEST,
+        "uri": "pvc://models/writer/v1-0f0e0d0c",
+    }  # fmt: skip
+    assert condition(second, "Served")[:2] == ("False", "RollingOut")
+    third = decide(language_model(second.status.to_wire()), seen(trained(1), service=service(spec, 1)), NOW)
+    assert condition(third, "Ready")[:2] == ("True", "InService")
+    assert third.status.url == "http://writer.demo.svc/v1"
+
+
+def test_it_is_ready_only_when_the_service_is_as_the_spec_wants_it() -> None:
+    before = model(version(1), serving=1)
+    spec = applied(decide(before, seen(), NOW))["Deployment/writer"]["spec"]
+    lmd = service(spec, 1)
+    assert condition(decide(before, seen(service=lmd), NOW), "Ready")[0] == "True"
+    changed = model(version(1), serving=1, spec={"deployment": {"replicas": 3}})
+    assert condition(decide(changed, seen(service=lmd), NOW), "Ready")[:2] == ("False", "RollingOut")
+    scaled = service(spec | {"replicas": 5}, 1)  # by somebody else, and the model leaves it open
+    assert condition(decide(before, seen(service=scaled), NOW), "Ready")[0] == "True"
+
+
+def test_a_change_of_the_training_starts_the_next_version_judged_against_the_served_one() -> None:
+    before = model(version(1), serving=1, spec=STEPS_20)
+    first = decide(before, seen(), NOW)
+    assert reasons(first) == ["VersionStarted"]
+    assert first.status.versions[1].judged_against == 1
+    second = decide(language_model(first.status.to_wire(), **STEPS_20), seen(), NOW)
+    assert applied(second)["TrainingJob/writer-v2"]["spec"]["compareWith"] == {
+        "version": 1, "uri": "pvc://models/writer/v1-0f0e0d0c", "digest": DIGEST,
+    }  # fmt: skip
+    assert "Deployment/writer" in applied(second)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"training": {"compute": {"gpusPerNode": 1}}},
+        {"training": {"retries": 9}},
+        {"training": {"runtime": {"image": "x"}}},
+        {"training": {"checkpoints": {"everySteps": 7}}},
+        {"training": {"hyperparameters": {"maxSteps": 1000}}},  # the default
+        {"deployment": {"replicas": 3}},
+        {"evaluation": {"gates": [{"metric": "loss", "max": 1}]}},
+        {"versions": {"keep": 2}},
+        {"storage": {"uri": "pvc://others"}},
+    ],
+)
+def test_what_shapes_no_model_starts_no_version(spec: dict[str, Any]) -> None:
+    assert reasons(decide(model(version(1), serving=1, spec=spec), seen(), NOW)) == []
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        STEPS_20,
+        {"model": {"architecture": {"layers": 2}}},
+        {"data": {"train": [{"uri": "pvc://corpus/other.txt"}]}},
+        {"data": {"preprocessing": {"deduplicate": False}}},
+        {"training": {"earlyStopping": {}}},
+        {"training": {"evaluateEverySteps": 3}},
+    ],
+)
+def test_what_shapes_the_model_starts_a_version(spec: dict[str, Any]) -> None:
+    assert reasons(decide(model(version(1), serving=1, spec=spec), seen(), NOW)) == ["VersionStarted"]
+
+
+def test_a_change_during_a_training_supersedes_it_at_once() -> None:
+    before = model(version(1), version(2, "Training", artifact=False), serving=1, spec=STEPS_20)
+    outcome = decide(before, seen(job(2)), NOW)
+    assert reasons(outcome) == ["VersionSuperseded", "VersionStarted"]
+    assert states(outcome) == {1: "Accepted", 2: "Superseded", 3: "Training"}
+    # The training of v2 is deleted in the next look, and its folder once it is gone.
+    later = language_model(outcome.status.to_wire(), **STEPS_20)
+    second = decide(later, seen(job(2)), NOW)
+    assert [(d.kind, d.name, d.uid) for d in second.delete] == [("TrainingJob", "writer-v2", "job-2")]
+    assert "Job/writer-v2-cleanup" not in applied(second)
+    third = decide(later, seen(job(3)), NOW)
+    assert "Job/writer-v2-cleanup" in applied(third)
+    fourth = decide(later, seen(job(3), cleanups={"writer-v2-cleanup": CLEANED}), NOW)
+    assert states(fourth) == {1: "Accepted", 3: "Training"}
+    fifth = decide(
+        language_model(fourth.status.to_wire(), **STEPS_20), seen(cleanups={"writer-v2-cleanup": CLEANED}), NOW
+    )
+    assert [(d.kind, d.name) for d in fifth.delete] == [("Job", "writer-v2-cleanup")]
+
+
+def test_a_version_whose_spec_changed_before_its_training_existed_is_not_trained() -> None:
+    before = model(version(1, "Training", artifact=False), spec=STEPS_20)
+    assert applied(decide(before, seen(), NOW)) == {}
+
+
+GATE = {"evaluation": {"gates": [{"metric": "loss", "betterThanServed": {"by": "5%"}}]}}
+
+
+def test_a_worse_version_is_refused_and_the_served_one_stays() -> None:
+    before = model(version(1), version(2, "Training", artifact=False, judgedAgainst=1), serving=1, spec=GATE)
+    run = trained(2, 2.0, comparison={"version": 1, "metrics": {"loss": 1.9}})
+    outcome = decide(before, seen(run), NOW)
+    assert (reasons(outcome), outcome.status.serving_version) == (["VersionRefused"], 1)
+    decision = outcome.status.decisions[0]
+    assert decision.rule == "gate loss better than served by 5%"
+    assert decision.observed == "loss 2 against 1.9 of v1"
+    assert decision.outcome == "v2 was refused; v1 stays in service"
+    assert outcome.events[0].type == "Warning"
+    assert outcome.status.versions[1].artifact is not None  # it can still be pinned
+
+
+def test_a_failed_training_is_recorded_and_not_tried_again_by_itself() -> None:
+    before = model(version(1), version(2, "Training", artifact=False), serving=1)
+    outcome = decide(before, seen(failed(2)), NOW)
+    assert (reasons(outcome), states(outcome)[2]) == (["VersionFailed"], "Failed")
+    assert outcome.status.decisions[0].observed == "EmptyCorpus: it is empty"
+    assert reasons_after(outcome) == []
+
+
+def test_a_first_version_that_failed_stalls_the_model() -> None:
+    outcome = decide(model(version(1, "Training", artifact=False)), seen(failed(1)), NOW)
+    assert condition(outcome, "Stalled")[:2] == ("True", "VersionFailed")
+    assert "EmptyCorpus: it is empty" in condition(outcome, "Ready")[2]
+
+
+def reasons_after(outcome: Outcome) -> list[str]:
+    """What is decided in the next look, when nothing happened."""
+    again = decide(language_model(outcome.status.to_wire()), seen(), after(minutes=1))
+    return [d.reason for d in again.status.decisions[len(outcome.status.decisions) :]]
+
+
+def pinned(number: int) -> dict[str, Any]:
+    return {"promotion": {"pin": {"version": number}}}
+
+
+# The versions, the served one, the pin; the version that is served then, and what is recorded.
+PINS = {
+    "Back to an older version": ([version(1), version(2)], 2, 1, 1, ["VersionRolledBack"]),
+    "To a refused version": ([version(1), version(2, "Refused")], 1, 2, 2, ["VersionPromoted"]),
+    "To what is served already": ([version(1), version(2)], 2, 2, 2, []),
+    "To a version that failed": ([version(1), version(2, "Failed", artifact=False)], 1, 2, 1, []),
+    "To a version that never was": ([version(1)], 1, 7, 1, []),
+    "To a version that is being deleted": ([version(1, collecting=True), version(2)], 2, 1, 2, []),
+    "No pin any more: the newest accepted one": ([version(1), version(2)], 1, None, 2, ["VersionPromoted"]),
+    "No pin any more, and the newest was refused": (
+        [version(1), version(2, "Refused")], 2, None, 1, ["VersionRolledBack"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PINS)
+def test_pin(case: str) -> None:
+    versions, serving, pin, expected, recorded = PINS[case]
+    outcome = decide(model(*versions, serving=serving, spec=pinned(pin) if pin else None), seen(), NOW)
+    assert (outcome.status.serving_version, reasons(outcome)) == (expected, recorded)
+    bad = expected != pin and pin is not None
+    assert (condition(outcome, "Stalled")[1] == "InvalidSpec") == bad
+    if bad:
+        assert "versions that have one:" in condition(outcome, "Stalled")[2]
+
+
+def collecting(outcome: Outcome) -> set[int]:
+    return {v.number for v in outcome.status.versions if v.collecting}
+
+
+# Versions, the served one, the spec, what is in service by now; what is deleted.
+KEPT: dict[str, tuple[list[dict[str, Any]], int | None, dict[str, Any], int | None, set[int]]] = {
+    "No more than are kept": ([version(1), version(2)], 2, {}, 2, set()),
+    "The oldest goes": ([version(1), version(2), version(3)], 3, {}, 3, {1}),
+    "The served one stays": ([version(1), *(version(n, "Refused") for n in (2, 3, 4))], 1, {}, 1, {2}),
+    "What pods still serve stays": ([version(1), version(2), version(3)], 3, {}, 1, set()),
+    "The pinned one stays": ([version(1), version(2), version(3)], 1, pinned(1), 1, set()),
+    "What is judged against stays": (
+        [version(1), version(2, "Refused"), version(3, "Refused"), version(4, "Training", False, judgedAgainst=1)],
+        3, {}, 3, {2},
+    ),
+    "What is being deleted counts no more": ([version(1, collecting=True), version(2), version(3)], 3, {}, 3, {1}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", KEPT)
+def test_kept(case: str) -> None:
+    versions, serving, spec, in_service, deleted = KEPT[case]
+    before = model(*versions, serving=serving, spec=merged({"versions": {"keep": 2}}, spec))
+    lmd = service(applied(decide(before, seen(), NOW))["Deployment/writer"]["spec"], in_service)
+    outcome = decide(before, seen(service=lmd), NOW)
+    assert collecting(outcome) == deleted
+    fresh = deleted - {v["number"] for v in versions if v.get("collecting")}
+    assert reasons(outcome).count("VersionCollected") == len(fresh)
+
+
+def test_an_artifact_that_is_deleted_was_not_written_to_by_anybody_any_more() -> None:
+    before = model(version(1, collecting=True), version(2), serving=2)
+    assert "Job/writer-v1-cleanup" not in applied(decide(before, seen(job(1)), NOW))
+    cleanup = applied(decide(before, seen(), NOW))["Job/writer-v1-cleanup"]
+    pod = cleanup["spec"]["template"]["spec"]
+    assert pod["containers"][0]["command"][3:] == [
+        "delete-artifact", "--uri", "pvc://models/writer/v1-0f0e0d0c", "--digest", DIGEST,
+    ]  # fmt: skip
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["restartPolicy"] == "Never"
+
+
+def test_a_cleanup_that_is_there_is_left_alone_whatever_the_image_is_by_now() -> None:
+    before = model(version(1, collecting=True), version(2), serving=2)
+    there = {"writer-v1-cleanup": {"metadata": {"name": "writer-v1-cleanup", "uid": "c"}}}
+    assert "Job/writer-v1-cleanup" not in applied(decide(before, seen(cleanups=there), NOW))
+
+
+def test_a_cleanup_that_failed_is_told_once() -> None:
+    conditions = [{"type": "Failed", "status": "True"}]
+    there = {"writer-v1-cleanup": {"metadata": {"name": "x", "uid": "c"}, "status": {"conditions": conditions}}}
+    outcome = decide(model(version(1, collecting=True), version(2), serving=2), seen(cleanups=there), NOW)
+    assert reasons(outcome) == ["VersionCollectionFailed"]
+    assert outcome.events[0].type == "Warning"
+    assert "delete it to try again" in (outcome.status.versions[0].message or "")
+    again = decide(language_model(outcome.status.to_wire()), seen(cleanups=there), after(minutes=1))
+    assert again.status == outcome.status
+
+
+def test_a_stalled_training_is_told_by_the_model() -> None:
+    blocked = {
+        "type": "Stalled", "status": "True", "reason": "InputMissing", "message": "no corpus",
+        "observedGeneration": 1, "lastTransitionTime": "2026-03-01T12:00:00Z",
+    }  # fmt: skip
+    run = job(1, "Pending", conditions=[blocked])
+    outcome = decide(model(version(1, "Training", artifact=False)), seen(run), NOW)
+    assert condition(outcome, "Stalled") == ("True", "InputMissing", "no corpus")
+
+
+def test_a_model_made_again_under_the_same_name_has_another_folder() -> None:
+    other = language_model()
+    other = other.model_copy(update={"metadata": other.metadata.model_copy(update={"uid": "ffffffff-0000"})})
+    assert decide(other, seen(), NOW).status.versions[0].uri == "pvc://models/writer/v1-ffffffff"
+
+
+def test_the_list_of_decisions_is_bounded() -> None:
+    status = decide(model(), seen(), NOW).status
+    many = status.model_copy(update={"decisions": status.decisions * 20})
+    outcome = decide(with_spec(model(), many, **STEPS_20), seen(), NOW)
+    assert len(outcome.status.decisions) == 20
+    assert [d.reason for d in outcome.status.decisions[-2:]] == ["VersionSuperseded", "VersionStarted"]

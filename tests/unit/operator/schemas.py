@@ -1,0 +1,110 @@
+"""Hypothesis strategies for what the API server lets pass: from the schemas and the CEL rules of the CRDs."""
+
+import string
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import strategies as st
+
+from perennial.api.common import Kind
+from perennial.api.crd import definition
+
+Schema = dict[str, Any]
+Value = dict[str, Any]
+
+_QUANTITIES = st.sampled_from(["1", "500m", "2Gi", 1, "0.5"])
+# What makes a drawn value keep a rule that is not "exactly one of".
+_REPAIRS: dict[str, Callable[[Value], Value]] = {
+    "!has(self.revision) || self.uri.startsWith('hf://')": lambda v: _without(v, "revision"),
+    "self.warmupSteps < self.maxSteps": lambda v: _without(v, "warmupSteps"),
+    "self.hiddenSize % (2 * self.heads) == 0": lambda v: _without(v, "heads") | {"hiddenSize": 64},
+    "self.minReplicas <= self.maxReplicas": lambda v: _without(v, "minReplicas"),
+    "!(has(self.replicas) && has(self.autoscaling))": lambda v: _without(v, "replicas"),
+    "self.name == 'queue-depth' || has(self.query)": lambda v: {"query": "x"} | v,
+    "self.name != 'queue-depth' || !has(self.query)": lambda v: (
+        _without(v, "query") if v["name"] == "queue-depth" else v
+    ),
+    "self.name != 'schedule'": lambda v: v | {"name": v["name"] + "-x"} if v["name"] == "schedule" else v,
+}
+_TRANSITIONS = "oldSelf"
+_EXACTLY_ONE = "(has(self."
+
+
+def specs(kind: type[Kind]) -> st.SearchStrategy[Value]:
+    """Specs of a kind that its CRD accepts."""
+    (version,) = definition(kind)["spec"]["versions"]
+    return values(version["schema"]["openAPIV3Schema"]["properties"]["spec"])
+
+
+def values(schema: Schema) -> st.SearchStrategy[Any]:
+    """Values that a structural schema accepts."""
+    if schema.get("x-kubernetes-int-or-string"):
+        return _QUANTITIES
+    if "enum" in schema:
+        return st.sampled_from(schema["enum"])
+    match schema["type"]:
+        case "object":
+            return _objects(schema)
+        case "array":
+            return _arrays(schema)
+        case "string":
+            return _strings(schema)
+        case "boolean":
+            return st.booleans()
+        case "integer":
+            return st.integers(schema.get("minimum", -(2**31)), schema.get("maximum", 2**31))
+    return st.floats(
+        schema.get("minimum", -1e6),
+        schema.get("maximum", 1e6),
+        exclude_min=schema.get("exclusiveMinimum", False),
+        exclude_max=schema.get("exclusiveMaximum", False),
+        allow_nan=False,
+    )
+
+
+def _objects(schema: Schema) -> st.SearchStrategy[Value]:
+    if "properties" not in schema:
+        keys = st.text(string.ascii_lowercase, min_size=1, max_size=8)
+        return st.dictionaries(keys, values(schema["additionalProperties"]), max_size=3)
+    fields = {name: values(field) for name, field in schema["properties"].items()}
+    required = set(schema.get("required", []))
+    drawn = st.fixed_dictionaries(
+        {name: field for name, field in fields.items() if name in required},
+        optional={name: field for name, field in fields.items() if name not in required},
+    )
+    for rule in schema.get("x-kubernetes-validations", []):
+        drawn = _keeping(rule["rule"], fields, drawn)
+    return drawn
+
+
+def _keeping(rule: str, fields: dict[str, st.SearchStrategy[Any]], drawn: st.SearchStrategy[Value]) -> Any:
+    if _TRANSITIONS in rule:
+        return drawn
+    if not rule.startswith(_EXACTLY_ONE):
+        return drawn.map(_REPAIRS[rule])
+    names = [part.split(")")[0] for part in rule.split(_EXACTLY_ONE)[1:]]
+    one = st.one_of([st.tuples(st.just(name), fields[name]) for name in names])
+    return st.tuples(drawn, one).map(lambda pair: _without(pair[0], *names) | dict([pair[1]]))
+
+
+def _arrays(schema: Schema) -> st.SearchStrategy[list[Any]]:
+    keys = schema.get("x-kubernetes-list-map-keys")
+    least = schema.get("minItems", 0)
+    items = values(schema["items"])
+    if not keys:
+        return st.lists(items, min_size=least, max_size=max(least, 3))
+    return st.lists(items, min_size=least, max_size=max(least, 3), unique_by=lambda item: tuple(item[k] for k in keys))
+
+
+def _strings(schema: Schema) -> st.SearchStrategy[str]:
+    longest = schema.get("maxLength", 64)
+    if pattern := schema.get("pattern"):
+        # \S of RE2 is ASCII's, and so is what is drawn.
+        return st.from_regex(pattern, fullmatch=True, alphabet=st.characters(codec="ascii")).filter(
+            lambda text: len(text) <= longest and "\n" not in text
+        )
+    return st.text(min_size=schema.get("minLength", 0), max_size=min(longest, 64))
+
+
+def _without(value: Value, *names: str) -> Value:
+    return {name: field for name, field in value.items() if name not in names}
