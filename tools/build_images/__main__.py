@@ -61,25 +61,22 @@ def _build_archives(wanted: list[catalogue.Image]) -> None:
 def _build_archive(group: str) -> None:
     key = archives.key(group)      # before the build: a file that changes meanwhile makes the archive stale
     members = catalogue.members(group)
-    for image in members:
-        _build_image(image, "buildah")
+    _build_images(members, "buildah")
     with Step(f"{archives.path(group).name}: write the archive", members[0].archive_seconds):
         archives.write(group, key)
 
 
-def _build_image(image: catalogue.Image, engine: str) -> None:
-    """Builds the image after its bases; the engine's own cache makes an unchanged one a matter of a second."""
-    if image.base in catalogue.ALL:
-        _build_image(catalogue.ALL[image.base], engine)
-    with Step(f"{image.name}: build the image", image.seconds):
-        ENGINES[engine](image)
+def _build_images(images: list[catalogue.Image], engine: str) -> None:
+    """Builds the images and their bases; the engine's own cache makes an unchanged one a matter of a second."""
+    for image in catalogue.in_order(images):
+        with Step(f"{image.name}: build the image", image.seconds):
+            ENGINES[engine](image)
 
 
 def _build_with_docker(wanted: list[catalogue.Image]) -> None:
     if subprocess.run(("docker", "info"), capture_output=True).returncode:
         raise SystemExit("No Docker engine answers `docker info`: start Docker, or build with --engine buildah.")
-    for image in wanted:
-        _build_image(image, "docker")
+    _build_images(wanted, "docker")
     print("\nInto kind: kind load docker-image", *(image.tag for image in wanted), file=sys.stderr)
 
 

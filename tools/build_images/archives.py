@@ -1,4 +1,7 @@
-"""The archives that a cluster loads: OCI, uncompressed, with each shared layer once."""
+"""The archives that a cluster loads: OCI, with each shared layer once.
+
+Uncompressed, since they never leave the machine: gzip takes 90 s for what this writes in 14 s.
+"""
 
 import json
 import os
@@ -38,9 +41,10 @@ def write(archive: str, of_key: str) -> None:
     _key_file(archive).unlink(missing_ok=True)
     try:
         for image in members(archive):
-            run("buildah", "push", "--quiet", "--disable-compression", image.tag, f"oci:{layout}:{image.tag}")
+            run("skopeo", "copy", "--quiet", "--dest-oci-accept-uncompressed-layers",
+                f"containers-storage:{image.tag}", f"oci:{layout}:{image.tag}")
         with tarfile.open(partial, "w") as tar:
-            tar.add(layout, "")
+            tar.add(layout, ".")
         partial.rename(path(archive))
         _key_file(archive).write_text(of_key)
     finally:

@@ -58,9 +58,9 @@ BASES = {image.name: image for image in (
     Image("base-torch", "base", 80),
 )}
 IMAGES = {image.name: image for image in (
-    Image("operator", "base", 15, "operator", 5),
-    Image("serving", "base-torch", 35, "pods", 25, ("TORCH=base",)),
-    Image("training", "base-torch", 5, "pods", 25, ("TORCH=base",)),
+    Image("operator", "base", 20, "operator", 4),
+    Image("serving", "base-torch", 40, "pods", 15, ("TORCH=base",)),
+    Image("training", "base-torch", 5, "pods", 15, ("TORCH=base",)),
     Image("prometheus", DEBIAN, 15, "prometheus", 4),
     Image("pushgateway", DEBIAN, 10, "pushgateway", 2),
 )}
@@ -69,3 +69,13 @@ ALL = BASES | IMAGES
 
 def members(archive: str) -> list[Image]:
     return [image for image in IMAGES.values() if image.archive == archive]
+
+
+def in_order(images: list[Image]) -> list[Image]:
+    """The images with their bases, each once and after what it is built on."""
+    ordered: dict[str, Image] = {}
+    for image in images:
+        if image.base in ALL:
+            ordered |= {base.name: base for base in in_order([ALL[image.base]])}
+        ordered[image.name] = image
+    return list(ordered.values())

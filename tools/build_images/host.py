@@ -10,7 +10,7 @@ from pathlib import Path
 
 from steps import Step, run
 
-PACKAGES = {"buildah": "buildah", "mmdebstrap": "mmdebstrap",
+PACKAGES = {"buildah": "buildah", "mmdebstrap": "mmdebstrap", "skopeo": "skopeo",
             "debian-archive-keyring": "/usr/share/keyrings/debian-archive-keyring.gpg"}
 INSTEAD = ("Instead, build with Docker: python3 tools/build_images build --engine docker, or with any builder: "
            "the first lines of images/*/Dockerfile say how.")
