@@ -71,7 +71,7 @@ def _train(
     say: Say,
 ) -> TrainerState:
     training = config.training
-    network = _network(config, prepared)
+    network = model.load(last) if last else _network(config, prepared)
     say(f"the model has {network.num_parameters():,} parameters; {torch.get_num_threads()} threads")
     runner = trainer.JudgedTrainer(
         model=network,

@@ -52,6 +52,13 @@ class JudgedTrainer(Trainer):
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
+    def _load_from_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the model came from that checkpoint by from_pretrained.
+
+        The Trainer's own way leaves out weights whose names on disk differ from those in memory, as GPT-NeoX's
+        output layer's do, and only warns of it.
+        """
+
 
 class Saving(TrainerCallback):
     """Keeps the best weights, seals each checkpoint, stops early or on SIGTERM (always with a checkpoint)."""
