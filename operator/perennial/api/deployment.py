@@ -92,7 +92,7 @@ class ModelReference(ApiModel):
     name: Annotated[str, Field(min_length=1, max_length=253)] = Field(
         description="Name that clients ask for, in `model` of the OpenAI API."
     )
-    version: int = Field(1, ge=1, description="Number of the version.")
+    version: int = Field(1, ge=1, le=1000000, description="Number of the version.")
     task: Task = Field("text-generation", description="What the model is for.")
     uri: ArtifactUri = Field(description="The artifact's folder.")
     digest: Digest = Field(description="SHA-256 of the artifact's manifest; anything else is not loaded.")

@@ -95,7 +95,7 @@ class Versions(ApiModel):
 class Pin(ApiModel):
     """Serve this version."""
 
-    version: int = Field(ge=1, description="Number of a version whose artifact is kept.")
+    version: int = Field(ge=1, le=1000000, description="Number of a version whose artifact is kept.")
 
 
 class Promotion(ApiModel):

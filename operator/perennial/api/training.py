@@ -181,7 +181,7 @@ class Output(ApiModel):
 class ServedArtifact(ApiModel):
     """The version in service, judged again on this run's held-out set."""
 
-    version: int = Field(ge=1, description="Its number.")
+    version: int = Field(ge=1, le=1000000, description="Its number.")
     uri: ArtifactUri = Field(description="Where it is.")
     digest: Digest = Field(description="SHA-256 of its manifest.")
 

@@ -1,0 +1,131 @@
+"""The CRDs: generated, described, bounded; and the examples are what they accept."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from perennial.api import KINDS
+from perennial.api.common import Kind
+from perennial.api.crd import definition, files
+
+ROOT = Path(__file__).parents[3]
+Schema = dict[str, Any]
+
+
+def root_of(kind: type[Kind]) -> Schema:
+    (version,) = definition(kind)["spec"]["versions"]
+    schema: Schema = version["schema"]["openAPIV3Schema"]
+    return schema
+
+
+def walk(schema: Schema, path: str) -> Iterator[tuple[str, Schema]]:
+    """Every schema below this one, by its path."""
+    yield path, schema
+    for name, field in schema.get("properties", {}).items():
+        yield from walk(field, f"{path}.{name}")
+    for name, inner in (("[]", "items"), ("{}", "additionalProperties")):
+        if inner in schema:
+            yield from walk(schema[inner], path + name)
+
+
+FIELDS = {
+    path: schema
+    for kind in KINDS
+    for part in ("spec", "status")
+    for path, schema in walk(root_of(kind)["properties"][part], f"{kind.KIND}.{part}")
+}
+
+
+@pytest.mark.parametrize("folder", ["crds", "charts/perennial/crds"])
+def test_the_files_are_what_the_api_generates(folder: str) -> None:
+    kept = {path.name: path.read_text() for path in (ROOT / folder).glob("*.yaml")}
+    assert kept == files(), "stale; run `make crds` (python -m perennial.api.crd crds charts/perennial/crds)"
+
+
+def test_every_field_is_described() -> None:
+    named = {path: schema for path, schema in FIELDS.items() if not path.endswith(("[]", "{}"))}
+    assert len(named) > 150
+    assert [path for path, schema in named.items() if len(schema.get("description", "")) < 10] == []
+
+
+def test_every_field_with_a_physical_unit_names_it() -> None:
+    units = {"learningRate": "step", "maxSteps": "steps", "contextLength": "tokens", "minCharacters": "characters"}
+    for path, schema in FIELDS.items():
+        if unit := units.get(path.rpartition(".")[2]):
+            assert unit in schema["description"].lower(), path
+
+
+def test_what_a_user_writes_is_bounded() -> None:
+    """The API server estimates the cost of a CEL rule by these bounds, and objects stay within what etcd takes."""
+    missing = [
+        path
+        for path, schema in FIELDS.items()
+        if ".spec" in path and _kind_of(schema) in _BOUNDS and _BOUNDS[_kind_of(schema)] not in schema
+    ]
+    assert missing == []
+
+
+def test_lists_of_the_status_are_bounded() -> None:
+    assert [p for p, s in FIELDS.items() if _kind_of(s) == "array" and "maxItems" not in s] == []
+
+
+_BOUNDS = {"array": "maxItems", "string": "maxLength", "map": "maxProperties", "number": "", "integer": "maximum"}
+del _BOUNDS["number"]  # thresholds have no natural bound, and no CEL rule looks at one
+
+
+def _kind_of(schema: Schema) -> str | None:
+    if "enum" in schema or schema.get("x-kubernetes-int-or-string"):
+        return None
+    return "map" if "additionalProperties" in schema else schema["type"]
+
+
+def test_every_rule_has_a_message() -> None:
+    rules = [rule for schema in FIELDS.values() for rule in schema.get("x-kubernetes-validations", [])]
+    assert len(rules) >= 15
+    assert all(len(rule["message"]) > 10 for rule in rules)
+
+
+def test_columns_speak_of_fields_that_exist() -> None:
+    for kind in KINDS:
+        for column in kind.COLUMNS:
+            path = column.json_path.split("[")[0]
+            assert path.startswith(".metadata.") or f"{kind.KIND}{path}" in FIELDS, column.json_path
+
+
+def test_a_crd_is_small() -> None:
+    """Far below what `kubectl apply` keeps in its annotation (256 KiB)."""
+    assert {name: len(text) for name, text in files().items() if len(text) > 64 * 1024} == {}
+
+
+def examples() -> list[Any]:
+    documents = (
+        pytest.param(document, id=f"{path.relative_to(ROOT)}: {document['kind']}")
+        for path in sorted((ROOT / "examples").rglob("*.yaml"))
+        for document in yaml.safe_load_all(path.read_text())
+        if document and document.get("apiVersion", "").startswith("perennial.dev/")
+    )
+    return list(documents)
+
+
+@pytest.mark.parametrize("document", examples())
+def test_example(document: dict[str, Any]) -> None:
+    (kind,) = (kind for kind in KINDS if document["kind"] == kind.KIND)
+    at = {"namespace": "demo", "uid": "x"} | document["metadata"]
+    kind.model_validate(document | {"metadata": at})
+    assert list(_unknown(root_of(kind)["properties"]["spec"], document["spec"], "spec")) == []
+
+
+def _unknown(schema: Schema, value: Any, path: str) -> Iterator[str]:
+    """Fields that the API server would refuse or prune."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _unknown(schema["items"], item, path + "[]")
+    elif isinstance(value, dict) and "properties" in schema:
+        for name, field in value.items():
+            if name not in schema["properties"]:
+                yield f"{path}.{name}"
+            else:
+                yield from _unknown(schema["properties"][name], field, f"{path}.{name}")
