@@ -24,6 +24,15 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- .Values.serviceAccount.name | default (include "perennial.fullname" .) -}}
 {{- end -}}
 
+{{/* An image by its role: a list of the root and operator, training or serving. */}}
+{{- define "perennial.image" -}}
+{{- $root := first . -}}
+{{- $role := last . -}}
+{{- with $root.Values.image -}}
+{{- get . $role | default (printf "%s/%s:%s" .registry $role .tag) -}}
+{{- end -}}
+{{- end -}}
+
 {{/* What the operator may do with objects of the namespaces that it serves: no wildcard, no Secret. */}}
 {{- define "perennial.rules" -}}
 - apiGroups: [perennial.dev]
@@ -61,7 +70,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   verbs: [get]
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [create]
 {{- end -}}
 
 {{- define "perennial.subjects" -}}
