@@ -14,6 +14,8 @@ import pytest
 
 from perennial_training import __main__ as command
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded; the command does so too
+
 WORDS = "the model reads a text and learns which word may follow another because words keep company".split()
 
 
@@ -75,11 +77,11 @@ class Pod:
             signal.signal(signal.SIGTERM, before)
         return self.ended(code, "".join(self.capture.readouterr()))
 
-    def start(self) -> "subprocess.Popen[str]":
+    def start(self, *python: str) -> "subprocess.Popen[str]":
         """Trains in a process of its own, which a test may kill."""
         paths = [str(Path(module).parents[1]) for module in _modules()]
         return subprocess.Popen(
-            [sys.executable, "-m", "perennial_training", *self.arguments()],
+            [sys.executable, *python, "-m", "perennial_training", *self.arguments()],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
