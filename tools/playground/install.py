@@ -10,6 +10,7 @@ from steps import ROOT, output, run, step
 
 NAMESPACE = "perennial-system"
 PROMETHEUS_URL = "http://prometheus.monitoring.svc:9090"
+OURS = ("operator", "training", "serving")
 PUBLIC_IMAGES = {"prometheus": "prom/prometheus:v3.5.0", "pushgateway": "prom/pushgateway:v1.11.1"}
 
 
@@ -45,7 +46,7 @@ def _images(chosen: Chosen) -> Images:
         archives = output(*build, *(["--engine", "docker"] if chosen.kind == "kind" else []), stderr=None).split()
     prefix = "localhost/perennial"
     if chosen.kind == "kind":
-        names = [f"{prefix}/{name}:dev" for name in ("operator", "training", "serving")]
+        names = [f"{prefix}/{name}:dev" for name in OURS]
         with step("Load the images into kind", "2 min"):
             run("kind", "load", "docker-image", "--name", f"perennial-{chosen.name}", *names)
         return Images(prefix, "dev", PUBLIC_IMAGES["prometheus"], PUBLIC_IMAGES["pushgateway"])
@@ -72,6 +73,6 @@ def _chart(chosen: Chosen, images: Images) -> None:
             *(sys.executable, ROOT / "tools/helm", "--kubeconfig", chosen.kubeconfig),
             *("upgrade", "--install", "perennial", ROOT / "charts/perennial"),
             *("--namespace", NAMESPACE, "--create-namespace", "--wait", "--timeout", "3m"),
-            *("--set", f"image.registry={images.registry}", "--set", f"image.tag={images.tag}"),
-            *("--set", f"prometheus.url={PROMETHEUS_URL}"),
+            *(word for name in OURS for word in ("--set", f"images.{name}={images.registry}/{name}:{images.tag}")),
+            *("--set", f"prometheusUrl={PROMETHEUS_URL}"),
         )

@@ -93,11 +93,15 @@ def running(job: TrainingJob, seen: Observed) -> State | None:
     return State("Running", "Training", f"Training{at}.")
 
 
+def finishing(job: TrainingJob, seen: Observed) -> State | None:
+    if not any(_phase(pod) == "Succeeded" for pod in seen.pods):
+        return None
+    return State("Running", "Finishing", "The training has ended; its Job is being completed.")
+
+
 def in_trouble(job: TrainingJob, seen: Observed) -> State | None:
     """A pod that can't start, or one that failed and is about to be followed by another."""
     for pod in sorted(seen.pods, key=_created, reverse=True):
-        if _phase(pod) == "Succeeded":
-            return None
         if why := trouble(pod):
             if _phase(pod) == "Failed":
                 return State("Pending", why.reason, f"{why.message} A new pod will be tried.")
@@ -113,7 +117,7 @@ def pending(job: TrainingJob, seen: Observed) -> State | None:
 
 
 Rule = Callable[[TrainingJob, Observed], State | None]
-RULES: tuple[Rule, ...] = (unreadable_uri, complete, failed, suspended, running, missing, in_trouble, pending)
+RULES: tuple[Rule, ...] = (unreadable_uri, complete, failed, suspended, running, finishing, missing, in_trouble, pending)
 
 
 def _job_is(seen: Observed, type_: str) -> dict[str, Any] | None:

@@ -74,7 +74,7 @@ STATES: dict[str, tuple[TrainingJob, Observed, str, str, str, bool]] = {
     ),
     "The second pod succeeded and the Job does not know yet": (
         training_job(), seen(pod("Failed", ended(1)), pod("Succeeded", ended(0), created="2026-03-01T11:30:00Z")),
-        "Pending", "Starting", "", False,
+        "Running", "Finishing", "", False,
     ),
     "A Job that failed, with the reason that the pod left": (
         training_job(), seen(pod("Failed", ended(65, FAILURE)), job=batch_job("Failed")),
