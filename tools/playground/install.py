@@ -73,6 +73,6 @@ def _chart(chosen: Chosen, images: Images) -> None:
             *(sys.executable, ROOT / "tools/helm", "--kubeconfig", chosen.kubeconfig),
             *("upgrade", "--install", "perennial", ROOT / "charts/perennial"),
             *("--namespace", NAMESPACE, "--create-namespace", "--wait", "--timeout", "3m"),
-            *(word for name in OURS for word in ("--set", f"images.{name}={images.registry}/{name}:{images.tag}")),
-            *("--set", f"prometheusUrl={PROMETHEUS_URL}"),
+            *("--set", f"image.registry={images.registry}", "--set", f"image.tag={images.tag}"),
+            *("--set", f"prometheus.url={PROMETHEUS_URL}"),
         )
