@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -18,8 +19,6 @@ log = logging.getLogger(__name__)
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command and returns the exit code; a failure is left as the pod's termination message."""
-    # The first process of a container ignores a signal without a handler, and would be killed in the end.
-    signal.signal(signal.SIGTERM, _terminated)
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(message)s")
     options = _parser().parse_args(arguments)
     try:
@@ -32,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:
-    sys.exit(exits.TERMINATED)
+    os._exit(exits.TERMINATED)  # an exception could end in an import that goes on without what it failed to import
 
 
 def _report(failure: Failure, path: Path) -> None:
@@ -147,4 +146,7 @@ def _at_least_one(text: str) -> int:
 
 
 if __name__ == "__main__":
+    # The first process of a container ignores a signal without a handler, and would be killed in the end.
+    # `serve` has a handler of its own as soon as it listens.
+    signal.signal(signal.SIGTERM, _terminated)
     sys.exit(main())

@@ -25,7 +25,7 @@ from perennial_serving.model import LoadedModel, load
 
 # Longer than clients and proxies keep an idle connection: who closes it must be the side that sends.
 KEEP_ALIVE_SECONDS = 75
-# Of the pod's grace period, what is kept for cutting off answers that don't come to an end.
+# Of the pod's grace period, what is kept for cutting off answers that don't come to an end, and for the engine.
 RESERVE_SECONDS = 3
 log = logging.getLogger(__name__)
 
@@ -104,5 +104,6 @@ def serve(options: ServeOptions) -> None:
     engine = Engine(loading, options.max_batch, options.max_waiting, metrics)
     engine.start()
     Server(options, engine, metrics).run()
+    engine.join(RESERVE_SECONDS)
     if engine.failure:
         raise engine.failure
