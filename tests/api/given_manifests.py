@@ -1,0 +1,130 @@
+"""Manifests that the API server accepts: small ones, and ones in which every field is set."""
+
+from typing import Any
+
+import yaml
+
+Manifest = dict[str, Any]
+DIGEST = "sha256:" + "ab" * 32
+
+SMALL: dict[str, Manifest] = {
+    "LanguageModel": yaml.safe_load("""
+        model: {task: text-generation, architecture: {}}
+        data: {train: [{uri: "pvc://corpus/train.txt"}]}
+        storage: {uri: "pvc://models"}
+    """),
+    "TrainingJob": yaml.safe_load("""
+        model: {task: text-generation, architecture: {}}
+        data: {train: [{uri: "pvc://corpus/train.txt"}]}
+        storage: {uri: "pvc://models/one"}
+    """),
+    "Deployment": {"model": {"name": "writer", "uri": "pvc://models/one", "digest": DIGEST}},
+}
+
+_TRAINING = """
+  hyperparameters:
+    {maxSteps: 300, batchSize: 16, learningRate: 1.0e-3, schedule: cosine, warmupSteps: 20, weightDecay: 0.1,
+     maxGradientNorm: 1.0, seed: 1}
+  evaluateEverySteps: 30
+  earlyStopping: {patience: 3, minDelta: 0.002}
+  checkpoints: {everySteps: 100, keep: 2}
+  compute: {gpusPerNode: 1, resources: {requests: {cpu: 1, memory: 2Gi}, limits: {memory: 2Gi}}}
+  runtime: {image: "registry.example/training:1"}
+  retries: 3
+"""
+_MODEL = """
+  task: text-generation
+  architecture:
+    {family: transformer, layers: 4, hiddenSize: 128, heads: 4, contextLength: 128, vocabularySize: 2048, dropout: 0.1}
+"""
+_DATA = """
+  train: [{uri: "pvc://corpus/train.jsonl"}, {uri: "https://example.org/a.txt"}]
+  validation: {fraction: 0.1}
+  fields: {text: text}
+  preprocessing: {normalizeUnicode: NFKC, deduplicate: true, minCharacters: 20}
+"""
+_AUTOSCALING = """
+  minReplicas: 1
+  maxReplicas: 4
+  metrics: [{name: queue-depth, target: 4}, {name: mine, query: "sum(x)", target: 1.5}]
+  tolerance: 0.2
+  scaleUpStabilization: 15s
+  scaleDownStabilization: 1h5m
+"""
+_RUNTIME = """
+  {name: transformers, image: "registry.example/serving:1", maxBatch: 4, maxWaiting: 100,
+   resources: {requests: {cpu: 500m}, limits: {memory: 1Gi}}}
+"""
+
+# By kind, specs in which together every field is set.
+FULL: dict[str, list[Manifest]] = {
+    "LanguageModel": [
+        {
+            "model": yaml.safe_load(_MODEL),
+            "data": yaml.safe_load(_DATA),
+            "training": yaml.safe_load(_TRAINING),
+            **yaml.safe_load("""
+                evaluation:
+                  gates:
+                  - {metric: loss, max: 6.0}
+                  - {metric: perplexity, min: 1.0}
+                  - {metric: bitsPerByte, betterThanServed: {by: "0.5%"}}
+                storage: {uri: "pvc://models/some/folder"}
+                retraining:
+                  schedule: "0 3 * * 0"
+                  onMetric:
+                  - {name: accepted, query: "avg(x)", below: 0.8, for: 30m}
+                  - {name: errors, query: "avg(y)", above: 0.1}
+                  cooldown: 6h
+                  maxRunsPerDay: 2
+                versions: {keep: 5}
+                promotion: {pin: {version: 3}}
+            """),
+            "deployment": {"runtime": yaml.safe_load(_RUNTIME), "autoscaling": yaml.safe_load(_AUTOSCALING)},
+        },
+        SMALL["LanguageModel"]
+        | {
+            "model": {"task": "text-generation", "pretrained": {"uri": "hf://Qwen/Qwen3-0.6B", "revision": "main"}},
+            "data": {"train": [{"uri": "configmap://a/b"}], "validation": {"uri": "file:///usr/share/a.txt"}},
+            "deployment": {"replicas": 2},
+        },
+    ],
+    "TrainingJob": [
+        {
+            "model": yaml.safe_load(_MODEL),
+            "data": yaml.safe_load(_DATA),
+            "training": yaml.safe_load(_TRAINING),
+            "compareWith": {"version": 1, "uri": "pvc://models/v1", "digest": DIGEST},
+            "storage": {"uri": "pvc://models/docs/v2"},
+            "suspend": True,
+        },
+        SMALL["TrainingJob"]
+        | {
+            "model": {"task": "text-generation", "pretrained": {"uri": "hf://Qwen/Qwen3-0.6B", "revision": "main"}},
+            "data": {"train": [{"uri": "configmap://a/b"}], "validation": {"uri": "file:///usr/share/a.txt"}},
+        },
+    ],
+    "Deployment": [
+        {
+            "model": {
+                "name": "writer", "version": 2, "task": "text-generation", "uri": "pvc://models/one", "digest": DIGEST,
+            },
+            "runtime": yaml.safe_load(_RUNTIME),
+            "autoscaling": yaml.safe_load(_AUTOSCALING),
+        },
+        SMALL["Deployment"] | {"replicas": 0},
+    ],
+}  # fmt: skip
+
+
+def manifest(kind: str, name: str, spec: Manifest) -> Manifest:
+    return {"apiVersion": "perennial.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def merged(base: Manifest, more: Manifest) -> Manifest:
+    """The dictionary with another one laid over it; None takes a field away."""
+    result = dict(base)
+    for key, value in more.items():
+        inner = result.get(key)
+        result[key] = merged(inner if isinstance(inner, dict) else {}, value) if isinstance(value, dict) else value
+    return {key: value for key, value in result.items() if value is not None}

@@ -1,0 +1,169 @@
+"""Each CEL rule of the CRDs: one manifest that the real API server accepts, and one that it refuses with a sentence."""
+
+from typing import Any
+
+import pytest
+import yaml
+from control_plane import ROOT, ControlPlane
+from given_manifests import DIGEST, SMALL, Manifest, manifest, merged
+
+# On the spec of each kind: message; what is laid over a small spec, accepted and refused.
+Rule = tuple[str, str, str]
+_ONE_OF_MODELS = (
+    "exactly one of architecture, pretrained must be set",
+    "model: {architecture: null, pretrained: {uri: 'hf://Qwen/Qwen3-0.6B'}}",
+    "model: {pretrained: {uri: 'hf://Qwen/Qwen3-0.6B'}}",
+)
+_MAKING: list[Rule] = [
+    _ONE_OF_MODELS,
+    (_ONE_OF_MODELS[0], _ONE_OF_MODELS[1], "model: {architecture: null}"),
+    (
+        "hiddenSize must be a multiple of twice the heads",
+        "model: {architecture: {hiddenSize: 96, heads: 3}}",
+        "model: {architecture: {hiddenSize: 96, heads: 5}}",
+    ),
+    (
+        "only hf:// has revisions",
+        "model: {architecture: null, pretrained: {uri: 'pvc://base/m'}}",
+        "model: {architecture: null, pretrained: {uri: 'pvc://base/m', revision: main}}",
+    ),
+    (
+        "exactly one of fraction, uri must be set",
+        "data: {validation: {uri: 'pvc://corpus/held-out.txt'}}",
+        "data: {validation: {uri: 'pvc://corpus/held-out.txt', fraction: 0.1}}",
+    ),
+    (
+        "warmupSteps must be less than maxSteps",
+        "training: {hyperparameters: {warmupSteps: 999}}",
+        "training: {hyperparameters: {warmupSteps: 1000}}",
+    ),
+]
+_SERVING: list[Rule] = [
+    (
+        "replicas and autoscaling exclude each other",
+        "autoscaling: {maxReplicas: 2, metrics: [{name: queue-depth, target: 1}]}",
+        "{replicas: 1, autoscaling: {maxReplicas: 2, metrics: [{name: queue-depth, target: 1}]}}",
+    ),
+    (
+        "minReplicas must not exceed maxReplicas",
+        "autoscaling: {minReplicas: 2, maxReplicas: 2, metrics: [{name: queue-depth, target: 1}]}",
+        "autoscaling: {minReplicas: 3, maxReplicas: 2, metrics: [{name: queue-depth, target: 1}]}",
+    ),
+    (
+        "query is required, except for the built-in metric queue-depth",
+        "autoscaling: {maxReplicas: 2, metrics: [{name: mine, query: x, target: 1}]}",
+        "autoscaling: {maxReplicas: 2, metrics: [{name: mine, target: 1}]}",
+    ),
+    (
+        "queue-depth is built in and takes no query",
+        "autoscaling: {maxReplicas: 2, metrics: [{name: queue-depth, target: 1}]}",
+        "autoscaling: {maxReplicas: 2, metrics: [{name: queue-depth, query: x, target: 1}]}",
+    ),
+]
+_LIVING: list[Rule] = [
+    (
+        "exactly one of max, min, betterThanServed must be set",
+        "evaluation: {gates: [{metric: loss, betterThanServed: {}}]}",
+        "evaluation: {gates: [{metric: loss, max: 1, betterThanServed: {}}]}",
+    ),
+    (
+        "exactly one of above, below must be set",
+        "retraining: {onMetric: [{name: a, query: x, above: 1}]}",
+        "retraining: {onMetric: [{name: a, query: x, above: 1, below: 0}]}",
+    ),
+    (
+        "schedule is the name of retraining.schedule",
+        "retraining: {onMetric: [{name: scheduled, query: x, above: 1}]}",
+        "retraining: {onMetric: [{name: schedule, query: x, above: 1}]}",
+    ),
+]
+
+
+def overlays(kind: str) -> list[tuple[str, Manifest, Manifest]]:
+    """Message, accepted and refused overlay, for each rule on objects of a kind."""
+    rules = {"LanguageModel": _MAKING + _LIVING, "TrainingJob": _MAKING, "Deployment": _SERVING}[kind]
+    found = [(message, yaml.safe_load(good), yaml.safe_load(bad)) for message, good, bad in rules]
+    if kind == "LanguageModel":
+        serving = overlays("Deployment")
+        found += [(message, {"deployment": good}, {"deployment": bad}) for message, good, bad in serving]
+    return found
+
+
+CASES = [(kind, *overlay) for kind in SMALL for overlay in overlays(kind)]
+
+
+@pytest.mark.parametrize(("kind", "message", "good", "bad"), CASES, ids=lambda value: str(value)[:50])
+def test_rule(
+    control_plane: ControlPlane, namespace: str, kind: str, message: str, good: Manifest, bad: Manifest
+) -> None:
+    create = ("create", "--dry-run=server", "-n", namespace, "-f", "-")
+    control_plane.kubectl(*create, stdin=manifest(kind, "good", merged(SMALL[kind], good)))
+    refused = control_plane.kubectl(*create, stdin=manifest(kind, "bad", merged(SMALL[kind], bad)), check=False)
+    assert refused.returncode != 0
+    assert message in refused.stderr
+
+
+# What may not change on a TrainingJob, and the sentence.
+IMMUTABLE = "is immutable; create another TrainingJob instead"
+ONLY_SUSPEND = "only suspend can be changed; create another TrainingJob instead"
+COMPARED = {"compareWith": {"version": 1, "uri": "pvc://models/v1", "digest": DIGEST}}
+CHANGES: dict[str, tuple[Manifest, str]] = {
+    "the model": ({"model": {"architecture": {"layers": 2}}}, f"spec.model: Invalid value: {IMMUTABLE}"),
+    "the data": ({"data": {"train": [{"uri": "pvc://corpus/b.txt"}]}}, f"spec.data: Invalid value: {IMMUTABLE}"),
+    "the training": ({"training": {"retries": 9}}, f"spec.training: Invalid value: {IMMUTABLE}"),
+    "the storage": ({"storage": {"uri": "pvc://models/two"}}, f"spec.storage: Invalid value: {IMMUTABLE}"),
+    "what it is compared with": (
+        {"compareWith": {"version": 2}}, f"spec.compareWith: Invalid value: {IMMUTABLE}",
+    ),
+    "that it is compared": ({"compareWith": None}, ONLY_SUSPEND),
+    "that training is there": ({"training": None}, ONLY_SUSPEND),
+}  # fmt: skip
+
+
+def test_nothing_but_suspend_of_a_training_job_may_change(control_plane: ControlPlane, namespace: str) -> None:
+    spec = merged(SMALL["TrainingJob"], COMPARED | {"training": {"retries": 1}})
+    control_plane.kubectl("create", "-n", namespace, "-f", "-", stdin=manifest("TrainingJob", "one", spec))
+    patch = ("patch", "trainingjob", "one", "-n", namespace, "--type=merge", "--patch")
+    for what, (change, message) in CHANGES.items():
+        refused = control_plane.kubectl(*patch, yaml.safe_dump({"spec": change}), check=False)
+        assert refused.returncode != 0, what
+        assert message in refused.stderr.replace('"object": ', ""), f"{what}: {refused.stderr}"
+    control_plane.kubectl(*patch, '{"spec": {"suspend": true}}')
+    control_plane.kubectl(*patch, '{"spec": {"suspend": false}}')
+
+
+def test_no_rule_is_without_such_a_pair() -> None:
+    tested = {(kind, message) for kind, message, _, _ in CASES}
+    tested |= {("TrainingJob", IMMUTABLE), ("TrainingJob", ONLY_SUSPEND)}
+    for path in (ROOT / "crds").glob("*.yaml"):
+        crd = yaml.safe_load(path.read_text())["spec"]
+        schema = crd["versions"][0]["schema"]["openAPIV3Schema"]
+        rules = {(crd["names"]["kind"], message) for message in _messages(schema)}
+        assert rules <= tested
+
+
+def _messages(schema: Any) -> list[str]:
+    if isinstance(schema, list):
+        return [message for item in schema for message in _messages(item)]
+    if not isinstance(schema, dict):
+        return []
+    own = [rule["message"] for rule in schema.get("x-kubernetes-validations", [])]
+    return own + [message for value in schema.values() for message in _messages(value)]
+
+
+# A name, and what is said of it.
+NAMES = {
+    "LanguageModel": ["Upper", "a.b", "1st", "a" * 41],
+    "TrainingJob": ["a.b", "a" * 61],
+    "Deployment": ["a.b", "a" * 47],
+}
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_names_that_children_can_not_have_are_refused(control_plane: ControlPlane, namespace: str, kind: str) -> None:
+    create = ("create", "--dry-run=server", "-n", namespace, "-f", "-")
+    for name in NAMES[kind]:
+        refused = control_plane.kubectl(*create, stdin=manifest(kind, name, SMALL[kind]), check=False)
+        assert "metadata.name: " in refused.stderr, name
+    longest = max(map(len, NAMES[kind])) - 1
+    control_plane.kubectl(*create, stdin=manifest(kind, "a" * longest, SMALL[kind]))
