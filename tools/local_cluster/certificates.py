@@ -56,9 +56,9 @@ def make(cluster: Cluster) -> None:
     folder = cluster.path("certificates")
     folder.mkdir(mode=0o700, exist_ok=True)
     if not (folder / "ca.crt").exists():
-        _authority(folder)
         _openssl(folder, "genrsa", "-out", "service-account.key", "2048")
         _openssl(folder, "rsa", "-in", "service-account.key", "-pubout", "-out", "service-account.pub")
+        _authority(folder)
     for identity in identities(cluster):
         if not (folder / f"{identity.file}.crt").exists():
             _certificate(folder, identity)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster import Cluster
+from node import KUBELET_FOLDER
 
 HERE = Path(__file__).parent
 PAUSE_IMAGE = "localhost/perennial/pause:1"
@@ -184,7 +185,7 @@ def kubelet(cluster: Cluster) -> Component:
     return Component("kubelet", "kubelet", flags(
         config=cluster.path("configuration/kubelet.json"), kubeconfig=cluster.path("kubelet.kubeconfig"),
         hostname_override=cluster.name, node_ip=cluster.node_address,
-        root_dir=cluster.path("kubelet"), cert_dir=cluster.path("kubelet/pki"),
+        root_dir=KUBELET_FOLDER, cert_dir=KUBELET_FOLDER / "pki",
     ))
 
 
@@ -198,7 +199,7 @@ def kubelet_configuration(cluster: Cluster) -> dict[str, Any]:
         "cgroupDriver": "cgroupfs", "cgroupRoot": f"/{cluster.cgroup}", "failCgroupV1": False,
         "failSwapOn": False, "clusterDomain": "cluster.local", "clusterDNS": [cluster.node_address],
         "resolvConf": str(cluster.path("configuration/resolv.conf")),
-        "podLogsDir": "/var/log/pods", "volumePluginDir": str(cluster.path("kubelet/volume-plugins")),
+        "podLogsDir": "/var/log/pods", "volumePluginDir": str(KUBELET_FOLDER / "volume-plugins"),
         "staticPodPath": "", "rotateCertificates": False,
         # Images can't be pulled again here, so none is ever collected; and a full disk of the
         # machine at large is no reason to evict pods.

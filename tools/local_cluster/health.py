@@ -37,11 +37,14 @@ def pause_image(cluster: Cluster) -> bool:
 
 
 def node_ready(cluster: Cluster) -> bool:
+    """The node says so, and its kubelet answers through the API server: the condition alone may be old."""
+    path = f"/api/v1/nodes/{cluster.name}"
     try:
-        node = Api(cluster.kubeconfig).get(f"/api/v1/nodes/{cluster.name}")
+        conditions = Api(cluster.kubeconfig).get(path)["status"].get("conditions", ())
+        alive = Api(cluster.kubeconfig).text(f"{path}/proxy/healthz") == "ok"
     except UNREACHABLE:
         return False
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"].get("conditions", ()))
+    return alive and any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 
 def dns_answers(cluster: Cluster) -> bool:

@@ -88,10 +88,8 @@ def _start(cluster: Cluster) -> None:
     with _step("Certificates and configuration", 1):
         certificates.make(cluster)
         components.write_configurations(cluster)
-    with _step("Control plane: etcd, API server, controller manager", 7):
-        process = supervisor.find(cluster) or supervisor.start(cluster)
-        if not cluster.control_plane_only:
-            network.connect(cluster, process.pid)
+    with _step("Control plane: etcd, API server, controller manager", 9):
+        _start_supervisor(cluster)
         _wait(cluster, health.api_ready, "kube-apiserver")
         _wait(cluster, health.default_service_account, "kube-controller-manager")
     if not cluster.control_plane_only:
@@ -99,11 +97,20 @@ def _start(cluster: Cluster) -> None:
     print(f"{cluster.name} is up: Kubernetes {KUBERNETES} at {cluster.api}")
 
 
+def _start_supervisor(cluster: Cluster) -> None:
+    process = supervisor.find(cluster)
+    if process is None:
+        network.disconnect(cluster)  # of one that was killed a moment ago
+        process = supervisor.start(cluster)
+    if not cluster.control_plane_only:
+        network.connect(cluster, process.pid)
+
+
 def _start_node(cluster: Cluster) -> None:
     with _step("Container runtime and the pause image", 1):
         _wait(cluster, health.containerd_ready, "containerd")
         images.load_pause(cluster)
-    with _step("Node and DNS", 8):
+    with _step("Node and DNS", 1):
         _wait(cluster, health.node_ready, "kubelet")
         _wait(cluster, health.dns_answers, "coredns")
 

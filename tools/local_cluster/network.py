@@ -5,15 +5,24 @@ Both ends vanish with the namespace, and with them the host's route: nothing els
 
 import ipaddress
 import json
+import os
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 from cluster import CLUSTERS, Cluster, load_all
 
+NAMESPACE_SECONDS = 5
+
 
 def free_index(name: str, control_plane_only: bool) -> int:
-    """An index whose network and ports neither another cluster nor the machine uses."""
+    """An index whose network and ports neither another cluster nor the machine uses.
+
+    Raises SystemExit where there is none, or where the name is taken by a cluster that isn't in our folder.
+    """
+    if _exists(Cluster(name, 0, control_plane_only)):
+        raise SystemExit(f"A cluster named {name} runs already, from another user or folder: choose another --name.")
     taken = {cluster.index for cluster in load_all()}
     for index in set(range(CLUSTERS)) - taken:
         candidate = Cluster(name, index, control_plane_only)
@@ -24,29 +33,50 @@ def free_index(name: str, control_plane_only: bool) -> int:
 
 
 def connect(cluster: Cluster, pid: int) -> None:
-    """Links the host with the network namespace of the process `pid`, unless that is done already."""
-    if Path("/sys/class/net", cluster.interface).exists():
-        return
-    _ip("link", "add", cluster.interface, "type", "veth", "peer", "name", "eth0", "netns", str(pid))
-    _ip("address", "add", f"{cluster.host_address}/{cluster.link.prefixlen}", "dev", cluster.interface)
+    """Links the host with the network namespace of the process `pid`; what is done already stays."""
+    _wait_for_namespace(pid)
+    if not _exists(cluster):
+        _ip("link", "add", cluster.interface, "type", "veth", "peer", "name", "eth0", "netns", str(pid))
+    _ip("address", "replace", f"{cluster.host_address}/{cluster.link.prefixlen}", "dev", cluster.interface)
     _ip("link", "set", cluster.interface, "up")
     _inside(pid, "link", "set", "lo", "up")
-    _inside(pid, "address", "add", f"{cluster.node_address}/{cluster.link.prefixlen}", "dev", "eth0")
+    _inside(pid, "address", "replace", f"{cluster.node_address}/{cluster.link.prefixlen}", "dev", "eth0")
     _inside(pid, "link", "set", "eth0", "up")
-    _ip("route", "add", str(cluster.network), "via", cluster.node_address)
+    _ip("route", "replace", str(cluster.network), "via", cluster.node_address)
+
+
+def _wait_for_namespace(pid: int) -> None:
+    """A process just started still has the host's namespace, where a second eth0 would do harm."""
+    deadline = time.monotonic() + NAMESPACE_SECONDS
+    while os.path.samefile(f"/proc/{pid}/ns/net", "/proc/self/ns/net"):
+        if time.monotonic() > deadline:
+            raise SystemExit("The supervisor got no network namespace of its own: is `unshare --net` allowed here?")
+        time.sleep(0.01)
 
 
 def disconnect(cluster: Cluster) -> None:
-    if Path("/sys/class/net", cluster.interface).exists():
+    """Does now what the kernel does a moment after the namespace's last process."""
+    if _exists(cluster):
         subprocess.run(("ip", "link", "delete", cluster.interface), capture_output=True)
 
 
+def _exists(cluster: Cluster) -> bool:
+    return Path("/sys/class/net", cluster.interface).exists()
+
+
 def _ip(*arguments: str) -> str:
-    return subprocess.run(("ip", *arguments), check=True, capture_output=True, text=True).stdout
+    return _run("ip", *arguments)
 
 
 def _inside(pid: int, *arguments: str) -> None:
-    subprocess.run(("nsenter", f"--net=/proc/{pid}/ns/net", "ip", *arguments), check=True, capture_output=True)
+    _run("nsenter", f"--net=/proc/{pid}/ns/net", "ip", *arguments)
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} failed: {done.stderr.strip()}")
+    return done.stdout
 
 
 def _network_free(cluster: Cluster) -> bool:

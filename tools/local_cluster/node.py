@@ -9,6 +9,7 @@ from cluster import Cluster
 
 # What the node's programs write at fixed places is kept from the machine's own folders.
 PRIVATE_FOLDERS = ("/run", "/var/log", "/var/lib")
+KUBELET_FOLDER = Path("/var/lib/kubelet")  # the usual one: a longer path would be too long for its sockets
 
 # What the kubelet would otherwise set for the whole machine, and nobody would set back.
 KUBELET_SYSCTLS = {
@@ -32,6 +33,7 @@ def prepare(cluster: Cluster) -> None:
     _wait_for_link()
     for folder in PRIVATE_FOLDERS:
         _mount("-t", "tmpfs", "-o", "mode=755", "perennial", folder)
+    _show_at(cluster.path("kubelet"), KUBELET_FOLDER)
     _pretend_sysctls()
     _mount("--make-rshared", "/")  # the kubelet's mounts have to reach the containers
     for name, value in NETWORK_SYSCTLS.items():
@@ -46,6 +48,12 @@ def refuse_hidden(cluster: Cluster) -> None:
         if cluster.folder.resolve().is_relative_to(folder):
             raise SystemExit(f"{cluster.folder} lies in {folder}, which the node hides: set XDG_STATE_HOME to a "
                              "folder elsewhere.")
+
+
+def _show_at(folder: Path, place: Path) -> None:
+    for path in (folder, place):
+        path.mkdir(parents=True, exist_ok=True)
+    _mount("--bind", str(folder), str(place))
 
 
 def _pretend_sysctls() -> None:

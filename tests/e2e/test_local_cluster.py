@@ -1,0 +1,160 @@
+"""The local cluster itself: it comes up, repairs itself, runs restricted pods, and leaves nothing behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+TOOL = Path(__file__).parents[2] / "tools/local_cluster"
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(os.geteuid() != 0 or not Path("/etc/debian_version").exists(),
+                       reason="the local cluster's node needs root on Debian"),
+]
+
+RESTRICTED = {
+    "runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"},
+    "allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]},
+}
+OBJECTS = [
+    {"apiVersion": "v1", "kind": "Namespace",
+     "metadata": {"name": "team", "labels": {"pod-security.kubernetes.io/enforce": "restricted"}}},
+    {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "models", "namespace": "team"},
+     "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}},
+]
+
+
+def pod(security: dict[str, object]) -> dict[str, object]:
+    return {
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "idle", "namespace": "team"},
+        "spec": {
+            "containers": [{"name": "idle", "image": "localhost/perennial/pause:1", "securityContext": security,
+                            "volumeMounts": [{"name": "models", "mountPath": "/models"}]}],
+            "volumes": [{"name": "models", "persistentVolumeClaim": {"claimName": "models"}}],
+        },
+    }
+
+
+def tool(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run((sys.executable, TOOL, *arguments), capture_output=True, text=True)
+
+
+def kubectl(name: str, *arguments: str, given: object = None) -> subprocess.CompletedProcess[str]:
+    kubeconfig = tool("kubeconfig", "--name", name).stdout.strip()
+    return subprocess.run((tool("kubectl-path").stdout.strip(), "--kubeconfig", kubeconfig, *arguments),
+                          input=json.dumps(given), capture_output=True, text=True)
+
+
+def process(name: str, component: str) -> int:
+    """The pid of a component, as `status` tells it."""
+    described = tool("status").stdout.split(f"{name}: ")[1].splitlines()
+    return next(int(line.split()[-1]) for line in described if line.split()[0] == component)
+
+
+def eventually(check: Callable[[], bool], seconds: float = 30) -> bool:
+    deadline = time.monotonic() + seconds
+    while not check():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True
+
+
+def traces(name: str) -> list[str]:
+    """What is left of a cluster on the machine: processes, mounts, interfaces, routes, rules, cgroups, files."""
+    commands = (("ps", "-eo", "args"), ("mount",), ("ip", "link"), ("ip", "route"), ("nft", "list", "tables"))
+    lines = [line for command in commands
+             for line in subprocess.run(command, capture_output=True, text=True).stdout.splitlines()]
+    signs = (f"perennial/{name}/", f"pl-{name}", "table ip kube-proxy")
+    found = [line for line in lines if any(sign in line for sign in signs)]
+    return found + [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/perennial-{name}")]
+
+
+@pytest.fixture
+def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of clusters that holds no other than the test's."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    return tmp_path / "perennial"
+
+
+@pytest.fixture
+def node(own_state: Path) -> Iterator[str]:
+    name = "lctest"
+    try:
+        done = tool("up", "--name", name)
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield name
+    finally:
+        tool("down", "--name", name)
+
+
+def test_a_restricted_pod_runs_with_a_volume_and_an_unrestricted_one_is_refused(node: str) -> None:
+    kubectl(node, "apply", "-f", "-", given={"apiVersion": "v1", "kind": "List", "items": OBJECTS})
+    refused = kubectl(node, "apply", "-f", "-", given=pod({"privileged": True}))
+    assert 'violates PodSecurity "restricted' in refused.stderr
+    kubectl(node, "apply", "-f", "-", given=pod(RESTRICTED))
+    ready = kubectl(node, "-n", "team", "wait", "--for=condition=Ready", "pod/idle", "--timeout=60s")
+    assert ready.returncode == 0, ready.stderr
+
+
+def test_deleting_a_claim_deletes_its_folder(node: str, own_state: Path) -> None:
+    kubectl(node, "apply", "-f", "-", given={"apiVersion": "v1", "kind": "List", "items": OBJECTS})
+    volumes = own_state / node / "volumes"
+    assert eventually(lambda: volumes.is_dir() and len(list(volumes.iterdir())) == 1)
+    kubectl(node, "-n", "team", "delete", "pvc", "models")
+    assert eventually(lambda: not list(volumes.iterdir()))
+
+
+def test_it_comes_back_after_kill_of_a_component_and_of_the_supervisor(node: str) -> None:
+    kubectl(node, "create", "namespace", "kept")
+    for component in ("etcd", "containerd", "supervisor"):
+        os.kill(process(node, component), signal.SIGKILL)
+        again = tool("up", "--name", node)
+        assert again.returncode == 0, again.stdout + again.stderr
+    assert kubectl(node, "get", "namespace", "kept").returncode == 0
+
+
+def test_down_leaves_nothing_even_after_kill_of_the_supervisor(node: str, own_state: Path) -> None:
+    os.kill(process(node, "supervisor"), signal.SIGKILL)
+    assert tool("down", "--name", node).returncode == 0
+    assert tool("down", "--name", node).returncode == 0
+    assert not own_state.exists()
+    assert eventually(lambda: not traces(node)), traces(node)
+
+
+def test_two_clusters_side_by_side(node: str) -> None:
+    try:
+        assert tool("up", "--name", "lctest2", "--control-plane-only").returncode == 0
+        assert tool("status").returncode == 0
+        assert kubectl("lctest2", "get", "nodes").stdout == ""
+        assert kubectl(node, "get", "nodes", "-o", "name").stdout == f"node/{node}\n"
+    finally:
+        tool("down", "--name", "lctest2")
+    assert tool("status").returncode == 0
+
+
+@pytest.mark.parametrize(("arguments", "advice"), [
+    (("up", "--name", "No_Name"), "use up to 12 of a-z"),
+    (("kubeconfig", "--name", "absent"), "bring it up first"),
+    (("load-image", "--name", "absent", "image.tar"), "bring it up first"),
+    (("logs", "--name", "absent"), "bring it up first"),
+])
+def test_a_wrong_request_is_refused_with_advice(own_state: Path, arguments: tuple[str, ...], advice: str) -> None:
+    done = tool(*arguments)
+    assert done.returncode == 1
+    assert advice in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_is_no_image_is_refused(node: str, tmp_path: Path) -> None:
+    text = tmp_path / "text.tar"
+    text.write_text("no archive")
+    assert "no tar archive" in tool("load-image", "--name", node, str(text)).stderr
+    assert "does not exist" in tool("load-image", "--name", node, str(tmp_path / "absent.tar")).stderr
