@@ -62,7 +62,7 @@ def _build_archive(group: str) -> None:
     key = archives.key(group)      # before the build: a file that changes meanwhile makes the archive stale
     members = catalogue.members(group)
     _build_images(members, "buildah")
-    with Step(f"{archives.path(group).name}: write the archive", members[0].archive_seconds):
+    with Step(f"{group}: write the archive", members[0].archive_seconds):
         archives.write(group, key)
 
 
@@ -83,8 +83,7 @@ def _build_with_docker(wanted: list[catalogue.Image]) -> None:
 def _list(_: argparse.Namespace) -> None:
     print(f"{'IMAGE':40} {'STATE':8} {'MB':>6}  ARCHIVE")
     for image in catalogue.IMAGES.values():
-        path = archives.path(image.archive)
-        size = path.stat().st_size // 10**6 if path.exists() else 0
+        path, size = archives.path(image.archive), archives.size(image.archive) // 10**6
         state = "missing" if not size else "current" if archives.is_current(image.archive) else "stale"
         print(f"{image.tag:40} {state:8} {size:6}  {path}")
 

@@ -55,7 +55,8 @@ def _parser() -> argparse.ArgumentParser:
                                   help="the same, but the value is text")
     for waits in (upgrade, uninstall):
         waits.add_argument("--wait", action="store_true", help="until all is ready, or gone")
-        waits.add_argument("--timeout", type=_seconds, default=300, metavar="TIME", help="such as 90s, 3m (default: 5m)")
+        waits.add_argument("--timeout", type=_seconds, default=300, metavar="TIME",
+                           help="such as 90s, 3m (default: 5m)")
     return parser
 
 
