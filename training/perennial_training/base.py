@@ -67,27 +67,28 @@ def _complete(base: Base) -> Base:
 
 
 def _from_hub(pretrained: Pretrained, say: Say) -> Base:
-    import httpx
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    name = pretrained.uri.removeprefix("hf://")
-    say(f"downloading {pretrained.uri}, revision {pretrained.revision or 'main'}")
+    revision = pretrained.revision or "main"
+    say(f"downloading {pretrained.uri}, revision {revision}")
     try:
-        folder = Path(snapshot_download(name, revision=pretrained.revision, allow_patterns=_FILES))
-    except HfHubHTTPError as error:
-        if error.response is None or error.response.status_code >= 500:
-            raise Failure("InputUnreachable", f"{pretrained.uri}: {_first_line(error)}", TEMPORARY) from None
-        raise Failure(
-            "InputNotFound",
-            f"{pretrained.uri} (revision {pretrained.revision or 'main'}) can't be had from the hub: "
-            f"{error.response.status_code}; check name and revision",
-            MISSING_INPUT,
-        ) from None
-    except (LocalEntryNotFoundError, httpx.HTTPError, ConnectionError) as error:
-        raise Failure("InputUnreachable", f"{pretrained.uri}: {_first_line(error)}", TEMPORARY) from None
+        name = pretrained.uri.removeprefix("hf://")
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=_FILES))
+    except (HfHubHTTPError, LocalEntryNotFoundError, ConnectionError) as error:
+        status = _status(error)
+        if status is not None and 400 <= status < 500 and status != 429:
+            message = f"the hub answers {status} for {pretrained.uri}, revision {revision}; check name and revision"
+            raise Failure("InputNotFound", message, MISSING_INPUT) from None
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise Failure("InputUnreachable", f"{pretrained.uri}: {reason}", TEMPORARY) from None
     return _complete(Base(folder, pretrained.uri, f"commit:{folder.name}"))
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def _status(error: BaseException | None) -> int | None:
+    """The HTTP status at the root of a hub error, which may be wrapped in "not in the cache either"."""
+    while error is not None:
+        if (response := getattr(error, "response", None)) is not None:
+            return int(response.status_code)
+        error = error.__cause__
+    return None

@@ -16,7 +16,26 @@ from perennial_training import __main__ as command
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded; the command does so too
 
-WORDS = "the model reads a text and learns which word may follow another because words keep company".split()
+WORDS = (
+    "the model reads a text and learns which word may follow another because words keep company"
+).split()  # noqa: SIM905
+    "the",
+    "model",
+    "reads",
+    "a",
+    "text",
+    "and",
+    "learns",
+    "which",
+    "word",
+    "may",
+    "follow",
+    "another",
+    "because",
+    "words",
+    "keep",
+    "company",
+]
 
 
 def sentences(count: int, seed: int = 0) -> str:
@@ -95,7 +114,6 @@ class Pod:
 
 def _modules() -> list[str]:
     import perennial_artifact
-
     import perennial_training
 
     return [str(perennial_artifact.__file__), str(perennial_training.__file__)]

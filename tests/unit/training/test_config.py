@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from perennial_artifact.exits import BAD_CONFIGURATION, Failure
 
+from perennial_artifact.exits import BAD_CONFIGURATION, Failure
 from perennial_training import config
 
 

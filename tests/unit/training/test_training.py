@@ -7,9 +7,10 @@ import shutil
 import pytest
 import torch
 import yaml
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
 from perennial_artifact import manifest
 from perennial_artifact.exits import BAD_CONFIGURATION, BAD_DATA, MAX_MESSAGE_BYTES
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 
 @pytest.fixture
@@ -123,7 +124,11 @@ def test_another_jobs_artifact_is_not_overwritten(pod, trained):
 
 def served(pod, trained):
     """A second job that is compared with the first's artifact."""
-    pod.job["compareWith"] = {"version": 1, "uri": "pvc://models/tiny/v1", "digest": trained.message["artifact"]["digest"]}
+    pod.job["compareWith"] = {
+        "version": 1,
+        "uri": "pvc://models/tiny/v1",
+        "digest": trained.message["artifact"]["digest"],
+    }
     pod.job["output"]["uri"] = "pvc://models/tiny/v2"
     pod.job["job"] |= {"name": "tiny-v2", "uid": "uid-2"}
 
