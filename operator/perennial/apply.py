@@ -76,8 +76,10 @@ class Applier:
         logs.of(logger, _key(owner)).info("%s %s", "changed" if there else "created", what)
 
     def _check_owner(self, owner: Kind, there: Manifest) -> None:
+        at = there["metadata"]
         if not is_owned_by(there, owner.metadata.uid):
-            at = there["metadata"]
+            if any((o["kind"], o["name"]) == (owner.KIND, owner.metadata.name) for o in at.get("ownerReferences", ())):
+                raise Conflict(f"{there['kind']} {at['name']} of a deleted {owner.KIND} of this name is not gone yet")
             raise Refused(
                 f"{there['kind']} {at['name']} exists in namespace {at['namespace']} and does not belong to this "
                 f"{owner.KIND}; delete or rename one of the two."

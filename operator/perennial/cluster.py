@@ -72,7 +72,7 @@ class Cluster:
         query = {"labelSelector": selector, "limit": str(_PAGE)}
         while True:
             page = await self._manifest("GET", resource.path(namespace), query)
-            for item in page["items"]:
+            for item in page["items"] or ():
                 yield kind | item
             if not (more := page["metadata"].get("continue")):
                 return

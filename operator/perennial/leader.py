@@ -12,6 +12,7 @@ from kubernetes.aio.client import ApiClient, Configuration, V1Lease, V1ObjectMet
 from kubernetes.aio.client.exceptions import ApiException
 from kubernetes.aio.leaderelection.electionconfig import Config
 from kubernetes.aio.leaderelection.leaderelection import LeaderElection
+from kubernetes.aio.leaderelection.leaderelectionrecord import LeaderElectionRecord
 from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
 
 logger = logging.getLogger(__name__)
@@ -28,10 +29,17 @@ class _Lock(LeaseLock):
     The library takes the local time and writes it as UTC; the process therefore runs in UTC (see __main__).
     """
 
+    def __init__(self, name: str, namespace: str, identity: str, api_client: ApiClient) -> None:
+        super().__init__(name, namespace, identity, api_client)
+        self.held_by_another = asyncio.Event()
+
     async def get(self, name: str, namespace: str) -> Any:
         try:
             async with asyncio.timeout(_REQUEST_SECONDS):
-                return await super().get(name, namespace)
+                found, record = await super().get(name, namespace)
+            if isinstance(record, LeaderElectionRecord) and record.holder_identity not in (None, self.identity):
+                self.held_by_another.set()
+            return found, record
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return False, ApiException(status=0, reason=str(error) or type(error).__name__)
 
@@ -59,10 +67,10 @@ class _Lock(LeaseLock):
 class Leadership:
     """Waits for the Lease, keeps it, and gives it back."""
 
-    def __init__(self, configuration: Configuration, namespace: str, name: str) -> None:
+    def __init__(self, configuration: Configuration, namespace: str, name: str, user_agent: str) -> None:
         identity = f"{socket.gethostname()}-{secrets.token_hex(4)}"
         self._client = ApiClient(configuration)
-        self._client.user_agent = "perennial-operator"
+        self._client.user_agent = user_agent
         self._lock = _Lock(name, namespace, identity, self._client)
         self._election = LeaderElection(
             Config(self._lock, LEASE_SECONDS, RENEW_SECONDS, RETRY_SECONDS, _nothing, _nothing)
@@ -73,11 +81,18 @@ class Leadership:
         lock = self._lock
         logger.info("waiting for the Lease %s/%s as %s", lock.namespace, lock.name, lock.identity)
         await self._election.acquire()
+        lock.held_by_another.clear()
         logger.info("this replica leads")
 
     async def keep(self) -> None:
-        """Renews the Lease; returns when it is lost."""
-        await self._election.renew_loop()
+        """Renews the Lease; returns when it is lost: at once if another replica has it, which the library overlooks."""
+        renewing = asyncio.create_task(self._election.renew_loop())
+        taken = asyncio.create_task(self._lock.held_by_another.wait())
+        try:
+            await asyncio.wait({renewing, taken}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            renewing.cancel()
+            taken.cancel()
 
     async def release(self) -> None:
         """Gives the Lease back, so that another replica need not wait until it expires."""

@@ -111,8 +111,8 @@ class Observer:
         if not _has_ended(child) or any(map(_has_result, known)):
             return known
         at = job.metadata
-        pods = await self._cluster.items(POD, at.namespace, f"{TRAINING_JOB}={at.name}")
-        return [pod for pod in pods if is_owned_by(pod, uid)]
+        pods = self._cluster.items(POD, at.namespace, f"{TRAINING_JOB}={at.name}")
+        return [pod async for pod in pods if is_owned_by(pod, uid)]
 
     async def _log(self, job: TrainingJob, pod: Manifest) -> str:
         at = pod["metadata"]

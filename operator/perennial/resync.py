@@ -1,4 +1,7 @@
-"""Compares the cache with the server now and then, as a watch can lose a deletion (after a 410) or die silently."""
+"""Fills the cache before the watch starts, and compares it with the server now and then.
+
+A watch can lose a deletion (in the gap after a 410) or die silently; both show in the comparison.
+"""
 
 import asyncio
 import logging
@@ -14,6 +17,7 @@ from perennial.watch import selector_of
 
 logger = logging.getLogger(__name__)
 
+FIRST = 30.0
 PERIOD = 300.0
 PATIENCE = 30.0
 
@@ -35,10 +39,19 @@ class Resync:
         self._changed = changed
         self._health = health
 
+    async def fill(self) -> None:
+        """Lists everything that is watched, so that nothing is decided on half of it; raises ApiError."""
+        for namespace in self._namespaces:
+            for resource in WATCHED:
+                async for manifest in self._cluster.items(resource, namespace, selector_of(resource)):
+                    self._cache.put(manifest)
+
     async def run(self) -> None:
         """Compares for ever, and says in the health what the watch has missed."""
+        pause = FIRST  # soon after the start: something may have been deleted between fill() and the watch's listing
         while True:
-            await asyncio.sleep(PERIOD)
+            await asyncio.sleep(pause)
+            pause = PERIOD
             try:
                 self._health.behind = await self.compare(PATIENCE)
             except ApiError as error:

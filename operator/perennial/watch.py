@@ -1,6 +1,7 @@
 """The watch: kopf keeps the cache fresh and says which objects to look at. It writes nothing and adds no finalizer."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -21,10 +22,7 @@ _Name = tuple[str, str, str]
 
 
 class Watch:
-    """Feeds the cache, and calls `changed` with each key that a change concerns; `beat` with each renewal of the Lease.
-
-    Neither is called before the first listing of every watched resource is complete and in the cache.
-    """
+    """Feeds the cache; calls `changed` with each key that a change concerns, `beat` with each renewal of the Lease."""
 
     def __init__(
         self, settings: Settings, configuration: Configuration, cache: Cache,
@@ -37,26 +35,33 @@ class Watch:
         self._beat = beat
         self._stop = asyncio.Event()
         self._started = asyncio.Event()
+        self._ended = asyncio.Event()
 
     async def run(self) -> None:
         """Watches until it is stopped; ends early only by an error."""
-        await kopf.operator(
-            registry=self._registry(),
-            settings=_settings(self._settings),
-            standalone=True,
-            clusterwide=not self._settings.namespaces,
-            namespaces=self._settings.namespaces,
-            stop_flag=self._stop,
-            ready_flag=self._started,
-        )
+        try:
+            await kopf.operator(
+                registry=self._registry(),
+                settings=_settings(self._settings),
+                standalone=True,
+                clusterwide=not self._settings.namespaces,
+                namespaces=self._settings.namespaces,
+                stop_flag=self._stop,
+                ready_flag=self._started,
+            )
+        finally:
+            self._ended.set()
 
     async def started(self) -> None:
         """Returns once kopf has set itself up; it has taken over the handling of signals then."""
         await self._started.wait()
 
-    def stop(self) -> None:
-        """Makes run() return soon."""
+    async def stop(self, seconds: float) -> None:
+        """Makes run() return, and waits for that so many seconds at most."""
         self._stop.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):  # not wait_for(): its task is one that kopf would wait for
+                await self._ended.wait()
 
     @property
     def sees_lease(self) -> bool:
@@ -67,20 +72,17 @@ class Watch:
         registry = kopf.OperatorRegistry()
         kopf.on.login(registry=registry)(self._login)
         for resource in WATCHED:
-            # The index holds nothing; kopf runs it for each object of the first listing before any event handler.
-            kopf.index(*_name(resource), id=f"cache-{resource.plural}", registry=registry)(self._seen)
-            kopf.on.event(*_name(resource), id=f"event-{resource.plural}", registry=registry)(self._happened)
+            kopf.on.event(*_name(resource), id=resource.plural, registry=registry)(self._happened)
         if self.sees_lease:
             kopf.on.event(*_name(LEASE), id="lease", registry=registry)(self._renewed)
         return registry
-
-    async def _seen(self, body: kopf.Body, **_: Any) -> None:
-        self._cache.put(dict(body))
 
     async def _happened(self, event: Any, **_: Any) -> None:
         manifest = event["object"]
         if event["type"] == "DELETED":
             self._cache.remove(manifest["metadata"]["uid"])
+        else:
+            self._cache.put(manifest)
         for key in concerned(manifest):
             self._changed(key)
 
@@ -106,6 +108,19 @@ class Watch:
         )
 
 
+class _NoDifferences(kopf.DiffBaseStorage):
+    """Spares kopf the copy of each object by which it would tell what has changed in it."""
+
+    def build(self, **_: Any) -> Any:
+        return {}
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        raise AssertionError("kopf writes nothing")
+
+
 def _settings(ours: Settings) -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
@@ -119,9 +134,12 @@ def _settings(ours: Settings) -> kopf.OperatorSettings:
     settings.watching.connect_timeout = 10
     settings.networking.request_timeout = 60
     settings.networking.connect_timeout = 10
-    # queueing.worker_limit stays unset: the workers of the first listing wait for one another, so that with a
-    # limit more objects than workers never get going. Ours only put keys into the queue, which has a limit.
+    # kopf's own indexes are not used: at the start each object wakes up all that wait, which is quadratic. Nor
+    # is there a limit of workers: an idle one keeps its place for a while. They only put keys into the queue,
+    # which has a limit of its own.
+    settings.queueing.idle_timeout = 1
     settings.queueing.exit_timeout = 1
+    settings.persistence.diffbase_storage = _NoDifferences()
     for resource in CHILDREN:
         settings.watching.label_selectors[_name(resource)] = SELECTOR
     lease = f"metadata.name={ours.lease_name},metadata.namespace={ours.lease_namespace}"
