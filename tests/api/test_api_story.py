@@ -1,0 +1,287 @@
+"""The operator as a process against a real control plane: a model's life, without a node."""
+
+import json
+import random
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from control_plane import ControlPlane
+from given_manifests import SMALL, Manifest, manifest, merged
+from node import SERVED_LOSS, Node, empty_corpus, eventually, loss_by_seed
+from operator_process import Operator
+
+GATE = {"evaluation": {"gates": [{"metric": "loss", "betterThanServed": {"by": "5%"}}]}, "versions": {"keep": 2}}
+
+
+class Story:
+    """A LanguageModel, what its user does to it, and what became of it."""
+
+    def __init__(self, control_plane: ControlPlane, namespace: str) -> None:
+        self.control_plane, self.namespace = control_plane, namespace
+        self.spec = merged(SMALL["LanguageModel"], GATE)
+        for name in ("corpus", "models"):
+            claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+            at = {"name": name, "namespace": namespace}
+            document = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": at, "spec": claim}
+            control_plane.kubectl("create", "-f", "-", stdin=document)
+
+    def apply(self, **spec: Any) -> None:
+        self.spec = merged(self.spec, spec)
+        document = manifest("LanguageModel", "writer", self.spec)
+        document["metadata"] |= {"labels": {"team": "docs"}, "annotations": {"example.org/owner": "ann"}}
+        self.control_plane.kubectl("apply", "-n", self.namespace, "-f", "-", stdin=document)
+
+    def train(self, loss: float) -> None:
+        """A spec whose training ends with this loss, as the stand-in for the node reads it."""
+        self.apply(training={"hyperparameters": {"seed": round(loss * 10)}})
+
+    def model(self) -> Manifest:
+        found: Manifest = self.control_plane.get("lm", "writer", "-n", self.namespace)
+        return found
+
+    def status(self) -> dict[str, Any]:
+        status: dict[str, Any] = self.model().get("status", {})
+        return status
+
+    def states(self) -> dict[int, str]:
+        return {v["number"]: v["state"] for v in self.status().get("versions", [])}
+
+    def is_ready(self) -> bool:
+        """Ready and at rest, as `kubectl wait` and kstatus see it."""
+        model = self.model()
+        seen = model.get("status", {}).get("observedGeneration") == model["metadata"]["generation"]
+        conditions = {c["type"]: c["status"] for c in model.get("status", {}).get("conditions", [])}
+        return seen and (conditions["Ready"], conditions["Reconciling"]) == ("True", "False")
+
+    def wait(self, states: dict[int, str], serving: int, seconds: float = 60) -> None:
+        def there() -> bool:
+            return self.states() == states and self.status().get("servingVersion") == serving and self.is_ready()
+
+        try:
+            eventually(there, f"v{serving} of {states}", seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {json.dumps(self.status(), indent=1)}") from None
+
+    def decisions(self) -> list[str]:
+        return [decision["reason"] for decision in self.status()["decisions"]]
+
+    def children(self) -> Counter[str]:
+        listed = self.control_plane.kubectl(
+            "get", "tj,lmd,jobs,cm,svc,pdb,deployments.apps", "-l", "app.kubernetes.io/managed-by=perennial",
+            "-n", self.namespace, "-o", "name",
+        )  # fmt: skip
+        return Counter(listed.stdout.split())
+
+
+@pytest.fixture
+def story(control_plane: ControlPlane, namespace: str) -> Story:
+    return Story(control_plane, namespace)
+
+
+def writes(control_plane: ControlPlane, namespace: str) -> list[dict[str, Any]]:
+    """The operator's writes in a namespace, of the audit log."""
+    log = Path(control_plane.kubeconfig).parent / "logs" / "audit.log"
+    if not log.exists():
+        pytest.skip("the cluster keeps no audit log where tools/local_cluster does")
+    entries = [json.loads(line) for line in log.read_text().splitlines() if f'"{namespace}"' in line]
+    return [
+        entry
+        for entry in entries
+        if entry["verb"] in ("create", "update", "patch", "delete")
+        and entry["stage"] == "ResponseComplete"
+        and entry.get("userAgent", "").startswith("perennial-operator")
+        and entry["objectRef"].get("namespace") == namespace
+    ]
+
+
+def test_the_life_of_a_model(story: Story, control_plane: ControlPlane, namespace: str, tmp_path: Path) -> None:
+    node, operator = Node(control_plane, namespace, loss_by_seed), Operator(control_plane, tmp_path / "log", namespace)
+    with node, operator:
+        story.train(3.0)
+        story.wait({1: "Accepted"}, serving=1)
+        assert story.status()["url"] == f"http://writer.{namespace}.svc/v1"
+        lmd = control_plane.get("lmd", "writer", "-n", namespace)
+        assert lmd["status"]["version"] == 1
+
+        story.train(2.5)  # better by a sixth
+        story.wait({1: "Accepted", 2: "Accepted"}, serving=2)
+        compared = control_plane.get("tj", "writer-v2", "-n", namespace)["spec"]["compareWith"]
+        assert compared["version"] == 1
+
+        story.train(2.9)  # better than 3.0, but not by 5 %
+        story.wait({2: "Accepted", 3: "Refused"}, serving=2)  # two versions are kept
+        refused = next(d for d in story.status()["decisions"] if d["reason"] == "VersionRefused")
+        assert refused["observed"] == f"loss 2.9 against {SERVED_LOSS:g} of v2"
+
+        story.apply(promotion={"pin": {"version": 3}})
+        story.wait({2: "Accepted", 3: "Refused"}, serving=3)
+        story.apply(promotion={"pin": {"version": 2}})
+        story.wait({2: "Accepted", 3: "Refused"}, serving=2)
+        story.apply(promotion={"pin": None})
+        assert story.decisions() == [
+            "VersionStarted", "VersionAccepted", "VersionPromoted",
+            "VersionStarted", "VersionAccepted", "VersionPromoted",
+            "VersionStarted", "VersionCollected", "VersionRefused",
+            "VersionPromoted", "VersionRolledBack",
+        ]  # fmt: skip
+        story.wait({2: "Accepted", 3: "Refused"}, serving=2)
+        _check_that_rest_costs_nothing(story)
+        _check_that_the_users_object_is_the_users(story)
+        control_plane.kubectl("delete", "lm", "writer", "-n", namespace)
+        eventually(lambda: not story.children(), "all children go with their owner")
+
+
+def _check_that_rest_costs_nothing(story: Story) -> None:
+    # Events and the last cleanup may still be on their way.
+    eventually(lambda: not any("cleanup" in name for name in story.children()), "cleanups go")
+    time.sleep(2)
+    before, children = len(writes(story.control_plane, story.namespace)), story.children()
+    version = story.model()["metadata"]["resourceVersion"]
+    story.apply()
+    time.sleep(8)
+    assert writes(story.control_plane, story.namespace)[before:] == []
+    assert story.model()["metadata"]["resourceVersion"] == version
+    assert story.children() == children
+
+
+def _check_that_the_users_object_is_the_users(story: Story) -> None:
+    model = story.model()
+    assert model["metadata"]["labels"] == {"team": "docs"}
+    annotations = set(model["metadata"]["annotations"]) - {"kubectl.kubernetes.io/last-applied-configuration"}
+    assert annotations == {"example.org/owner"}
+    assert "finalizers" not in model["metadata"]
+    written = [w["objectRef"] for w in writes(story.control_plane, story.namespace)]
+    assert [w for w in written if w["resource"] == "languagemodels" and w.get("subresource") != "status"] == []
+
+
+def outcome(story: Story) -> dict[str, Any]:
+    """What must be the same however often the operator died."""
+    status = story.status()
+    artifacts = [v.get("artifact") for v in status["versions"]]
+    decided = Counter(story.decisions())
+    return {
+        "states": story.states(),
+        "last": status["lastVersion"],
+        "serving": status["servingVersion"],
+        "artifacts": [artifact and artifact["uri"].rpartition("-")[0] for artifact in artifacts],
+        "decisions": decided,
+        "children": story.children(),
+    }
+
+
+def tell(story: Story) -> dict[str, Any]:
+    """A short life: a version, a better one, a worse one."""
+    story.spec = merged(story.spec, {"versions": {"keep": 5}})
+    for loss, states, serving in (
+        (3.0, {1: "Accepted"}, 1),
+        (2.5, {1: "Accepted", 2: "Accepted"}, 2),
+        (9.0, {1: "Accepted", 2: "Accepted", 3: "Refused"}, 2),
+    ):
+        story.train(loss)
+        story.wait(states, serving, seconds=90)
+    return outcome(story)
+
+
+EXPECTED = {
+    "states": {1: "Accepted", 2: "Accepted", 3: "Refused"},
+    "last": 3,
+    "serving": 2,
+    "artifacts": ["pvc://models/writer/v1", "pvc://models/writer/v2", "pvc://models/writer/v3"],
+    "decisions": {"VersionStarted": 3, "VersionAccepted": 2, "VersionPromoted": 2, "VersionRefused": 1},
+}
+
+
+def check(told: dict[str, Any], node: Node) -> None:
+    assert {key: told[key] for key in EXPECTED} == EXPECTED
+    assert node.trained == ["writer-v1", "writer-v2", "writer-v3"]
+    kinds = Counter(name.partition("/")[0] for name in told["children"])
+    assert (kinds["trainingjob.perennial.dev"], kinds["job.batch"], kinds["deployment.perennial.dev"]) == (3, 3, 1)
+
+
+def test_killed_at_random_moments_it_ends_in_the_same_state(
+    story: Story, control_plane: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    moments = random.Random(20260301)
+    with Node(control_plane, namespace, loss_by_seed) as node, ThreadPoolExecutor(1) as pool:
+        told = pool.submit(tell, story)
+        kills = 0
+        while kills < KILLS and not told.done():
+            operator = Operator(control_plane, tmp_path / "log", namespace).__enter__()
+            time.sleep(moments.uniform(1.2, 3.5))  # it takes about a second to begin
+            operator.kill()
+            kills += 1
+        with Operator(control_plane, tmp_path / "log", namespace):
+            check(told.result(), node)
+    assert kills >= KILLS // 2, "the story was over before the operator was killed often enough"
+
+
+KILLS = 8
+
+
+def test_two_operators_at_once_do_no_harm(
+    story: Story, control_plane: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    with (
+        Node(control_plane, namespace, loss_by_seed) as node,
+        Operator(control_plane, tmp_path / "one", namespace),
+        Operator(control_plane, tmp_path / "two", namespace),
+    ):
+        check(tell(story), node)
+
+
+def test_it_looks_at_its_own_namespaces_only(
+    story: Story, control_plane: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    with Operator(control_plane, tmp_path / "log", "default"):
+        story.train(3.0)
+        time.sleep(5)
+        assert story.status() == {}
+        assert writes(control_plane, namespace) == []
+
+
+def ready(control_plane: ControlPlane, namespace: str, kind: str) -> dict[str, str]:
+    """The Ready condition of the object `one`, of the kind."""
+    conditions = control_plane.get(kind, "one", "-n", namespace).get("status", {}).get("conditions", [])
+    return next((c for c in conditions if c["type"] == "Ready"), {})
+
+
+def test_what_is_bad_is_told_and_mended(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> None:
+    def say(kind: str, reason: str, *parts: str, namespace: str = namespace) -> None:
+        def told() -> bool:
+            return ready(control_plane, namespace, kind).get("reason") == reason
+
+        eventually(told, f"{kind} {reason}, not {ready(control_plane, namespace, kind)}")
+        message = ready(control_plane, namespace, kind)["message"]
+        assert all(part in message for part in parts), message
+
+    def create(kind: str, **spec: Any) -> None:
+        document = manifest(kind, "one", merged(SMALL[kind], spec))
+        control_plane.kubectl("create", "-n", namespace, "-f", "-", stdin=document)
+
+    with Operator(control_plane, tmp_path / "log", namespace):
+        create("TrainingJob")
+        missing = 'PersistentVolumeClaim "corpus" and PersistentVolumeClaim "models" not found'
+        say("tj", "InputMissing", missing, "create it")
+        Story(control_plane, namespace)  # makes the claims
+        say("tj", "Starting")
+        with Node(control_plane, namespace, empty_corpus):
+            say("tj", "EmptyCorpus", "pvc://corpus/train.txt holds no text.")
+
+        control_plane.kubectl("delete", "tj", "one", "-n", namespace)
+        create("TrainingJob", data={"train": [{"uri": "pvc://corpus/../etc"}]})
+        say("tj", "InvalidUri", "leaves its root by '..'")
+
+        control_plane.kubectl("delete", "tj", "one", "-n", namespace)
+        control_plane.kubectl("create", "quota", "none", "--hard=count/jobs.batch=0", "-n", namespace)
+        quota = ("resourcequota", "none", "-n", namespace)
+        eventually(lambda: "hard" in control_plane.get(*quota).get("status", {}), "the quota counts")
+        create("TrainingJob")
+        say("tj", "ApplyRefused", "exceeded quota: none", "Raise the quota")
+
+        control_plane.kubectl("create", "service", "clusterip", "one", "--tcp=80", "-n", namespace)
+        create("Deployment")
+        say("lmd", "ApplyRefused", "Service one exists", "does not belong to this Deployment; delete or rename")
