@@ -1,5 +1,6 @@
 """Brings Perennial, a Prometheus and a Pushgateway into a cluster."""
 
+import hashlib
 import os
 import sys
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ class Images:
     tag: str
     prometheus: str
     pushgateway: str
+    build: str = ""
 
 
 def bring(chosen: Chosen) -> None:
@@ -52,7 +54,13 @@ def _images(chosen: Chosen) -> Images:
         return Images(prefix, "dev", PUBLIC_IMAGES["prometheus"], PUBLIC_IMAGES["pushgateway"])
     with step("Load the images into the cluster", "1 min"):
         run(sys.executable, LOCAL_CLUSTER, "load-image", "--name", chosen.name, *archives)
-    return Images(prefix, "dev", f"{prefix}/prometheus:dev", f"{prefix}/pushgateway:dev")
+    return Images(prefix, "dev", f"{prefix}/prometheus:dev", f"{prefix}/pushgateway:dev", _build(archives))
+
+
+def _build(archives: list[str]) -> str:
+    """Names what the archives hold: the tag stays the same, so this is what makes Helm restart the operator."""
+    stamps = [f"{Path(archive).stat().st_size}-{Path(archive).stat().st_mtime_ns}" for archive in archives]
+    return hashlib.sha256(" ".join(stamps).encode()).hexdigest()[:16]
 
 
 def _monitoring(chosen: Chosen, images: Images) -> None:
@@ -75,4 +83,5 @@ def _chart(chosen: Chosen, images: Images) -> None:
             *("--namespace", NAMESPACE, "--create-namespace", "--wait", "--timeout", "3m"),
             *("--set", f"image.registry={images.registry}", "--set", f"image.tag={images.tag}"),
             *("--set", f"prometheus.url={PROMETHEUS_URL}"),
+            *("--set-string", f"podAnnotations.build={images.build}"),
         )

@@ -6,6 +6,7 @@ import time
 
 from steps import ROOT, Kubectl, output
 
+TELL_SECONDS = 10
 CLIENT = ROOT / "examples/client.py"
 
 
@@ -38,7 +39,7 @@ def version(kubectl: Kubectl, model: str, number: int) -> dict:
 
 def follow(kubectl: Kubectl, model: str, number: int, limit: int = 900) -> dict:
     """Prints the progress of a version until its training has ended; returns what the status says of it."""
-    told, end = None, time.monotonic() + limit
+    told, told_at, end = "", 0.0, time.monotonic() + limit
     while time.monotonic() < end:
         found = version(kubectl, model, number)
         if found and found["state"] != "Training":
@@ -46,9 +47,9 @@ def follow(kubectl: Kubectl, model: str, number: int, limit: int = 900) -> dict:
             return found
         status = kubectl.get("trainingjob", f"{model}-v{number}").get("status", {})
         line = _progress(status)
-        if line and line != told:
+        if line and line != told and time.monotonic() > told_at + TELL_SECONDS:
             print(f"    v{number} {line}", flush=True)
-            told = line
+            told, told_at = line, time.monotonic()
         time.sleep(2)
     raise SystemExit(f"\nv{number} of {model} did not end within {limit} s.")
 
