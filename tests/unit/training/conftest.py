@@ -16,32 +16,13 @@ from perennial_training import __main__ as command
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded; the command does so too
 
-WORDS = (
-    "the model reads a text and learns which word may follow another because words keep company"
-).split()  # noqa: SIM905
-    "the",
-    "model",
-    "reads",
-    "a",
-    "text",
-    "and",
-    "learns",
-    "which",
-    "word",
-    "may",
-    "follow",
-    "another",
-    "because",
-    "words",
-    "keep",
-    "company",
-]
+TEXT = "the model reads a text and learns which word may follow another because words keep company"
 
 
 def sentences(count: int, seed: int = 0) -> str:
     """Plain text of `count` different paragraphs."""
     dice = random.Random(seed)
-    return "\n\n".join(" ".join(dice.choices(WORDS, k=30)) + f" {number}" for number in range(count))
+    return "\n\n".join(" ".join(dice.choices(TEXT.split(), k=30)) + f" {number}" for number in range(count))
 
 
 @dataclass
