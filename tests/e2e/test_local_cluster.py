@@ -15,28 +15,48 @@ TOOL = Path(__file__).parents[2] / "tools/local_cluster"
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.timeout(900),
-    pytest.mark.skipif(os.geteuid() != 0 or not Path("/etc/debian_version").exists(),
-                       reason="the local cluster's node needs root on Debian"),
+    pytest.mark.skipif(
+        os.geteuid() != 0 or not Path("/etc/debian_version").exists(),
+        reason="the local cluster's node needs root on Debian",
+    ),
 ]
 
 RESTRICTED = {
-    "runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"},
-    "allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]},
+    "runAsNonRoot": True,
+    "runAsUser": 10001,
+    "seccompProfile": {"type": "RuntimeDefault"},
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
 }
 OBJECTS = [
-    {"apiVersion": "v1", "kind": "Namespace",
-     "metadata": {"name": "team", "labels": {"pod-security.kubernetes.io/enforce": "restricted"}}},
-    {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "models", "namespace": "team"},
-     "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}},
+    {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": "team", "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
+    },
+    {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "models", "namespace": "team"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    },
 ]
 
 
 def pod(security: dict[str, object]) -> dict[str, object]:
     return {
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "idle", "namespace": "team"},
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "idle", "namespace": "team"},
         "spec": {
-            "containers": [{"name": "idle", "image": "localhost/perennial/pause:1", "securityContext": security,
-                            "volumeMounts": [{"name": "models", "mountPath": "/models"}]}],
+            "containers": [
+                {
+                    "name": "idle",
+                    "image": "localhost/perennial/pause:1",
+                    "securityContext": security,
+                    "volumeMounts": [{"name": "models", "mountPath": "/models"}],
+                }
+            ],
             "volumes": [{"name": "models", "persistentVolumeClaim": {"claimName": "models"}}],
         },
     }
@@ -48,8 +68,12 @@ def tool(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def kubectl(name: str, *arguments: str, given: object = None) -> subprocess.CompletedProcess[str]:
     kubeconfig = tool("kubeconfig", "--name", name).stdout.strip()
-    return subprocess.run((tool("kubectl-path").stdout.strip(), "--kubeconfig", kubeconfig, *arguments),
-                          input=json.dumps(given), capture_output=True, text=True)
+    return subprocess.run(
+        (tool("kubectl-path").stdout.strip(), "--kubeconfig", kubeconfig, *arguments),
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+    )
 
 
 def process(name: str, component: str) -> int:
@@ -70,8 +94,11 @@ def eventually(check: Callable[[], bool], seconds: float = 30) -> bool:
 def traces(name: str) -> list[str]:
     """What is left of a cluster on the machine: processes, mounts, interfaces, routes, rules, cgroups, files."""
     commands = (("ps", "-eo", "args"), ("mount",), ("ip", "link"), ("ip", "route"), ("nft", "list", "tables"))
-    lines = [line for command in commands
-             for line in subprocess.run(command, capture_output=True, text=True).stdout.splitlines()]
+    lines = [
+        line
+        for command in commands
+        for line in subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
+    ]
     signs = (f"perennial/{name}/", f"pl-{name}", "table ip kube-proxy")
     found = [line for line in lines if any(sign in line for sign in signs)]
     return found + [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/perennial-{name}")]
@@ -140,12 +167,15 @@ def test_two_clusters_side_by_side(node: str) -> None:
     assert tool("status").returncode == 0
 
 
-@pytest.mark.parametrize(("arguments", "advice"), [
-    (("up", "--name", "No_Name"), "use up to 12 of a-z"),
-    (("kubeconfig", "--name", "absent"), "bring it up first"),
-    (("load-image", "--name", "absent", "image.tar"), "bring it up first"),
-    (("logs", "--name", "absent"), "bring it up first"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "advice"),
+    [
+        (("up", "--name", "No_Name"), "use up to 12 of a-z"),
+        (("kubeconfig", "--name", "absent"), "bring it up first"),
+        (("load-image", "--name", "absent", "image.tar"), "bring it up first"),
+        (("logs", "--name", "absent"), "bring it up first"),
+    ],
+)
 def test_a_wrong_request_is_refused_with_advice(own_state: Path, arguments: tuple[str, ...], advice: str) -> None:
     done = tool(*arguments)
     assert done.returncode == 1

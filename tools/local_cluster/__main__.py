@@ -3,6 +3,7 @@
 import argparse
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import binaries
@@ -12,32 +13,37 @@ import provisioner
 import supervisor
 from cluster import DEFAULT_NAME, Cluster, load, load_all
 
+Parser = argparse.ArgumentParser
+
 
 def main(arguments: list[str]) -> None:
     options = _parser().parse_args(arguments)
     options.run(options)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="local_cluster", description=__doc__)
+def _parser() -> Parser:
+    parser = Parser(prog="local_cluster", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, run, text: str | None, named: bool = True) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, description=text, **({"help": text} if text else {}))
+    def command(name: str, run: Callable[[argparse.Namespace], None], text: str | None, named: bool = True) -> Parser:
+        added = commands.add_parser(name, help=text, description=text) if text else commands.add_parser(name)
         added.set_defaults(run=run)
         if named:
             added.add_argument("--name", default=DEFAULT_NAME, help=f"the cluster's name (default: {DEFAULT_NAME})")
         return added
 
     command("up", _up, "bring the cluster up, or repair it; does nothing where it works").add_argument(
-        "--control-plane-only", action="store_true",
-        help="etcd, API server and controller manager on 127.0.0.1; no node, no root needed")
+        "--control-plane-only",
+        action="store_true",
+        help="etcd, API server and controller manager on 127.0.0.1; no node, no root needed",
+    )
     command("down", _down, "end the cluster and remove everything of it")
     command("status", _status, "show the clusters and their processes; exit 1 where one does not work", named=False)
     command("kubeconfig", _kubeconfig, "print the path of the kubeconfig")
     command("kubectl-path", _kubectl_path, "print the path of kubectl", named=False)
     command("load-image", _load_image, "bring images into the node").add_argument(
-        "images", nargs="+", type=Path, metavar="IMAGE", help="an OCI or docker archive, or a folder of OCI layout")
+        "images", nargs="+", type=Path, metavar="IMAGE", help="an OCI or docker archive, or a folder of OCI layout"
+    )
     logs = command("logs", _logs, "print a component's log, or the names of all")
     logs.add_argument("component", nargs="?", metavar="COMPONENT")
     logs.add_argument("--follow", "-f", action="store_true", help="go on as the log grows")
@@ -72,8 +78,10 @@ def _status(_: argparse.Namespace) -> None:
 
 def _describe(cluster: Cluster) -> bool:
     works, outer = lifecycle.is_up(cluster), supervisor.find(cluster)
-    print(f"{cluster.name}: {'up' if works else 'starting or broken' if outer else 'stopped'}, {cluster.api}, "
-          f"{cluster.folder}")
+    print(
+        f"{cluster.name}: {'up' if works else 'starting or broken' if outer else 'stopped'}, {cluster.api}, "
+        f"{cluster.folder}"
+    )
     for first in outer.children() if outer else ():
         print(f"  {'supervisor':24} pid {first.pid}")
         for process in first.children():

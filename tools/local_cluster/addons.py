@@ -21,18 +21,27 @@ def create(api: Api) -> None:
 
 
 def _binding(user: str, role: str) -> Object:
-    return {"apiVersion": f"{RBAC}/v1", "kind": "ClusterRoleBinding", "metadata": {"name": user},
-            "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": role},
-            "subjects": [{"apiGroup": RBAC, "kind": "User", "name": user}]}
+    return {
+        "apiVersion": f"{RBAC}/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": user},
+        "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": role},
+        "subjects": [{"apiGroup": RBAC, "kind": "User", "name": user}],
+    }
 
 
 DEFAULT_STORAGE = {
-    "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "provisioner": PROVISIONER,
+    "apiVersion": "storage.k8s.io/v1",
+    "kind": "StorageClass",
+    "provisioner": PROVISIONER,
     "metadata": {"name": STORAGE_CLASS, "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
-    "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate",
+    "reclaimPolicy": "Delete",
+    "volumeBindingMode": "Immediate",
 }
 DNS_ROLE = {
-    "apiVersion": f"{RBAC}/v1", "kind": "ClusterRole", "metadata": {"name": "coredns"},
+    "apiVersion": f"{RBAC}/v1",
+    "kind": "ClusterRole",
+    "metadata": {"name": "coredns"},
     "rules": [
         {"apiGroups": [""], "resources": ["namespaces", "pods", "services"], "verbs": ["list", "watch"]},
         {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},

@@ -35,7 +35,8 @@ class Api:
             return response.read().decode()
 
     def get(self, path: str) -> Object:
-        return json.loads(self.text(path))
+        found: Object = json.loads(self.text(path))
+        return found
 
     def create(self, path: str, body: Object) -> None:
         self._open("POST", path, body).close()
@@ -49,14 +50,20 @@ class Api:
             for line in response:
                 yield json.loads(line)
 
-    def _open(self, method: str, path: str, body: Object | None = None,
-              timeout: float | None = TIMEOUT_SECONDS) -> http.client.HTTPResponse:
+    def _open(
+        self, method: str, path: str, body: Object | None = None, timeout: float | None = TIMEOUT_SECONDS
+    ) -> http.client.HTTPResponse:
         request = urllib.request.Request(
-            self._server + path, method=method, headers={"Content-Type": "application/json"},
-            data=None if body is None else json.dumps(body).encode())
+            self._server + path,
+            method=method,
+            headers={"Content-Type": "application/json"},
+            data=None if body is None else json.dumps(body).encode(),
+        )
         opener = urllib.request.build_opener(  # no proxy: the API server is on this machine
-            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=self._tls))
-        return opener.open(request, timeout=timeout)
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=self._tls)
+        )
+        response: http.client.HTTPResponse = opener.open(request, timeout=timeout)
+        return response
 
 
 def status_of(error: Exception) -> int | None:

@@ -45,11 +45,14 @@ def read(path: Path) -> list[Image]:
     try:
         images = list(_oci(parts) if "index.json" in parts else _docker(parts))
     except KeyError as missing:
-        raise ValueError(f"{path} is no OCI or docker archive, nor a folder of OCI layout: "
-                         f"it lacks {missing}.") from None
+        raise ValueError(
+            f"{path} is no OCI or docker archive, nor a folder of OCI layout: it lacks {missing}."
+        ) from None
     if not images:
-        raise ValueError(f"{path} holds no image with a name for {ARCHITECTURE}: write it with one, as in "
-                         "`buildah push IMAGE docker-archive:FILE:localhost/name:tag`.")
+        raise ValueError(
+            f"{path} holds no image with a name for {ARCHITECTURE}: write it with one, as in "
+            "`buildah push IMAGE docker-archive:FILE:localhost/name:tag`."
+        )
     return images
 
 
@@ -70,8 +73,11 @@ def _archive(path: Path) -> dict[str, Part]:
         raise ValueError(f"{path} does not exist.") from None
     except tarfile.ReadError:
         raise ValueError(f"{path} is no tar archive (a compressed one has to be unpacked first).") from None
-    parts = {posixpath.normpath(member.name): Part(path, member.offset_data, member.size)
-             for member in members if member.isfile()}
+    parts = {
+        posixpath.normpath(member.name): Part(path, member.offset_data, member.size)
+        for member in members
+        if member.isfile()
+    }
     for member in members:
         if member.issym():  # older docker archives hold a repeated layer once
             target = posixpath.normpath(posixpath.join(posixpath.dirname(member.name), member.linkname))
@@ -87,8 +93,13 @@ def _oci(parts: dict[str, Part]) -> Iterator[Image]:
         found = _for_this_machine(parts, entry)
         if name and found:
             manifest = json.loads(_blob(parts, found).read())
-            yield Image(name, found["mediaType"], _blob(parts, found).read(), _blob(parts, manifest["config"]).read(),
-                        {layer["digest"]: _blob(parts, layer) for layer in manifest["layers"]})
+            yield Image(
+                name,
+                found["mediaType"],
+                _blob(parts, found).read(),
+                _blob(parts, manifest["config"]).read(),
+                {layer["digest"]: _blob(parts, layer) for layer in manifest["layers"]},
+            )
 
 
 def _for_this_machine(parts: dict[str, Part], entry: dict[str, Any]) -> dict[str, Any] | None:
@@ -108,11 +119,16 @@ def _docker(parts: dict[str, Part]) -> Iterator[Image]:
     for entry in json.loads(parts["manifest.json"].read()):
         config = parts[entry["Config"]].read()
         digests = json.loads(config)["rootfs"]["diff_ids"]
-        layers = dict(zip(digests, (parts[name] for name in entry["Layers"])))
-        manifest = json.dumps({
-            "schemaVersion": 2, "mediaType": f"{OCI}.manifest.v1+json",
-            "config": {"mediaType": f"{OCI}.config.v1+json", "digest": digest(config), "size": len(config)},
-            "layers": [{"mediaType": f"{OCI}.layer.v1.tar", "digest": of, "size": layers[of].size} for of in digests],
-        }).encode()
+        layers = dict(zip(digests, (parts[name] for name in entry["Layers"]), strict=True))
+        manifest = json.dumps(
+            {
+                "schemaVersion": 2,
+                "mediaType": f"{OCI}.manifest.v1+json",
+                "config": {"mediaType": f"{OCI}.config.v1+json", "digest": digest(config), "size": len(config)},
+                "layers": [
+                    {"mediaType": f"{OCI}.layer.v1.tar", "digest": of, "size": layers[of].size} for of in digests
+                ],
+            }
+        ).encode()
         for name in entry["RepoTags"] or ():
             yield Image(name, f"{OCI}.manifest.v1+json", manifest, config, layers)

@@ -15,14 +15,26 @@ import host
 from cluster import KUBERNETES, cache_root
 
 SOURCES = Path(__file__).parent / "binaries"
-NAMES = ("coredns", "etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler",
-         "kubectl", "kubelet")
+NAMES = (
+    "coredns",
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-proxy",
+    "kube-scheduler",
+    "kubectl",
+    "kubelet",
+)
 VERSION = "k8s.io/component-base/version"
-LINKER_FLAGS = " ".join(("-s -w", f"-X {VERSION}.gitVersion={KUBERNETES}", *(
-    f"-X {VERSION}.{key}={number}" for key, number in zip(("gitMajor", "gitMinor"), KUBERNETES[1:].split(".")))))
+MAJOR, MINOR, _ = KUBERNETES.removeprefix("v").split(".")
+LINKER_FLAGS = f"-s -w -X {VERSION}.gitVersion={KUBERNETES} -X {VERSION}.gitMajor={MAJOR} -X {VERSION}.gitMinor={MINOR}"
 PACKAGES = 2970  # about as many are compiled when nothing is cached
-ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false", "GOWORK": "off",
-               "GOGC": "400"}  # the compiler then collects its garbage less often: some seconds saved
+ENVIRONMENT = {
+    "CGO_ENABLED": "0",
+    "GOFLAGS": "-buildvcs=false",
+    "GOWORK": "off",
+    "GOGC": "400",
+}  # the compiler then collects its garbage less often: some seconds saved
 REPORT_SECONDS = 15
 
 
@@ -69,10 +81,16 @@ def _build(target: Path) -> None:
 
 def _go(*arguments: str) -> None:
     """Runs go, and says every 15 s how far it is."""
-    began, lines = time.monotonic(), []
-    process = subprocess.Popen(("go", *arguments), cwd=SOURCES, env=os.environ | ENVIRONMENT, text=True,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    reader = threading.Thread(target=lambda: lines.extend(process.stderr), daemon=True)
+    began, lines = time.monotonic(), list[str]()
+    process = subprocess.Popen(
+        ("go", *arguments),
+        cwd=SOURCES,
+        env=os.environ | ENVIRONMENT,
+        text=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    reader = threading.Thread(target=lambda: lines.extend(process.stderr or ()), daemon=True)
     reader.start()
     try:
         while reader.is_alive():

@@ -36,14 +36,22 @@ CLIENTS = (
 
 
 def identities(cluster: Cluster) -> tuple[Identity, ...]:
-    api_names = ("localhost", *(".".join(("kubernetes", *rest)) for rest in (
-        (), ("default",), ("default", "svc"), ("default", "svc", "cluster", "local"))))
+    api_names = (
+        "localhost",
+        *(
+            ".".join(("kubernetes", *rest))
+            for rest in ((), ("default",), ("default", "svc"), ("default", "svc", "cluster", "local"))
+        ),
+    )
     addresses = {"127.0.0.1", cluster.node_address, cluster.api_service_address}
     return (
         *CLIENTS,
         Identity("kubelet", f"system:node:{cluster.name}", "system:nodes"),
-        Identity("kube-apiserver", "kube-apiserver", names=(
-            *(f"DNS:{name}" for name in api_names), *(f"IP:{address}" for address in sorted(addresses)))),
+        Identity(
+            "kube-apiserver",
+            "kube-apiserver",
+            names=(*(f"DNS:{name}" for name in api_names), *(f"IP:{address}" for address in sorted(addresses))),
+        ),
         Identity("kubelet-client", "kube-apiserver-kubelet-client", "system:masters"),
         Identity("front-proxy", "front-proxy"),
         Identity("etcd", "etcd", names=("IP:127.0.0.1",)),
@@ -68,9 +76,26 @@ def make(cluster: Cluster) -> None:
 
 
 def _authority(folder: Path) -> None:
-    _openssl(folder, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-             "-keyout", "ca.key", "-out", "ca.crt", "-days", DAYS, "-subj", "/CN=perennial-local-cluster",
-             "-addext", "keyUsage=critical,keyCertSign,cRLSign,digitalSignature")
+    _openssl(
+        folder,
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-keyout",
+        "ca.key",
+        "-out",
+        "ca.crt",
+        "-days",
+        DAYS,
+        "-subj",
+        "/CN=perennial-local-cluster",
+        "-addext",
+        "keyUsage=critical,keyCertSign,cRLSign,digitalSignature",
+    )
 
 
 def _certificate(folder: Path, identity: Identity) -> None:
@@ -79,11 +104,41 @@ def _certificate(folder: Path, identity: Identity) -> None:
     if identity.names:
         extensions.append("subjectAltName=" + ",".join(identity.names))
     (folder / f"{name}.ext").write_text("\n".join(extensions) + "\n")
-    _openssl(folder, "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-             "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", identity.subject)
+    _openssl(
+        folder,
+        "req",
+        "-new",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-keyout",
+        f"{name}.key",
+        "-out",
+        f"{name}.csr",
+        "-subj",
+        identity.subject,
+    )
     # Written under another name first: an interrupted `up` must not leave half a certificate behind.
-    _openssl(folder, "x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key",
-             "-CAcreateserial", "-days", DAYS, "-extfile", f"{name}.ext", "-out", f"{name}.new")
+    _openssl(
+        folder,
+        "x509",
+        "-req",
+        "-in",
+        f"{name}.csr",
+        "-CA",
+        "ca.crt",
+        "-CAkey",
+        "ca.key",
+        "-CAcreateserial",
+        "-days",
+        DAYS,
+        "-extfile",
+        f"{name}.ext",
+        "-out",
+        f"{name}.new",
+    )
     (folder / f"{name}.new").rename(folder / f"{name}.crt")
 
 
@@ -93,11 +148,18 @@ def _write_kubeconfig(cluster: Cluster, file: str, path: Path) -> None:
 
     context = {"cluster": cluster.name, "user": file, "namespace": "default"}
     document = {
-        "apiVersion": "v1", "kind": "Config", "current-context": cluster.name,
-        "clusters": [{"name": cluster.name, "cluster": {
-            "server": cluster.api, "certificate-authority-data": data("ca.crt")}}],
-        "users": [{"name": file, "user": {
-            "client-certificate-data": data(f"{file}.crt"), "client-key-data": data(f"{file}.key")}}],
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": cluster.name,
+        "clusters": [
+            {"name": cluster.name, "cluster": {"server": cluster.api, "certificate-authority-data": data("ca.crt")}}
+        ],
+        "users": [
+            {
+                "name": file,
+                "user": {"client-certificate-data": data(f"{file}.crt"), "client-key-data": data(f"{file}.key")},
+            }
+        ],
         "contexts": [{"name": cluster.name, "context": context}],
     }
     path.touch(mode=0o600)

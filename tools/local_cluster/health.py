@@ -3,10 +3,10 @@
 import socket
 import struct
 
-import components
 import images
 from api import UNREACHABLE, Api
 from cluster import Cluster
+from node_components import PAUSE_IMAGE
 
 DNS_SECONDS = 1.0
 QUESTION = "kubernetes.default.svc.cluster.local"
@@ -33,7 +33,7 @@ def containerd_ready(cluster: Cluster) -> bool:
 
 
 def pause_image(cluster: Cluster) -> bool:
-    return components.PAUSE_IMAGE in images.names(cluster)
+    return PAUSE_IMAGE in images.names(cluster)
 
 
 def node_ready(cluster: Cluster) -> bool:

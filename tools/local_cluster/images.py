@@ -17,7 +17,7 @@ import archives
 import binaries
 from archives import Image, Part
 from cluster import Cluster
-from components import PAUSE_IMAGE
+from node_components import PAUSE_IMAGE
 
 STORE = "containerd/io.containerd.content.v1.content/blobs"
 
@@ -41,14 +41,18 @@ def load(cluster: Cluster, path: Path) -> list[str]:
 def load_pause(cluster: Cluster) -> None:
     """The image that holds a pod's namespaces open, made of our own binary."""
     layer = _tar({"pause": binaries.program("pause").read_bytes()})
-    config = json.dumps({
-        "architecture": archives.ARCHITECTURE, "os": "linux",
-        "config": {"Entrypoint": ["/pause"], "User": "65535:65535"},
-        "rootfs": {"type": "layers", "diff_ids": [archives.digest(layer)]},
-    }).encode()
+    config = json.dumps(
+        {
+            "architecture": archives.ARCHITECTURE,
+            "os": "linux",
+            "config": {"Entrypoint": ["/pause"], "User": "65535:65535"},
+            "rootfs": {"type": "layers", "diff_ids": [archives.digest(layer)]},
+        }
+    ).encode()
     manifest = [{"Config": "config.json", "RepoTags": [PAUSE_IMAGE], "Layers": ["layer.tar"]}]
     archive = cluster.path("pause.tar")
-    archive.write_bytes(_tar({"manifest.json": json.dumps(manifest).encode(), "config.json": config, "layer.tar": layer}))
+    files = {"manifest.json": json.dumps(manifest).encode(), "config.json": config, "layer.tar": layer}
+    archive.write_bytes(_tar(files))
     load(cluster, archive)
 
 
@@ -71,8 +75,17 @@ def _place(cluster: Cluster, digest: str, part: Part) -> None:
         blob.parent.mkdir(parents=True, exist_ok=True)
         arriving.rename(blob)
     # containerd finds the content in its store, and reads nothing from the file.
-    done = ctr(cluster, "content", "ingest", "--expected-digest", digest, "--expected-size", str(part.size),
-               f"load-{digest}", stdin=blob)
+    done = ctr(
+        cluster,
+        "content",
+        "ingest",
+        "--expected-digest",
+        digest,
+        "--expected-size",
+        str(part.size),
+        f"load-{digest}",
+        stdin=blob,
+    )
     if done.returncode:
         raise SystemExit(f"containerd refuses the layer {digest} of {part.file}: {done.stderr.strip()}")
 
@@ -93,14 +106,27 @@ def _link_or_copy(part: Part, target: Path) -> None:
 
 def _import(cluster: Cluster, images: list[Image]) -> None:
     """Imports an archive of everything but the layers, and has them unpacked."""
-    index = {"schemaVersion": 2, "manifests": [
-        {"mediaType": image.media_type, "digest": archives.digest(image.manifest), "size": len(image.manifest),
-         "annotations": {"io.containerd.image.name": image.name}} for image in images]}
-    blobs = {f"blobs/{archives.digest(blob).replace(':', '/')}": blob
-             for image in images for blob in (image.config, image.manifest)}
+    index = {
+        "schemaVersion": 2,
+        "manifests": [
+            {
+                "mediaType": image.media_type,
+                "digest": archives.digest(image.manifest),
+                "size": len(image.manifest),
+                "annotations": {"io.containerd.image.name": image.name},
+            }
+            for image in images
+        ],
+    }
+    blobs = {
+        f"blobs/{archives.digest(blob).replace(':', '/')}": blob
+        for image in images
+        for blob in (image.config, image.manifest)
+    }
     archive = cluster.path(f"import-{os.getpid()}.tar")
-    archive.write_bytes(_tar({"oci-layout": b'{"imageLayoutVersion": "1.0.0"}', **blobs,
-                              "index.json": json.dumps(index).encode()}))
+    archive.write_bytes(
+        _tar({"oci-layout": b'{"imageLayoutVersion": "1.0.0"}', **blobs, "index.json": json.dumps(index).encode()})
+    )
     done = ctr(cluster, "images", "import", str(archive))
     archive.unlink()
     if done.returncode:

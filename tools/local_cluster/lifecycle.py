@@ -37,8 +37,10 @@ def up(name: str, control_plane_only: bool) -> Cluster:
     with _locked():
         cluster = load(name) or _create(name, control_plane_only)
         if cluster.control_plane_only != control_plane_only:
-            raise SystemExit(f"{name} exists {'without' if cluster.control_plane_only else 'with'} a node: "
-                             f"take it down first, or choose another --name.")
+            raise SystemExit(
+                f"{name} exists {'without' if cluster.control_plane_only else 'with'} a node: "
+                f"take it down first, or choose another --name."
+            )
         if is_up(cluster):
             print(f"{name} is up already: Kubernetes {KUBERNETES} at {cluster.api}")
         else:
@@ -69,8 +71,14 @@ def is_up(cluster: Cluster) -> bool:
 def _checks(cluster: Cluster) -> tuple[Check, ...]:
     if cluster.control_plane_only:
         return health.api_ready, health.default_service_account
-    return (health.api_ready, health.default_service_account, health.storage_class, health.pause_image,
-            health.node_ready, health.dns_answers)
+    return (
+        health.api_ready,
+        health.default_service_account,
+        health.storage_class,
+        health.pause_image,
+        health.node_ready,
+        health.dns_answers,
+    )
 
 
 def _create(name: str, control_plane_only: bool) -> Cluster:
@@ -121,8 +129,9 @@ def _wait(cluster: Cluster, check: Check, component: str) -> None:
         if supervisor.find(cluster) is None:
             raise SystemExit(f"The cluster's processes ended:\n{tail(cluster, 'supervisor')}")
         if time.monotonic() > deadline:
-            raise SystemExit(f"{component} is not ready after {WAIT_SECONDS} s; the end of its log:\n"
-                             f"{tail(cluster, component)}")
+            raise SystemExit(
+                f"{component} is not ready after {WAIT_SECONDS} s; the end of its log:\n{tail(cluster, component)}"
+            )
         time.sleep(0.2)
 
 

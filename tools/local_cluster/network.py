@@ -28,8 +28,7 @@ def free_index(name: str, control_plane_only: bool) -> int:
         candidate = Cluster(name, index, control_plane_only)
         if _ports_free(candidate) if control_plane_only else _network_free(candidate):
             return index
-    raise SystemExit("No free network or ports for another cluster: take one down first "
-                     "(`status` lists them).")
+    raise SystemExit("No free network or ports for another cluster: take one down first (`status` lists them).")
 
 
 def connect(cluster: Cluster, pid: int) -> None:
@@ -86,8 +85,10 @@ def _network_free(cluster: Cluster) -> bool:
 
 
 def _ports_free(cluster: Cluster) -> bool:
-    return all(_port_free(cluster.port(component)) for component in
-               ("kube-apiserver", "etcd", "etcd-peer", "kube-controller-manager"))
+    return all(
+        _port_free(cluster.port(component))
+        for component in ("kube-apiserver", "etcd", "etcd-peer", "kube-controller-manager")
+    )
 
 
 def _port_free(port: int) -> bool:

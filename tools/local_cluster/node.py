@@ -46,8 +46,9 @@ def refuse_hidden(cluster: Cluster) -> None:
     """The cluster's own folder must not lie where the node sees an empty one."""
     for folder in PRIVATE_FOLDERS:
         if cluster.folder.resolve().is_relative_to(folder):
-            raise SystemExit(f"{cluster.folder} lies in {folder}, which the node hides: set XDG_STATE_HOME to a "
-                             "folder elsewhere.")
+            raise SystemExit(
+                f"{cluster.folder} lies in {folder}, which the node hides: set XDG_STATE_HOME to a folder elsewhere."
+            )
 
 
 def _show_at(folder: Path, place: Path) -> None:

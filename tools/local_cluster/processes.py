@@ -31,7 +31,7 @@ class Process:
         except (FileNotFoundError, ProcessLookupError):
             return False
 
-    def children(self) -> list[Self]:
+    def children(self) -> list["Process"]:
         try:
             pids = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
             return [Process.of(int(pid)) for pid in pids] if self.alive else []

@@ -53,15 +53,23 @@ def _provision(api: Api, folder: Path, claim: Object) -> None:
 def _volume(folder: Path, claim: Object) -> Object:
     metadata = claim["metadata"]
     name = f"pvc-{metadata['uid']}"
-    reference = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": metadata["namespace"],
-                 "name": metadata["name"], "uid": metadata["uid"]}
+    reference = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "namespace": metadata["namespace"],
+        "name": metadata["name"],
+        "uid": metadata["uid"],
+    }
     return {
-        "apiVersion": "v1", "kind": "PersistentVolume",
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
         "metadata": {"name": name, "annotations": {PROVISIONED_BY: PROVISIONER}},
         "spec": {
-            "storageClassName": STORAGE_CLASS, "persistentVolumeReclaimPolicy": "Delete",
+            "storageClassName": STORAGE_CLASS,
+            "persistentVolumeReclaimPolicy": "Delete",
             "capacity": {"storage": claim["spec"]["resources"]["requests"]["storage"]},
-            "accessModes": claim["spec"]["accessModes"], "claimRef": reference,
+            "accessModes": claim["spec"]["accessModes"],
+            "claimRef": reference,
             "hostPath": {"path": str(folder / name), "type": "Directory"},
         },
     }

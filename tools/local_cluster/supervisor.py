@@ -19,7 +19,9 @@ import health
 import node
 from api import UNREACHABLE, Api
 from cluster import Cluster
-from components import HERE, Component, components
+from component import Component
+from components import components
+from node_components import HERE
 from processes import Process, load
 
 RESTART_SECONDS = 1.0
@@ -35,8 +37,13 @@ def start(cluster: Cluster) -> Process:
     if not cluster.control_plane_only:
         namespaces = ("--net", *namespaces)
     with log(cluster, "supervisor").open("ab") as output:
-        started = subprocess.Popen(("unshare", *namespaces, sys.executable, HERE, "supervise", "--name", cluster.name),
-                                   stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
+        started = subprocess.Popen(
+            ("unshare", *namespaces, sys.executable, HERE, "supervise", "--name", cluster.name),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
     process = Process.of(started.pid)
     process.save(_record(cluster))
     return process
@@ -106,8 +113,14 @@ def _spawn(cluster: Cluster, component: Component, programs: Path) -> int:
     program = str(programs / component.program)  # an absolute path of a component's own stays as it is
     output = (os.POSIX_SPAWN_OPEN, 1, str(log(cluster, component.name)), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     environment = os.environ | {"PATH": SYSTEM_PATH}
-    return os.posix_spawn(program, [component.name, *component.arguments], environment, setsid=True, setsigmask=(),
-                          file_actions=[output, (os.POSIX_SPAWN_DUP2, 1, 2)])
+    return os.posix_spawn(
+        program,
+        [component.name, *component.arguments],
+        environment,
+        setsid=True,
+        setsigmask=(),
+        file_actions=[output, (os.POSIX_SPAWN_DUP2, 1, 2)],
+    )
 
 
 def _record(cluster: Cluster) -> Path:
