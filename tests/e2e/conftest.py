@@ -28,12 +28,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.e2e)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--keep-playground", action="store_true", help="leave the cluster up after the tests in real pods")
+
+
 @pytest.fixture(scope="session")
-def playground() -> Iterator[cluster_choice.Chosen]:
+def playground(request: pytest.FixtureRequest) -> Iterator[cluster_choice.Chosen]:
     """Brings the playground up, with the code as it is; what it prints is shown, since it takes minutes."""
     subprocess.run([sys.executable, ROOT / "tools/playground", "up", "--name", NAME], check=True)
     yield cluster_choice.find(NAME)
-    subprocess.run([sys.executable, ROOT / "tools/playground", "down", "--name", NAME], check=True)
+    if not request.config.getoption("--keep-playground"):
+        subprocess.run([sys.executable, ROOT / "tools/playground", "down", "--name", NAME], check=True)
 
 
 @pytest.fixture(scope="session")

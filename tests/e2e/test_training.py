@@ -17,7 +17,6 @@ def long_job(name: str) -> dict:
     """A training that leaves a checkpoint every second or so, for tens of seconds."""
     job = small_job(name)
     job["spec"]["training"]["hyperparameters"]["maxSteps"] = 1500
-    job["spec"]["training"]["earlyStopping"] = None
     job["spec"]["training"]["checkpoints"] = {"everySteps": 50, "keep": 2}
     job["spec"]["training"]["evaluateEverySteps"] = 500
     del job["spec"]["training"]["earlyStopping"]
@@ -51,9 +50,8 @@ def test_a_suspended_training_stops_and_goes_on(kubectl: Kubectl) -> None:
     wait_for_step(kubectl, "suspended", 100)
     kubectl("patch", "trainingjob", "suspended", "--type=merge", "-p", '{"spec":{"suspend":true}}')
     wait_condition(kubectl, "trainingjob", "suspended", "Suspended", 60)
-    kubectl.wait_for(
-        "the pod to end", 60, lambda: not kubectl("get", "pods", "-l", "perennial.dev/training-job=suspended", "-o", "name")
-    )
+    pods = ("get", "pods", "-l", "perennial.dev/training-job=suspended", "-o", "name")
+    kubectl.wait_for("the pod to end", 60, lambda: not kubectl(*pods))
     kubectl("patch", "trainingjob", "suspended", "--type=merge", "-p", '{"spec":{"suspend":false}}')
     wait_condition(kubectl, "trainingjob", "suspended", "Complete", 300)
 

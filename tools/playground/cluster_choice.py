@@ -30,9 +30,11 @@ def choose() -> str:
     """given, kind or local."""
     if os.environ.get("KUBECONFIG"):
         return "given"
-    if shutil.which("kind") and shutil.which("docker") and not subprocess.run(
-        ["docker", "info"], capture_output=True, check=False
-    ).returncode:
+    if (
+        shutil.which("kind")
+        and shutil.which("docker")
+        and not subprocess.run(["docker", "info"], capture_output=True, check=False).returncode
+    ):
         return "kind"
     return "local"
 

@@ -38,8 +38,9 @@ def _images(chosen: Chosen) -> Images:
         prefix = os.environ.get("PERENNIAL_REGISTRY")
         if not prefix:
             raise SystemExit(
-                "KUBECONFIG names your own cluster, which has to pull the images: build images/*/Dockerfile, push them\n"
-                "and set PERENNIAL_REGISTRY to their common prefix (REGISTRY/operator:TAG …) and PERENNIAL_TAG to the tag."
+                "KUBECONFIG names your own cluster, which has to pull the images: build images/*/Dockerfile, push\n"
+                "them as PREFIX/operator:TAG, PREFIX/training:TAG and PREFIX/serving:TAG, and set\n"
+                "PERENNIAL_REGISTRY=PREFIX and PERENNIAL_TAG=TAG. Or unset KUBECONFIG for a cluster of its own."
             )
         tag = os.environ.get("PERENNIAL_TAG", "dev")
         return Images(prefix, tag, PUBLIC_IMAGES["prometheus"], PUBLIC_IMAGES["pushgateway"])

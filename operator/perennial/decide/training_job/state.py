@@ -117,7 +117,17 @@ def pending(job: TrainingJob, seen: Observed) -> State | None:
 
 
 Rule = Callable[[TrainingJob, Observed], State | None]
-RULES: tuple[Rule, ...] = (unreadable_uri, complete, failed, suspended, running, finishing, missing, in_trouble, pending)
+RULES: tuple[Rule, ...] = (
+    unreadable_uri,
+    complete,
+    failed,
+    suspended,
+    running,
+    finishing,
+    missing,
+    in_trouble,
+    pending,
+)
 
 
 def _job_is(seen: Observed, type_: str) -> dict[str, Any] | None:
