@@ -291,11 +291,14 @@ def collecting(outcome: Outcome) -> set[int]:
 KEPT: dict[str, tuple[list[dict[str, Any]], int | None, dict[str, Any], int | None, set[int]]] = {
     "No more than are kept": ([version(1), version(2)], 2, {}, 2, set()),
     "The oldest goes": ([version(1), version(2), version(3)], 3, {}, 3, {1}),
+    "The served one stays while its pods are not there yet": (
+        [version(1), *(version(n, "Refused") for n in (2, 3, 4))], 1, {}, None, {2},
+    ),
     "The served one stays": ([version(1), *(version(n, "Refused") for n in (2, 3, 4))], 1, {}, 1, {2}),
     "What pods still serve stays": ([version(1), version(2), version(3)], 3, {}, 1, set()),
     "The pinned one stays": ([version(1), version(2), version(3)], 1, pinned(1), 1, set()),
     "What is judged against stays": (
-        [version(1), version(2, "Refused"), version(3, "Refused"), version(4, "Training", False, judgedAgainst=1)],
+        [version(1), version(2, "Refused"), version(3), version(4, "Training", False, judgedAgainst=1)],
         3, {}, 3, {2},
     ),
     "What is being deleted counts no more": ([version(1, collecting=True), version(2), version(3)], 3, {}, 3, {1}),

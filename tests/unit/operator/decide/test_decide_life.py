@@ -210,6 +210,13 @@ class Life(RuleBasedStateMachine):
         self.cluster.now += timedelta(minutes=minutes)
         self.cluster.reading = reading
 
+    @rule(loss=LOSSES | st.none())
+    def the_next_version_comes_to_its_end(self, loss: float | None) -> None:
+        """What mostly happens, so that the random lives are long ones."""
+        self.change_the_training()
+        for _ in range(5):
+            self._go_on(loss)
+
     # --- what always holds
 
     @invariant()
@@ -235,6 +242,15 @@ class Life(RuleBasedStateMachine):
             current = service["status"]["version"] == service["spec"]["model"]["version"]
             assert not current or folder in self.cluster.folders
 
+    def _go_on(self, loss: float | None) -> None:
+        """A look, and whatever runs ends."""
+        self.look(None)
+        for name in [name for name, job in self.cluster.trainings.items() if not _ended(job)]:
+            self.cluster.train(name, loss)
+        for name in list(self.cluster.cleanups):
+            self.cluster.clean(name, well=True)
+        self.cluster.roll_out()
+
     def teardown(self) -> None:
         """When nothing happens any more but what must, it comes to rest, and what is left is what should be."""
         if not hasattr(self, "cluster"):
@@ -243,12 +259,7 @@ class Life(RuleBasedStateMachine):
         cluster.reading = 0.9
         for _ in range(LOOKS):
             before = deepcopy(cluster.stored())
-            self.look(None)
-            for name in [name for name, job in cluster.trainings.items() if not _ended(job)]:
-                cluster.train(name, 1.0)
-            for name in list(cluster.cleanups):
-                cluster.clean(name, well=True)
-            cluster.roll_out()
+            self._go_on(loss=1.0)
             if before == cluster.stored():
                 break
         else:
