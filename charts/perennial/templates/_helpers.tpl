@@ -71,6 +71,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]
+# Its own Lease, whose renewals prove that events flow; the watch looks for it wherever it looks for all else.
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [{{ include "perennial.fullname" . }}]
+  verbs: [list, watch]
 {{- end -}}
 
 {{- define "perennial.subjects" -}}
