@@ -19,6 +19,7 @@ from archives import Image, Part
 from cluster import Cluster
 from node_components import PAUSE_IMAGE
 
+ATTEMPTS = 3
 STORE = "containerd/io.containerd.content.v1.content/blobs"
 
 
@@ -31,11 +32,17 @@ def load(cluster: Cluster, path: Path) -> list[str]:
         images = archives.read(path)
     except ValueError as error:
         raise SystemExit(str(error)) from None
-    for layers in (image.layers for image in images):
-        for digest, part in layers.items():
-            _place(cluster, digest, part)
-    _import(cluster, images)
-    return [image.name for image in images]
+    for attempt in range(1, ATTEMPTS + 1):
+        for layers in (image.layers for image in images):
+            for digest, part in layers.items():
+                _place(cluster, digest, part)
+        refusal = _import(cluster, images)
+        if refusal is None:
+            return [image.name for image in images]
+        # A collection of garbage between _place and its label takes the layer away again.
+        if "not found" not in refusal or attempt == ATTEMPTS:
+            raise SystemExit(f"containerd refuses {', '.join(image.name for image in images)}: {refusal}")
+    raise AssertionError("unreachable")
 
 
 def load_pause(cluster: Cluster) -> None:
@@ -88,6 +95,8 @@ def _place(cluster: Cluster, digest: str, part: Part) -> None:
     )
     if done.returncode:
         raise SystemExit(f"containerd refuses the layer {digest} of {part.file}: {done.stderr.strip()}")
+    # Until an image refers to it, only this label keeps containerd from collecting it as garbage.
+    ctr(cluster, "content", "label", digest, "containerd.io/gc.root=load-image")
 
 
 def _link_or_copy(part: Part, target: Path) -> None:
@@ -104,8 +113,8 @@ def _link_or_copy(part: Part, target: Path) -> None:
             done += os.sendfile(copy.fileno(), source.fileno(), part.offset + done, part.size - done)
 
 
-def _import(cluster: Cluster, images: list[Image]) -> None:
-    """Imports an archive of everything but the layers, and has them unpacked."""
+def _import(cluster: Cluster, images: list[Image]) -> str | None:
+    """Imports an archive of everything but the layers, and has them unpacked; returns why not, if so."""
     index = {
         "schemaVersion": 2,
         "manifests": [
@@ -129,8 +138,7 @@ def _import(cluster: Cluster, images: list[Image]) -> None:
     )
     done = ctr(cluster, "images", "import", str(archive))
     archive.unlink()
-    if done.returncode:
-        raise SystemExit(f"containerd refuses {', '.join(image.name for image in images)}: {done.stderr.strip()}")
+    return done.stderr.strip() if done.returncode else None
 
 
 def _tar(files: dict[str, bytes]) -> bytes:
