@@ -25,13 +25,16 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     build = commands.add_parser("build", help="build what has changed, and print the archives' paths")
     build.set_defaults(run=_build)
-    build.add_argument("images", nargs="*", metavar="IMAGE", type=_name,
-                       help=f"default: {', '.join(catalogue.IMAGES)}")
-    build.add_argument("--engine", choices=ENGINES, default="buildah",
-                       help="buildah writes archives (the default); docker keeps the images, for `kind load`")
+    build.add_argument("images", nargs="*", metavar="IMAGE", type=_name, help=f"default: {', '.join(catalogue.IMAGES)}")
+    build.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="buildah",
+        help="buildah writes archives (the default); docker keeps the images, for `kind load`",
+    )
     commands.add_parser("list", help="show each image, its archive and whether it is current").set_defaults(run=_list)
-    commands.add_parser("clean", help="remove the archives and buildah's images of this project").set_defaults(
-        run=_clean)
+    clean = commands.add_parser("clean", help="remove the archives, buildah's images of this project, its layer cache")
+    clean.set_defaults(run=_clean)
     return parser
 
 
@@ -48,18 +51,19 @@ def _build(options: argparse.Namespace) -> None:
 
 def _build_archives(wanted: list[catalogue.Image]) -> None:
     groups = list(dict.fromkeys(image.archive for image in wanted))
-    stale = [group for group in groups if not archives.is_current(group)]
-    if stale:
-        host.require()
-        ensure_debian()
-    for group in stale:
-        _build_archive(group)
+    with archives.lock():
+        stale = [group for group in groups if not archives.is_current(group)]
+        if stale:
+            host.require()
+            ensure_debian()
+        for group in stale:
+            _build_archive(group)
     for group in groups:
         print(archives.path(group))
 
 
 def _build_archive(group: str) -> None:
-    key = archives.key(group)      # before the build: a file that changes meanwhile makes the archive stale
+    key = archives.key(group)  # before the build: a file that changes meanwhile makes the archive stale
     members = catalogue.members(group)
     _build_images(members, "buildah")
     with Step(f"{group}: write the archive", members[0].archive_seconds):

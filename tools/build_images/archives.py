@@ -4,17 +4,21 @@ Uncompressed, since they never leave the machine: gzip takes 90 s for what this 
 cluster can then take the layers as hard links.
 """
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from catalogue import ALL, members
 from engines import DEBIAN_TAG
 from steps import run
 
-KEY = "perennial.key"       # a file in the layout: of which inputs it was made
+KEY = "perennial.key"  # a file in the layout: of which inputs it was made
 
 
 def folder() -> Path:
@@ -40,17 +44,35 @@ def size(archive: str) -> int:
     return sum(file.stat().st_size for file in path(archive).rglob("*") if file.is_file())
 
 
+@contextmanager
+def lock() -> Iterator[None]:
+    """One build at a time; another one waits, and then finds its work done."""
+    folder().mkdir(parents=True, exist_ok=True)
+    with (folder() / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Waiting for another build of the images to end ...", file=sys.stderr, flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def write(archive: str, of_key: str) -> None:
     """Writes the images of one archive; it appears whole or not at all."""
     layout, partial = path(archive), folder() / f"{archive}.partial"
     shutil.rmtree(partial, ignore_errors=True)
-    folder().mkdir(parents=True, exist_ok=True)
-    if (layout / "blobs").exists():     # layers that are there need not be written again
+    if (layout / "blobs").exists():  # layers that are there need not be written again
         shutil.copytree(layout / "blobs", partial / "blobs", copy_function=os.link)
     try:
         for image in members(archive):
-            run("skopeo", "copy", "--quiet", "--dest-oci-accept-uncompressed-layers",
-                f"containers-storage:{image.tag}", f"oci:{partial}:{image.tag}")
+            run(
+                "skopeo",
+                "copy",
+                "--quiet",
+                "--dest-oci-accept-uncompressed-layers",
+                f"containers-storage:{image.tag}",
+                f"oci:{partial}:{image.tag}",
+            )
         _prune(partial)
         (partial / KEY).write_text(of_key)
         shutil.rmtree(layout, ignore_errors=True)
@@ -60,7 +82,7 @@ def write(archive: str, of_key: str) -> None:
 
 
 def clean() -> None:
-    """Removes the archives, and from buildah's store the images of this project with their cached layers."""
+    """Removes the archives, and from buildah's store this project's images and all cached layers of builds."""
     shutil.rmtree(folder(), ignore_errors=True)
     if not shutil.which("buildah"):
         return
@@ -69,6 +91,7 @@ def clean() -> None:
     present = [name for entry in listed or () for name in entry.get("names") or () if name in ours]
     if present:
         run("buildah", "rmi", "--force", *present)
+    run("buildah", "rmi", "--prune", "--force")
 
 
 def _prune(layout: Path) -> None:

@@ -6,18 +6,18 @@ from hashlib import sha256
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-DEBIAN = "debian"                       # made by mmdebstrap, or Docker's own debian:trixie-slim
+DEBIAN = "debian"  # made by mmdebstrap, or Docker's own debian:trixie-slim
 PREFIX = "localhost/perennial"
 
 
 @dataclass(frozen=True)
 class Image:
     name: str
-    base: str                           # another image's name, or DEBIAN
+    base: str  # another image's name, or DEBIAN
     seconds: int
-    archive: str = ""                   # images of one archive share its layers, which are written and loaded once
+    archive: str = ""  # images of one archive share its layers, which are written and loaded once
     archive_seconds: int = 0
-    arguments: tuple[str, ...] = ()     # build arguments, NAME=value
+    arguments: tuple[str, ...] = ()  # build arguments, NAME=value
 
     @property
     def tag(self) -> str:
@@ -32,8 +32,11 @@ class Image:
 
         Raises SystemExit where something that it copies does not exist.
         """
-        sources = [source for line in re.findall(r"^COPY (.+)$", self.dockerfile.read_text(), re.MULTILINE)
-                   for source in line.split()[:-1]]
+        sources = [
+            source
+            for line in re.findall(r"^COPY (.+)$", self.dockerfile.read_text(), re.MULTILINE)
+            for source in line.split()[:-1]
+        ]
         return sorted({file for source in sources for file in self._files(source)})
 
     def key(self) -> str:
@@ -46,24 +49,34 @@ class Image:
         return digest.hexdigest()
 
     def _files(self, source: str) -> list[Path]:
-        found = [file for match in ROOT.glob(source) for file in (match.rglob("*") if match.is_dir() else [match])
-                 if file.is_file() and "__pycache__" not in file.parts]
+        found = [
+            file
+            for match in ROOT.glob(source)
+            for file in (match.rglob("*") if match.is_dir() else [match])
+            if file.is_file() and "__pycache__" not in file.parts
+        ]
         if not found:
             raise SystemExit(f"images/{self.name}/Dockerfile copies {source}, and there is no such file in {ROOT}.")
         return found
 
 
-BASES = {image.name: image for image in (
-    Image("base", DEBIAN, 20),
-    Image("base-torch", "base", 80),
-)}
-IMAGES = {image.name: image for image in (
-    Image("operator", "base", 20, "operator", 4),
-    Image("serving", "base-torch", 40, "pods", 15, ("TORCH=base",)),
-    Image("training", "base-torch", 5, "pods", 15, ("TORCH=base",)),
-    Image("prometheus", DEBIAN, 15, "prometheus", 4),
-    Image("pushgateway", DEBIAN, 10, "pushgateway", 2),
-)}
+BASES = {
+    image.name: image
+    for image in (
+        Image("base", DEBIAN, 20),
+        Image("base-torch", "base", 80),
+    )
+}
+IMAGES = {
+    image.name: image
+    for image in (
+        Image("operator", "base", 20, "operator", 4),
+        Image("serving", "base-torch", 40, "pods", 15, ("TORCH=base",)),
+        Image("training", "base-torch", 5, "pods", 15, ("TORCH=base",)),
+        Image("prometheus", DEBIAN, 15, "prometheus", 4),
+        Image("pushgateway", DEBIAN, 10, "pushgateway", 2),
+    )
+}
 ALL = BASES | IMAGES
 
 

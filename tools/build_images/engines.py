@@ -17,15 +17,27 @@ DEBIAN_TAG = f"{PREFIX}/{DEBIAN}:{host.SUITE}"
 def build_with_buildah(image: Image) -> None:
     base = ALL[image.base].tag if image.base in ALL else DEBIAN_TAG
     with _context(image) as context, _secrets() as secrets:
-        run("buildah", "build", "--isolation", "chroot", "--layers", "--network", "host", "--pull-never",
-            *secrets, *_arguments(image, base), str(context))
+        run(
+            "buildah",
+            "build",
+            "--isolation",
+            "chroot",
+            "--layers",
+            "--network",
+            "host",
+            "--pull-never",
+            *secrets,
+            *_arguments(image, base),
+            str(context),
+        )
 
 
 def build_with_docker(image: Image) -> None:
     base = ALL[image.base].tag if image.base in ALL else f"debian:{host.SUITE}-slim"
     with _context(image) as context, _secrets() as secrets:
-        run("docker", "buildx", "build", "--load", "--network", "host",
-            *secrets, *_arguments(image, base), str(context))
+        run(
+            "docker", "buildx", "build", "--load", "--network", "host", *secrets, *_arguments(image, base), str(context)
+        )
 
 
 ENGINES = {"buildah": build_with_buildah, "docker": build_with_docker}
@@ -37,9 +49,17 @@ def ensure_debian() -> None:
         return
     with Step("debian: make a minimal system by mmdebstrap", 35), tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         archive = f"{folder}/debian.tar"
-        run("mmdebstrap", "--quiet", "--variant=minbase", "--include=ca-certificates",
+        run(
+            "mmdebstrap",
+            "--quiet",
+            "--variant=minbase",
+            "--include=ca-certificates",
             *(f"--dpkgopt=path-exclude=/usr/share/{unread}/*" for unread in ("doc", "man", "locale", "info")),
-            *(f"--aptopt={line}" for line in host.apt_proxies()), host.SUITE, archive, *host.mirror_lines())
+            *(f"--aptopt={line}" for line in host.apt_proxies()),
+            host.SUITE,
+            archive,
+            *host.mirror_lines(),
+        )
         container = run("buildah", "from", "scratch").strip()
         try:
             run("buildah", "add", "--quiet", container, archive, "/")

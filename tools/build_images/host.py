@@ -10,10 +10,16 @@ from pathlib import Path
 
 from steps import Step, run
 
-PACKAGES = {"buildah": "buildah", "mmdebstrap": "mmdebstrap", "skopeo": "skopeo",
-            "debian-archive-keyring": "/usr/share/keyrings/debian-archive-keyring.gpg"}
-INSTEAD = ("Instead, build with Docker: python3 tools/build_images build --engine docker, or with any builder: "
-           "the first lines of images/*/Dockerfile say how.")
+PACKAGES = {
+    "buildah": "buildah",
+    "mmdebstrap": "mmdebstrap",
+    "skopeo": "skopeo",
+    "debian-archive-keyring": "/usr/share/keyrings/debian-archive-keyring.gpg",
+}
+INSTEAD = (
+    "Instead, build with Docker: python3 tools/build_images build --engine docker, or with any builder: "
+    "the first lines of images/*/Dockerfile say how."
+)
 SUITE = "trixie"
 CA_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 PIP_OPTIONS = {"index-url", "extra-index-url", "trusted-host", "proxy", "timeout", "default-timeout", "retries"}
@@ -26,8 +32,11 @@ def require() -> None:
     """
     if sys.platform != "linux" or os.geteuid() != 0:
         raise SystemExit(f"Building without Docker needs Linux and root: run it with sudo. {INSTEAD}")
-    missing = [package for package, used in PACKAGES.items()
-               if not (Path(used).exists() if used.startswith("/") else shutil.which(used))]
+    missing = [
+        package
+        for package, used in PACKAGES.items()
+        if not (Path(used).exists() if used.startswith("/") else shutil.which(used))
+    ]
     if not missing:
         return
     if not shutil.which("apt-get"):
@@ -44,8 +53,11 @@ def mirror_lines() -> list[str]:
     codename = release.get("VERSION_CODENAME")
     if release.get("ID") != "debian" or not codename:
         return []
-    targets = subprocess.run(("apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages",
-                              "Component: main"), capture_output=True, text=True).stdout.split("\n")
+    targets = subprocess.run(
+        ("apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages", "Component: main"),
+        capture_output=True,
+        text=True,
+    ).stdout.split("\n")
     suites = {codename, f"{codename}-updates", f"{codename}-security"}
     pairs = dict.fromkeys(tuple(line.split()) for line in targets if line)
     return [f"deb {uri} {suite.replace(codename, SUITE)} main" for uri, suite in pairs if suite in suites]
@@ -58,8 +70,14 @@ def secrets(folder: Path) -> dict[str, Path]:
     """
     files = {"pip.conf": folder / "pip.conf", "apt.conf": folder / "apt.conf"}
     pip, apt = _pip_settings(), apt_proxies()
-    bundle = next((path for path in (os.environ.get("SSL_CERT_FILE"), os.environ.get("PIP_CERT"), *CA_BUNDLES)
-                   if path and Path(path).is_file()), None)
+    bundle = next(
+        (
+            path
+            for path in (os.environ.get("SSL_CERT_FILE"), os.environ.get("PIP_CERT"), *CA_BUNDLES)
+            if path and Path(path).is_file()
+        ),
+        None,
+    )
     if bundle:
         files["ca.crt"] = Path(bundle)
         pip["cert"] = "/run/secrets/ca.crt"
@@ -73,11 +91,16 @@ def secrets(folder: Path) -> dict[str, Path]:
 def _pip_settings() -> dict[str, str]:
     home = Path.home()
     parser = configparser.RawConfigParser()
-    parser.read(filter(None, ("/etc/pip.conf", home / ".pip/pip.conf", home / ".config/pip/pip.conf",
-                              os.environ.get("PIP_CONFIG_FILE"))))
+    parser.read(
+        filter(
+            None,
+            ("/etc/pip.conf", home / ".pip/pip.conf", home / ".config/pip/pip.conf", os.environ.get("PIP_CONFIG_FILE")),
+        )
+    )
     settings = dict(parser["global"]) if parser.has_section("global") else {}
-    settings |= {name[4:].lower().replace("_", "-"): value for name, value in os.environ.items()
-                 if name.startswith("PIP_")}
+    settings |= {
+        name[4:].lower().replace("_", "-"): value for name, value in os.environ.items() if name.startswith("PIP_")
+    }
     return {option: value for option, value in settings.items() if option in PIP_OPTIONS}
 
 
@@ -85,4 +108,4 @@ def apt_proxies() -> list[str]:
     if not shutil.which("apt-config"):
         return []
     dump = subprocess.run(("apt-config", "dump"), capture_output=True, text=True).stdout
-    return re.findall(r'^Acquire::https?::Proxy.*$', dump, re.MULTILINE)
+    return re.findall(r"^Acquire::https?::Proxy.*$", dump, re.MULTILINE)

@@ -29,8 +29,15 @@ def _environment() -> Path:
         return folder / "bin/python"
     print("There is no helm here: installing Helm's library (usually 15 s)", file=sys.stderr, flush=True)
     _run(sys.executable, "-m", "venv", "--clear", str(folder))
-    _run(str(folder / "bin/pip"), "install", "--quiet", "--require-hashes", "--only-binary=:all:",
-         "-r", str(REQUIREMENTS))
+    _run(
+        str(folder / "bin/pip"),
+        "install",
+        "--quiet",
+        "--require-hashes",
+        "--only-binary=:all:",
+        "-r",
+        str(REQUIREMENTS),
+    )
     (folder / "complete").touch()
     return folder / "bin/python"
 
@@ -38,8 +45,10 @@ def _environment() -> Path:
 def _run(*command: str) -> None:
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
-        raise SystemExit(f"{done.stdout.strip()}\n\nHelm's library can't be installed here (see above). "
-                         "Install helm itself, https://helm.sh/docs/intro/install, and try again.")
+        raise SystemExit(
+            f"{done.stdout.strip()}\n\nHelm's library can't be installed here (see above). "
+            "Install helm itself, https://helm.sh/docs/intro/install, and try again."
+        )
 
 
 if __name__ == "__main__":

@@ -51,28 +51,38 @@ def _parser() -> argparse.ArgumentParser:
     for takes_values in (upgrade, template, lint):
         takes_values.add_argument("-f", "--values", action="append", default=[], metavar="FILE", help="YAML of values")
         takes_values.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="wins over -f")
-        takes_values.add_argument("--set-string", action="append", default=[], metavar="KEY=VALUE",
-                                  help="the same, but the value is text")
+        takes_values.add_argument(
+            "--set-string", action="append", default=[], metavar="KEY=VALUE", help="the same, but the value is text"
+        )
     for waits in (upgrade, uninstall):
         waits.add_argument("--wait", action="store_true", help="until all is ready, or gone")
-        waits.add_argument("--timeout", type=_seconds, default=300, metavar="TIME",
-                           help="such as 90s, 3m (default: 5m)")
+        waits.add_argument(
+            "--timeout", type=_seconds, default=300, metavar="TIME", help="such as 90s, 3m (default: 5m)"
+        )
     return parser
 
 
 def _upgrade(options: argparse.Namespace) -> None:
     cluster, values = _cluster(options), _values(options)
-    common = {"namespace": _namespace(options), "timeout": options.timeout,
-              "wait": "watcher" if options.wait else "hookOnly"}
+    common = {
+        "namespace": _namespace(options),
+        "timeout": options.timeout,
+        "wait": "watcher" if options.wait else "hookOnly",
+    }
     if options.install and not _exists(cluster, options.name):
-        release = _cancellable(cluster.install, options.chart, options.name, values,
-                               create_namespace=options.create_namespace, **common)
+        release = _cancellable(
+            cluster.install, options.chart, options.name, values, create_namespace=options.create_namespace, **common
+        )
     else:
         release = _cancellable(cluster.upgrade, options.chart, options.name, values, **common)
     print(f"{options.name}: revision {release.get('revision')} is {release.get('status')} in {_namespace(options)}\n")
     with helm.Chart.load(options.chart) as chart:
-        notes = chart.render(cluster.get_values(options.name), name=options.name, namespace=_namespace(options),
-                             is_upgrade=release.get("revision", 1) > 1)
+        notes = chart.render(
+            cluster.get_values(options.name),
+            name=options.name,
+            namespace=_namespace(options),
+            is_upgrade=release.get("revision", 1) > 1,
+        )
     print("\n".join(text for name, text in notes.items() if name.endswith(UNRENDERED)))
 
 
@@ -99,14 +109,21 @@ def _lint(options: argparse.Namespace) -> None:
 
 
 def _uninstall(options: argparse.Namespace) -> None:
-    _cluster(options).uninstall(options.name, timeout=options.timeout, ignore_not_found=options.ignore_not_found,
-                                wait="watcher" if options.wait else "hookOnly")
+    _cluster(options).uninstall(
+        options.name,
+        timeout=options.timeout,
+        ignore_not_found=options.ignore_not_found,
+        wait="watcher" if options.wait else "hookOnly",
+    )
     print(f'release "{options.name}" uninstalled')
 
 
 def _cluster(options: argparse.Namespace) -> helm.Config:
-    return helm.Config(kubeconfig_path=getattr(options, "kubeconfig", None), namespace=_namespace(options),
-                       kube_context=getattr(options, "kube_context", None))
+    return helm.Config(
+        kubeconfig_path=getattr(options, "kubeconfig", None),
+        namespace=_namespace(options),
+        kube_context=getattr(options, "kube_context", None),
+    )
 
 
 def _namespace(options: argparse.Namespace) -> str:
