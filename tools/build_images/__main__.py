@@ -101,3 +101,5 @@ if __name__ == "__main__":
         main(sys.argv[1:])
     except KeyboardInterrupt:
         raise SystemExit("\nInterrupted: the same command goes on from here.") from None
+    except OSError as error:
+        raise SystemExit(f"{error.strerror or error}: {error.filename}") from None
