@@ -8,6 +8,7 @@ import uuid
 from pathlib import Path
 
 from control_plane import ControlPlane
+from node import eventually
 
 
 class Operator:
@@ -30,8 +31,12 @@ class Operator:
 
     def __exit__(self, *_: object) -> None:
         self._process.send_signal(signal.SIGTERM)
-        assert self._process.wait(timeout=30) == 0, self._path.read_text()
+        code = self._process.wait(timeout=30)
+        assert code == 0, f"it ended with {code}: {self._path.read_text()}"
         assert "Traceback" not in self._path.read_text()
+
+    def wait_until_it_leads(self) -> None:
+        eventually(lambda: "this replica leads" in self._path.read_text(), "the operator leads")
 
     def kill(self) -> None:
         """SIGKILL: nothing can be put in order."""
