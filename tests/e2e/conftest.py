@@ -58,6 +58,10 @@ def new_namespace(playground: cluster_choice.Chosen) -> Callable[[str], Kubectl]
 CLAIM, DOCS_WRITER = yaml.safe_load_all((ROOT / "examples/docs-writer.yaml").read_text())
 SMALL = {"layers": 2, "hiddenSize": 64, "heads": 2, "contextLength": 64, "vocabularySize": 512, "dropout": 0.0}
 
+# Changes of the hyperparameters below that make a better and a worse version.
+BETTER = {"maxSteps": 160}
+WORSE = {"maxSteps": 30, "learningRate": 0.00001}
+
 
 def small_model(name: str = "small", **spec: Any) -> dict[str, Any]:
     """The demo's LanguageModel, but one that trains in seconds, does not scale and is not retrained."""

@@ -23,7 +23,7 @@ def data(uri: str) -> dict[str, Any]:
 LONG_CONTEXT = {"task": "text-generation", "architecture": SMALL | {"contextLength": 262144}}
 MISTAKES = {
     "an empty corpus": ({"data": data("configmap://texts/empty.txt")}, "empty"),
-    "a corpus of a few characters": ({"data": data("configmap://texts/short.txt")}, "character"),
+    "a corpus of a few characters": ({"data": data("configmap://texts/short.txt")}, "more data"),
     "a file that is not in the claim": ({"data": data("pvc://models/none.txt")}, "none.txt"),
     "a key that is not in the ConfigMap": ({"data": data("configmap://texts/none.txt")}, "none.txt"),
     "a context longer than the data": ({"model": LONG_CONTEXT}, "context"),

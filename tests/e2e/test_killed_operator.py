@@ -7,7 +7,7 @@ from typing import Any
 
 import model as lm
 from cluster_choice import Chosen
-from conftest import apply, small_model
+from conftest import BETTER, WORSE, apply, small_model
 from steps import Kubectl
 
 MODEL = "small"
@@ -19,10 +19,10 @@ def story(kubectl: Kubectl) -> dict[str, Any]:
     apply(kubectl, small_model())
     lm.follow(kubectl, MODEL, 1)
     lm.wait_ready(kubectl, MODEL, 1)
-    lm.train(kubectl, MODEL, {"maxSteps": 120})
+    lm.train(kubectl, MODEL, BETTER)
     lm.follow(kubectl, MODEL, 2)
     lm.wait_ready(kubectl, MODEL, 2)
-    lm.train(kubectl, MODEL, {"maxSteps": 3})
+    lm.train(kubectl, MODEL, WORSE)
     lm.follow(kubectl, MODEL, 3)
     return end_state(kubectl)
 

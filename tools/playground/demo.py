@@ -22,12 +22,12 @@ def play(chosen: Chosen) -> None:
         lm.wait_ready(kubectl, MODEL, 1)
     with step("Train a better version 2, and replace version 1 under a client that never stops asking", "150 s"):
         lm.start_client(kubectl, "rollout", lm.image_of(kubectl, MODEL), MODEL, "--until-version=2", "--seconds=900")
-        lm.train(kubectl, MODEL, {"maxSteps": 400})
+        lm.train(kubectl, MODEL, {"learningRate": 3e-3})
         lm.follow(kubectl, MODEL, 2)
         lm.wait_ready(kubectl, MODEL, 2)
         print(f"    the client's count: {json.dumps(lm.client_result(kubectl, 'rollout'))}")
     with step("Train a worse version 3, which the gate refuses", "40 s"):
-        lm.train(kubectl, MODEL, {"maxSteps": 40})
+        lm.train(kubectl, MODEL, {"learningRate": 1e-4, "maxSteps": 60})
         lm.follow(kubectl, MODEL, 3)
         lm.wait_ready(kubectl, MODEL, 2)
     _report(chosen, kubectl)
