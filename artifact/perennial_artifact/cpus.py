@@ -7,6 +7,17 @@ from pathlib import Path
 CGROUP = Path("/sys/fs/cgroup")
 
 
+def limit_threads() -> None:
+    """Sets up the threads of OpenMP (torch) and Rayon (tokenizers), which listen when they load: call it before that.
+
+    What is set already stays.
+    """
+    for name in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS"):
+        os.environ.setdefault(name, str(allowed()))
+    # Threads that spin while they wait make a step many times slower where other pods want the same cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 def allowed(cgroup: Path = CGROUP) -> int:
     """CPUs by affinity and cgroup limit, whichever is lower; a fraction counts as a whole CPU."""
     affinity = len(os.sched_getaffinity(0))

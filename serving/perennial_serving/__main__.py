@@ -8,10 +8,9 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from perennial_artifact import exits, uri
+from perennial_artifact import cpus, exits, uri
 from perennial_artifact.exits import Failure
 from perennial_serving import preflight
-from perennial_serving.cpus import limit_threads
 from perennial_serving.fetch import fetch
 
 log = logging.getLogger(__name__)
@@ -47,7 +46,7 @@ def _fetch(options: argparse.Namespace) -> None:
 
 def _serve(options: argparse.Namespace) -> None:
     preflight.check(options.model)
-    limit_threads()
+    cpus.limit_threads()
     from perennial_serving.server import ServeOptions, serve  # takes seconds, because of torch
 
     serve(

@@ -3,7 +3,6 @@
 import argparse
 import errno
 import json
-import os
 import sys
 import traceback
 from pathlib import Path
@@ -20,11 +19,7 @@ CONFIG = Path("/etc/perennial/job.json")
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns its exit code, and leaves result or failure as the termination message."""
     options = _parser().parse_args(arguments)
-    # Heard by tokenizers and OpenMP when they load, which is later.
-    os.environ.setdefault("RAYON_NUM_THREADS", str(cpus.allowed()))
-    os.environ.setdefault("OMP_NUM_THREADS", str(cpus.allowed()))
-    # Threads that spin while they wait make a step many times slower where other pods want the same cores.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    cpus.limit_threads()
     try:
         options.run(options)
     except Failure as failure:

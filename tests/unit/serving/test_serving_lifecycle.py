@@ -15,7 +15,6 @@ from conftest import NAME, Artifact, RunningServer, free_port, make_model, serve
 from perennial_artifact import exits, manifest
 from perennial_artifact.exits import Failure
 from perennial_serving import preflight
-from perennial_serving.cpus import allowed_cpus
 from perennial_serving.model import load
 
 LONG = {"model": NAME, "prompt": "x", "max_tokens": 3000, "temperature": 0, "stream": True}
@@ -158,24 +157,6 @@ def test_a_model_that_was_not_fetched_ends_the_process_with_what_to_do(tmp_path:
     command = serve_command(tmp_path, "--port", str(free_port()), "--termination-log", str(log))
     assert subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == exits.MISSING_INPUT
     assert "python -m perennial_serving fetch" in json.loads(log.read_text())["message"]
-
-
-@pytest.mark.parametrize(("files", "expected"), [
-    ({"cpu.max": "150000 100000"}, 2),
-    ({"cpu.max": "50000 100000"}, 1),
-    ({"cpu.max": "max 100000"}, None),
-    ({"cpu/cpu.cfs_quota_us": "100000", "cpu/cpu.cfs_period_us": "100000"}, 1),
-    ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, None),
-    ({}, None),
-])  # fmt: skip
-def test_threads_follow_the_limit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], expected: int | None
-) -> None:
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(12)))
-    for name, content in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(content + "\n")
-    assert allowed_cpus(tmp_path) == (expected or 12)
 
 
 def test_help_explains_each_option(artifact: Artifact) -> None:
