@@ -20,6 +20,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=1, help="requests at the same time (default: 1)")
     parser.add_argument("--seconds", type=float, default=60, help="for how long, at most (default: 60)")
     parser.add_argument("--until-version", help="end earlier: once 50 answers in a row came from this version")
+    parser.add_argument("--pause", type=float, default=0, help="seconds between an answer and the next request")
     parser.add_argument("--max-tokens", type=int, default=16, help="tokens per answer (default: 16)")
     options = parser.parse_args()
     print(json.dumps(Client(options).run()))
@@ -67,6 +68,7 @@ class Client:
                 self.versions[version] += 1
                 self.latencies.append(time.monotonic() - before)
                 self.in_a_row = self.in_a_row + 1 if version == self.options.until_version else 0
+            time.sleep(self.options.pause)
 
     def _ask(self) -> str:
         """One completion; returns the version that answered."""

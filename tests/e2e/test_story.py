@@ -129,7 +129,9 @@ def test_the_operator_never_writes_to_a_users_object(playground: Chosen, kubectl
 
 def test_a_better_version_replaces_the_first_without_a_lost_request(kubectl: Kubectl) -> None:
     image = lm.image_of(kubectl, MODEL)
-    lm.start_client(kubectl, "rollout", image, MODEL, "--until-version=2", "--seconds=600", "--clients=2")
+    lm.start_client(
+        kubectl, "rollout", image, MODEL, "--until-version=2", "--seconds=600", "--clients=2", "--pause=0.1"
+    )
     lm.train(kubectl, MODEL, BETTER)
     version = lm.follow(kubectl, MODEL, 2)
     assert version["state"] == "Accepted"

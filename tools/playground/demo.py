@@ -21,7 +21,8 @@ def play(chosen: Chosen) -> None:
         lm.follow(kubectl, MODEL, 1)
         lm.wait_ready(kubectl, MODEL, 1)
     with step("Train a better version 2, and replace version 1 under a client that never stops asking", "150 s"):
-        lm.start_client(kubectl, "rollout", lm.image_of(kubectl, MODEL), MODEL, "--until-version=2", "--seconds=900")
+        arguments = ("--until-version=2", "--seconds=900", "--pause=0.2")  # leaves the training some of the cores
+        lm.start_client(kubectl, "rollout", lm.image_of(kubectl, MODEL), MODEL, *arguments)
         lm.train(kubectl, MODEL, {"learningRate": 3e-3})
         lm.follow(kubectl, MODEL, 2)
         lm.wait_ready(kubectl, MODEL, 2)
