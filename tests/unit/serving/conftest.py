@@ -14,11 +14,11 @@ import httpx
 import pytest
 import torch
 from openai import OpenAI
+from server_process import run_server
 from tokenizers import ByteLevelBPETokenizer
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from perennial_artifact import manifest
-from perennial_serving.__main__ import main
 
 torch.set_num_threads(1)
 NAME, VERSION = "docs-writer", "2"
@@ -129,15 +129,6 @@ def start(artifact: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Itera
     for server in started:
         server.process.kill()
         server.process.join()
-
-
-def run_server(arguments: list[str], log: Path) -> None:
-    """The command line in a process of its own, with everything it says in `log`."""
-    output = os.open(log, os.O_WRONLY | os.O_CREAT)
-    for stream in (1, 2):
-        os.dup2(output, stream)
-    torch.set_num_threads(1)  # torch is imported already
-    sys.exit(main(arguments))
 
 
 @pytest.fixture(scope="session")
