@@ -9,7 +9,6 @@ from perennial.api.common import (
     ArtifactUri,
     Digest,
     Image,
-    Quantity,
     Resources,
     StorageUri,
     cel,
@@ -184,6 +183,3 @@ class ServedArtifact(ApiModel):
     version: int = Field(ge=1, le=1000000, description="Its number.")
     uri: ArtifactUri = Field(description="Where it is.")
     digest: Digest = Field(description="SHA-256 of its manifest.")
-
-
-__all__ = ["Data", "ModelSource", "Output", "Quantity", "ServedArtifact", "Storage", "Task", "Training"]
