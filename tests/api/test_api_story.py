@@ -1,6 +1,5 @@
 """The operator as a process against a real control plane: a model's life, without a node."""
 
-import json
 import random
 import time
 from collections import Counter
@@ -10,92 +9,15 @@ from typing import Any
 
 import pytest
 from control_plane import ControlPlane
-from given_manifests import SMALL, Manifest, manifest, merged
+from given_manifests import SMALL, manifest, merged
 from node import SERVED_LOSS, Node, empty_corpus, eventually, loss_by_seed
 from operator_process import Operator
-
-GATE = {"evaluation": {"gates": [{"metric": "loss", "betterThanServed": {"by": "5%"}}]}, "versions": {"keep": 2}}
-
-
-class Story:
-    """A LanguageModel, what its user does to it, and what became of it."""
-
-    def __init__(self, control_plane: ControlPlane, namespace: str) -> None:
-        self.control_plane, self.namespace = control_plane, namespace
-        self.spec = merged(SMALL["LanguageModel"], GATE)
-        for name in ("corpus", "models"):
-            claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-            at = {"name": name, "namespace": namespace}
-            document = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": at, "spec": claim}
-            control_plane.kubectl("create", "-f", "-", stdin=document)
-
-    def apply(self, **spec: Any) -> None:
-        self.spec = merged(self.spec, spec)
-        document = manifest("LanguageModel", "writer", self.spec)
-        document["metadata"] |= {"labels": {"team": "docs"}, "annotations": {"example.org/owner": "ann"}}
-        self.control_plane.kubectl("apply", "-n", self.namespace, "-f", "-", stdin=document)
-
-    def train(self, loss: float) -> None:
-        """A spec whose training ends with this loss, as the stand-in for the node reads it."""
-        self.apply(training={"hyperparameters": {"seed": round(loss * 10)}})
-
-    def model(self) -> Manifest:
-        found: Manifest = self.control_plane.get("lm", "writer", "-n", self.namespace)
-        return found
-
-    def status(self) -> dict[str, Any]:
-        status: dict[str, Any] = self.model().get("status", {})
-        return status
-
-    def states(self) -> dict[int, str]:
-        return {v["number"]: v["state"] for v in self.status().get("versions", [])}
-
-    def is_ready(self) -> bool:
-        """Ready and at rest, as `kubectl wait` and kstatus see it."""
-        model = self.model()
-        seen = model.get("status", {}).get("observedGeneration") == model["metadata"]["generation"]
-        conditions = {c["type"]: c["status"] for c in model.get("status", {}).get("conditions", [])}
-        return seen and (conditions["Ready"], conditions["Reconciling"]) == ("True", "False")
-
-    def wait(self, states: dict[int, str], serving: int, seconds: float = 60) -> None:
-        def there() -> bool:
-            return self.states() == states and self.status().get("servingVersion") == serving and self.is_ready()
-
-        try:
-            eventually(there, f"v{serving} of {states}", seconds)
-        except AssertionError as error:
-            raise AssertionError(f"{error}: {json.dumps(self.status(), indent=1)}") from None
-
-    def decisions(self) -> list[str]:
-        return [decision["reason"] for decision in self.status()["decisions"]]
-
-    def children(self) -> Counter[str]:
-        listed = self.control_plane.kubectl(
-            "get", "tj,lmd,jobs,cm,svc,pdb,deployments.apps", "-l", "app.kubernetes.io/managed-by=perennial",
-            "-n", self.namespace, "-o", "name",
-        )  # fmt: skip
-        return Counter(listed.stdout.split())
+from story import Story, writes
 
 
 @pytest.fixture
 def story(control_plane: ControlPlane, namespace: str) -> Story:
     return Story(control_plane, namespace)
-
-
-def writes(control_plane: ControlPlane, namespace: str) -> list[dict[str, Any]]:
-    """The operator's writes in a namespace, of the audit log."""
-    log = Path(control_plane.kubeconfig).parent / "logs" / "audit.log"
-    if not log.exists():
-        pytest.skip("the cluster keeps no audit log where tools/local_cluster does")
-    entries = [json.loads(line) for line in log.read_text().splitlines() if f'"{namespace}"' in line]
-    return [
-        entry
-        for entry in entries
-        if entry["verb"] in ("create", "update", "patch", "delete")
-        and entry["stage"] == "ResponseComplete"
-        and entry.get("userAgent", "").startswith("perennial-operator")
-        and entry["objectRef"].get("namespace") == namespace
-    ]
 
 
 def test_the_life_of_a_model(story: Story, control_plane: ControlPlane, namespace: str, tmp_path: Path) -> None:

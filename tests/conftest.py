@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from control_plane import ROOT, ControlPlane, local_cluster
 
-NAME = "test-api"
+NAME = "test"
 
 
 @pytest.fixture(scope="session")
@@ -41,5 +41,6 @@ def namespace(control_plane: ControlPlane) -> Iterator[str]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.is_relative_to(ROOT / "tests" / "api"):
-            item.add_marker(pytest.mark.api)
+        tier = item.path.relative_to(ROOT / "tests").parts[0]
+        if tier in ("api", "faults"):
+            item.add_marker(tier)
