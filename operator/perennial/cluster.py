@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import os
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -46,16 +47,21 @@ async def load_configuration() -> Configuration:
     try:
         config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     except config.ConfigException:
-        load = config.load_kube_config(client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
+        given = os.environ.get("KUBECONFIG")  # the library itself reads it once, when it is imported
+        load = config.load_kube_config(given, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
         await load
     return configuration
 
 
 class Cluster:
-    """Requests as manifests in and out. Every request may be repeated: applies, deletes and named creates."""
+    """Requests as manifests in and out. Every request may be repeated: applies, deletes and named creates.
 
-    def __init__(self, client: ApiClient) -> None:
+    Nothing is written unless may_write() at that moment: a process that was frozen goes on wherever it was.
+    """
+
+    def __init__(self, client: ApiClient, may_write: Callable[[], bool]) -> None:
         self._client = client
+        self._may_write = may_write
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
         """The object, or None if there is none."""
@@ -146,6 +152,8 @@ class Cluster:
         raise AssertionError("unreachable")
 
     async def _send(self, method: str, path: str, headers: dict[str, str], body: Manifest | None) -> bytes:
+        if method != "GET" and not self._may_write():
+            raise ApiError(0, "The Lease has expired: nothing is written any more")
         try:
             request = await self._client.param_serialize(
                 method, path, header_params=dict(headers), body=body, auth_settings=["BearerToken"]

@@ -39,13 +39,14 @@ class Engine:
         cluster: Cluster,
         http: aiohttp.ClientSession,
         health: Health,
+        handle_signals: Callable[[], None],
     ) -> None:
         self._workers = settings.workers
         self._cluster = cluster
         cache = Cache()
         self._queue: Queue[Key] = Queue(self._reconcile)
         self.metrics = Metrics(cache, lambda: self._queue.depth)
-        self._watch = Watch(settings, configuration, cache, self._queue.add, health.beat)
+        self._watch = Watch(settings, configuration, cache, self._queue.add, health.beat, handle_signals)
         self._resync = Resync(cache, cluster, settings.namespaces, self._queue.add, health)
         observer = Observer(cache, cluster, Prometheus(settings.prometheus_url, http), settings.defaults)
         self._reconciler = Reconciler(cache, observer, Applier(cache, cluster, self.metrics), self.metrics)
@@ -54,14 +55,13 @@ class Engine:
     async def _reconcile(self, key: Key) -> float | None:
         return await self._reconciler.reconcile(key)
 
-    async def run(self, watch_started: Callable[[], None]) -> None:
+    async def run(self) -> None:
         """Works until it is cancelled; raises what keeps it from going on."""
         await self._resync.fill()
         self._queue.start(self._workers)
         tasks = {
             asyncio.create_task(self._watch.run(), name="watch"),
             asyncio.create_task(self._resync.run(), name="comparison with the server"),
-            asyncio.create_task(self._after_start(watch_started), name="start"),
         }
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -72,11 +72,6 @@ class Engine:
             await self._drain()
             for task in tasks:
                 task.cancel()
-
-    async def _after_start(self, watch_started: Callable[[], None]) -> None:
-        await self._watch.started()
-        watch_started()
-        await asyncio.Event().wait()
 
     async def _drain(self) -> None:
         """Lets running reconciles end; the watch goes last, as kopf cancels every task of its time when it ends."""

@@ -1,118 +1,163 @@
-"""The election of the one replica that works, by a Lease."""
+"""The election of the one replica that works, by a Lease, as client-go does it.
+
+Not kubernetes.aio's: that measures by the wall clock, takes a Lease that lacks a time from its living holder, and
+may go on for longer than the Lease lasts when the API server does not answer.
+"""
 
 import asyncio
 import logging
 import secrets
 import socket
-from datetime import datetime
-from typing import Any
+import time
+from collections.abc import Awaitable
+from datetime import UTC, datetime
 
 import aiohttp
-from kubernetes.aio.client import ApiClient, Configuration, V1Lease, V1ObjectMeta
+from kubernetes.aio.client import ApiClient, Configuration, CoordinationV1Api, V1Lease, V1LeaseSpec, V1ObjectMeta
 from kubernetes.aio.client.exceptions import ApiException
-from kubernetes.aio.leaderelection.electionconfig import Config
-from kubernetes.aio.leaderelection.leaderelection import LeaderElection
-from kubernetes.aio.leaderelection.leaderelectionrecord import LeaderElectionRecord
-from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
 
 logger = logging.getLogger(__name__)
 
+# Another replica waits for so long after the last change of the Lease that it has seen, ...
 LEASE_SECONDS = 15
+# ... and the holder ends so long after the last renewal that it has begun.
 RENEW_SECONDS = 10
 RETRY_SECONDS = 2
 _REQUEST_SECONDS = 4
-
-
-class _Lock(LeaseLock):
-    """The library's lock, which here survives an API server that does not answer.
-
-    The library takes the local time and writes it as UTC; the process therefore runs in UTC (see __main__).
-    """
-
-    def __init__(self, name: str, namespace: str, identity: str, api_client: ApiClient) -> None:
-        super().__init__(name, namespace, identity, api_client)
-        self.held_by_another = asyncio.Event()
-
-    async def get(self, name: str, namespace: str) -> Any:
-        try:
-            async with asyncio.timeout(_REQUEST_SECONDS):
-                found, record = await super().get(name, namespace)
-            if isinstance(record, LeaderElectionRecord) and record.holder_identity not in (None, self.identity):
-                self.held_by_another.set()
-            return found, record
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return False, ApiException(status=0, reason=str(error) or type(error).__name__)
-
-    async def create(self, name: str, namespace: str, election_record: Any) -> bool:
-        # Not the library's own, which passes an argument that the library's client refuses (37.0.2).
-        lease = V1Lease(metadata=V1ObjectMeta(name=name), spec=self.update_lease(election_record))
-        return await self._written(self.api_instance.create_namespaced_lease(namespace, lease))
-
-    async def update(self, name: str, namespace: str, updated_record: Any) -> bool:
-        return await self._written(super().update(name, namespace, updated_record))
-
-    async def _written(self, write: Any) -> bool:
-        try:
-            async with asyncio.timeout(_REQUEST_SECONDS):
-                return bool(await write)
-        except (ApiException, aiohttp.ClientError, TimeoutError, OSError) as error:
-            logger.warning("the Lease could not be written: %s", error or type(error).__name__)
-            return False
-
-    def time_str_to_iso(self, str_time: str) -> str:
-        """As the library's, but for times at a full second too."""
-        return datetime.fromisoformat(str_time).isoformat(timespec="microseconds") + "Z"
+_UNREACHABLE = (aiohttp.ClientError, TimeoutError, OSError)
 
 
 class Leadership:
-    """Waits for the Lease, keeps it, and gives it back."""
+    """Waits for the Lease, keeps it, and gives it back.
+
+    No clock is compared with another's: a Lease expires when it has not changed for LEASE_SECONDS by our own
+    monotonic time. The times in it are for people.
+    """
 
     def __init__(self, configuration: Configuration, namespace: str, name: str, user_agent: str) -> None:
-        identity = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+        self._identity = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+        self._namespace, self._name = namespace, name
         self._client = ApiClient(configuration)
         self._client.user_agent = user_agent
-        self._lock = _Lock(name, namespace, identity, self._client)
-        self._election = LeaderElection(
-            Config(self._lock, LEASE_SECONDS, RENEW_SECONDS, RETRY_SECONDS, _nothing, _nothing)
-        )
+        self._api = CoordinationV1Api(self._client)
+        self._stored: V1Lease | None = None
+        self._seen: V1LeaseSpec | None = None
+        self._seen_at = 0.0
+        self._until = 0.0
+        self._trouble = ""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether no other replica can have the Lease yet."""
+        return time.monotonic() < self._until
 
     async def acquire(self) -> None:
         """Returns once this replica is the one that works."""
-        lock = self._lock
-        logger.info("waiting for the Lease %s/%s as %s", lock.namespace, lock.name, lock.identity)
-        await self._election.acquire()
-        lock.held_by_another.clear()
+        logger.info("waiting for the Lease %s/%s as %s", self._namespace, self._name, self._identity)
+        while not await self._try():  # noqa: ASYNC110  # each attempt asks the server
+            await asyncio.sleep(RETRY_SECONDS)
         logger.info("this replica leads")
 
     async def keep(self) -> None:
-        """Renews the Lease; returns when it is lost: at once if another replica has it, which the library overlooks."""
-        renewing = asyncio.create_task(self._election.renew_loop())
-        taken = asyncio.create_task(self._lock.held_by_another.wait())
-        try:
-            await asyncio.wait({renewing, taken}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            renewing.cancel()
-            taken.cancel()
+        """Renews the Lease; returns when it is lost: another replica has it, or it could not be renewed in time."""
+        while self.is_held and not self._is_anothers():
+            try:
+                async with asyncio.timeout(self._until - time.monotonic()):
+                    await asyncio.sleep(RETRY_SECONDS)
+                    await self._try()
+            except TimeoutError:
+                return
 
     async def release(self) -> None:
         """Gives the Lease back, so that another replica need not wait until it expires."""
-        lock = self._lock
-        found, _ = await lock.get(lock.name, lock.namespace)
-        lease = lock.lease_reference
-        if not found or lease is None or lease.spec is None or lease.spec.holder_identity != lock.identity:
-            return
-        lease.spec.holder_identity = ""
         try:
             async with asyncio.timeout(_REQUEST_SECONDS):
-                await lock.api_instance.replace_namespaced_lease(lock.name, lock.namespace, lease)
-            logger.info("the Lease is released")
-        except (ApiException, aiohttp.ClientError, TimeoutError, OSError) as error:
-            logger.warning("the Lease could not be released and expires in %d s: %s", LEASE_SECONDS, error)
+                await self._give_back()
+        except (ApiException, *_UNREACHABLE) as error:
+            logger.warning("the Lease could not be released and expires in %d s: %s", LEASE_SECONDS, _told(error))
 
     async def close(self) -> None:
         """Closes the connection."""
         await self._client.close()  # type: ignore[no-untyped-call]  # the library has no annotations
 
+    async def _try(self) -> bool:
+        started = time.monotonic()
+        try:
+            if self._stored is None:
+                self._stored = await _in_time(self._read())
+            if self._stored and not self._is_free(self._stored):
+                self._stored = None
+                return False
+            self._stored = await _in_time(self._write(self._stored))
+        except (ApiException, *_UNREACHABLE) as error:
+            self._stored = None
+            if getattr(error, "status", None) != 409:  # else another was faster, or someone has edited it
+                self._tell(_told(error))
+            return False
+        self._tell("")
+        self._until = started + RENEW_SECONDS
+        return True
 
-async def _nothing() -> None:
-    """The library asks for callbacks; acquire() and keep() return instead."""
+    def _tell(self, trouble: str) -> None:
+        """Once, not with every attempt."""
+        if trouble and trouble != self._trouble:
+            logger.warning("the Lease can't be read or written: %s", trouble)
+        self._trouble = trouble
+
+    def _is_free(self, lease: V1Lease) -> bool:
+        if lease.spec != self._seen:
+            self._seen, self._seen_at = lease.spec, time.monotonic()
+        return not self._is_anothers() or time.monotonic() - self._seen_at > LEASE_SECONDS
+
+    def _is_anothers(self) -> bool:
+        holder = self._seen.holder_identity if self._seen else None
+        return bool(holder) and holder != self._identity
+
+    async def _read(self) -> V1Lease | None:
+        try:
+            return await self._api.read_namespaced_lease(self._name, self._namespace)
+        except ApiException as error:
+            if error.status == 404:
+                return None
+            raise
+
+    async def _write(self, old: V1Lease | None) -> V1Lease:
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        before = (old.spec if old else None) or V1LeaseSpec()
+        renewed = before.holder_identity == self._identity
+        spec = V1LeaseSpec(
+            holder_identity=self._identity,
+            lease_duration_seconds=LEASE_SECONDS,
+            renew_time=now,
+            acquire_time=before.acquire_time if renewed and before.acquire_time else now,
+            lease_transitions=(before.lease_transitions or 0) + (old is not None and not renewed),
+        )
+        lease: V1Lease
+        if old:
+            body = V1Lease(metadata=old.metadata, spec=spec)
+            lease = await self._api.replace_namespaced_lease(self._name, self._namespace, body)
+        else:
+            body = V1Lease(metadata=V1ObjectMeta(name=self._name), spec=spec)
+            lease = await self._api.create_namespaced_lease(self._namespace, body)
+        self._seen, self._seen_at = lease.spec, time.monotonic()
+        return lease
+
+    async def _give_back(self) -> None:
+        lease = await self._read()
+        if lease is None or lease.spec is None or lease.spec.holder_identity != self._identity:
+            return
+        lease.spec.holder_identity = ""
+        await self._api.replace_namespaced_lease(self._name, self._namespace, lease)
+        self._until = 0.0
+        logger.info("the Lease is released")
+
+
+async def _in_time(request: Awaitable[V1Lease | None]) -> V1Lease | None:
+    async with asyncio.timeout(_REQUEST_SECONDS):
+        return await request
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, ApiException):
+        return f"HTTP {error.status} {error.reason}"
+    return str(error) or type(error).__name__

@@ -36,8 +36,6 @@ def set_up(level: str, form: str) -> None:
     if level != "debug":
         for library in ("kopf", "asyncio", "aiohttp.access"):
             logging.getLogger(library).setLevel(logging.WARNING)
-    # It logs each refused write of the Lease with a traceback; leader.py says the same in a line.
-    logging.getLogger("kubernetes.aio.leaderelection").setLevel(logging.CRITICAL)
 
 
 def of(logger: logging.Logger, key: object) -> "logging.LoggerAdapter[logging.Logger]":

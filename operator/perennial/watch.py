@@ -22,39 +22,40 @@ _Name = tuple[str, str, str]
 
 
 class Watch:
-    """Feeds the cache; calls `changed` with each key that a change concerns, `beat` with each renewal of the Lease."""
+    """Feeds the cache; calls `changed` with each key that a change concerns, `beat` with each renewal of the Lease.
+
+    `handle_signals` is called when kopf has set handlers of its own, whose place it takes.
+    """
 
     def __init__(
         self, settings: Settings, configuration: Configuration, cache: Cache,
-        changed: Callable[[Key], None], beat: Callable[[], None],
+        changed: Callable[[Key], None], beat: Callable[[], None], handle_signals: Callable[[], None],
     ) -> None:  # fmt: skip
         self._settings = settings
         self._configuration = configuration
         self._cache = cache
         self._changed = changed
         self._beat = beat
+        self._handle_signals = handle_signals
         self._stop = asyncio.Event()
-        self._started = asyncio.Event()
         self._ended = asyncio.Event()
 
     async def run(self) -> None:
         """Watches until it is stopped; ends early only by an error."""
+        others = asyncio.all_tasks()
         try:
-            await kopf.operator(
+            tasks = await kopf.spawn_tasks(
                 registry=self._registry(),
                 settings=_settings(self._settings),
                 standalone=True,
                 clusterwide=not self._settings.namespaces,
                 namespaces=self._settings.namespaces,
                 stop_flag=self._stop,
-                ready_flag=self._started,
             )
+            self._handle_signals()  # kopf has just taken that over
+            await kopf.run_tasks(tasks, ignored=others)
         finally:
             self._ended.set()
-
-    async def started(self) -> None:
-        """Returns once kopf has set itself up; it has taken over the handling of signals then."""
-        await self._started.wait()
 
     async def stop(self, seconds: float) -> None:
         """Makes run() return, and waits for that so many seconds at most."""
