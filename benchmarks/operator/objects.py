@@ -1,0 +1,37 @@
+"""Our objects under load: small TrainingJobs, and the claims they need."""
+
+from api import Api, Manifest
+from control_plane import ROOT, ControlPlane
+from systems import NAMESPACE
+
+TRAINING_JOBS = f"/apis/perennial.dev/v1alpha1/namespaces/{NAMESPACE}/trainingjobs"
+JOBS = f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs"
+PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
+CLAIMS = f"/api/v1/namespaces/{NAMESPACE}/persistentvolumeclaims"
+
+
+def training_job(name: str) -> Manifest:
+    """One that waits for its pod, for there is no node."""
+    return {
+        "apiVersion": "perennial.dev/v1alpha1",
+        "kind": "TrainingJob",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {
+            "model": {"task": "text-generation", "architecture": {}},
+            "data": {"train": [{"uri": "pvc://corpus/train.txt"}]},
+            "storage": {"uri": f"pvc://models/{name}"},
+        },
+    }
+
+
+async def prepare(api: Api, control_plane: ControlPlane) -> None:
+    """Our CRDs, the namespace, the claims."""
+    crds = str(ROOT / "crds")
+    control_plane.kubectl("apply", "--server-side", "-f", crds)
+    control_plane.kubectl("wait", "--for=condition=Established", "-f", crds, "--timeout=30s")
+    for name in (NAMESPACE, "perennial-system"):
+        control_plane.kubectl("create", "namespace", name)
+    for name in ("corpus", "models"):
+        spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+        claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": spec}
+        await api.create(CLAIMS, claim)
