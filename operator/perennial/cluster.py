@@ -155,10 +155,10 @@ class Cluster:
         if method != "GET" and not self._may_write():
             raise ApiError(0, "The Lease has expired: nothing is written any more")
         try:
-            request = await self._client.param_serialize(
-                method, path, header_params=dict(headers), body=body, auth_settings=["BearerToken"]
+            # Not by param_serialize(), which copies every body to look for the library's models in it.
+            response = await self._client.rest_client.request(
+                method, self._client.configuration.host + path, headers, body, _request_timeout=_TIMEOUT
             )
-            response = await self._client.call_api(*request, _request_timeout=_TIMEOUT)
             content: bytes = await response.read()  # type: ignore[no-untyped-call]
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ApiError(0, f"The API server can't be reached: {error or type(error).__name__}") from error

@@ -120,8 +120,9 @@ EXPECTED = {
 def check(told: dict[str, Any], node: Node) -> None:
     assert {key: told[key] for key in EXPECTED} == EXPECTED
     assert node.trained == ["writer-v1", "writer-v2", "writer-v3"]
-    kinds = Counter(name.partition("/")[0] for name in told["children"])
-    assert (kinds["trainingjob.perennial.dev"], kinds["job.batch"], kinds["deployment.perennial.dev"]) == (3, 3, 1)
+    kinds = Counter(name.partition(" ")[0] for name in told["children"])
+    ours = "perennial.dev/v1alpha1"
+    assert (kinds[f"{ours}/TrainingJob"], kinds["batch/v1/Job"], kinds[f"{ours}/Deployment"]) == (3, 3, 1)
 
 
 def test_killed_at_random_moments_it_ends_in_the_same_state(

@@ -9,7 +9,7 @@ import json
 import ssl
 import subprocess
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +57,7 @@ _PLURALS = {
 
 @dataclass(frozen=True)
 class Kill:
-    """The operator dies by SIGKILL as the request arrives; it takes effect (after) or not (before)."""
+    """The operator dies by SIGKILL as the request arrives, which then takes effect or not; then it is restarted."""
 
     takes_effect: bool
 
@@ -65,6 +65,11 @@ class Kill:
 @dataclass(frozen=True)
 class LoseReply:
     """The request takes effect, and the connection breaks before the answer."""
+
+
+@dataclass(frozen=True)
+class Unreachable:
+    """The connection breaks, and the request does not reach the API server."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ class Stale:
     resource_version: str
 
 
-Fault = Kill | LoseReply | Answer | Delay | Stale
+Fault = Kill | LoseReply | Unreachable | Answer | Delay | Stale
 Rule = Callable[[Request], Fault | None]
 
 
@@ -99,14 +104,15 @@ def no_fault(_: Request) -> None:
 
 
 class Proxy:
-    """Serves until the block ends. `rule` may be changed at any time; `kill` ends the operator's process."""
+    """Serves until the block ends. `rule` may be changed at any time; a Kill calls `kill` and `restart`."""
 
     def __init__(self, control_plane: ControlPlane, folder: Path) -> None:
         self._folder = folder
         self._upstream, self._credentials = _access(control_plane.kubeconfig, folder)
         self.control_plane = ControlPlane(str(folder / "kubeconfig"), control_plane.kubectl_path)
         self.rule: Rule = no_fault
-        self.kill: Callable[[], None] = lambda: None
+        self.kill: Callable[[], object] = lambda: None
+        self.restart: Callable[[], object] = lambda: None
         self.requests: list[Request] = []
         self.faults: list[tuple[Request, Fault]] = []
         self._writes = 0
@@ -185,6 +191,12 @@ class Proxy:
         await self._session.close()
 
     async def _handle(self, incoming: web.Request) -> web.StreamResponse:
+        try:
+            return await self._answer(incoming)
+        except ConnectionError:  # the operator has gone
+            return _broken(incoming)
+
+    async def _answer(self, incoming: web.Request) -> web.StreamResponse:
         request = self._noted(incoming)
         fault = self.rule(request)
         if fault:
@@ -192,12 +204,13 @@ class Proxy:
         body = await incoming.read()
         match fault:
             case Kill(takes_effect):
-                self.kill()
-                if takes_effect:
-                    await self._forward(incoming, body, request.query)
+                # Shielded, as the death of the operator breaks the connection, and with it this handler.
+                await asyncio.shield(self._die(incoming, body, request.query if takes_effect else None))
                 return _broken(incoming)
             case LoseReply():
                 await self._forward(incoming, body, request.query)
+                return _broken(incoming)
+            case Unreachable():
                 return _broken(incoming)
             case Answer():
                 return _refusal(fault)
@@ -209,6 +222,12 @@ class Proxy:
         if request.is_watch:
             return await self._stream(incoming)
         return await self._forward(incoming, body, request.query)
+
+    async def _die(self, incoming: web.Request, body: bytes, query: dict[str, str] | None) -> None:
+        self.kill()
+        if query is not None:
+            await self._forward(incoming, body, query)
+        self.restart()
 
     def _noted(self, incoming: web.Request) -> Request:
         request = Request(incoming.method, incoming.path, dict(incoming.query), self._writes + 1)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from control_plane import ControlPlane
+from control_plane import ControlPlane, Manifest
 from given_manifests import DIGEST
 from kubernetes.client.exceptions import ApiException
 
@@ -47,6 +47,7 @@ class Node(threading.Thread):
 
     def __init__(self, control_plane: ControlPlane, namespace: str, train: Callable[[dict[str, Any]], End]) -> None:
         super().__init__(daemon=True)
+        self._control_plane = control_plane
         self._core = control_plane.clients()[0]
         self._namespace = namespace
         self._train = train
@@ -63,15 +64,15 @@ class Node(threading.Thread):
 
     def run(self) -> None:
         while not self._ended.wait(PERIOD):
-            for pod in self._core.list_namespaced_pod(self._namespace).items:
+            for pod in self._control_plane.objects(self._namespace, "v1/pods"):
                 try:
                     self._look_after(pod)
                 except ApiException as error:
                     if error.status not in (404, 409):  # gone or changed meanwhile
                         raise
 
-    def _look_after(self, pod: Any) -> None:
-        labels, phase = pod.metadata.labels, pod.status.phase
+    def _look_after(self, pod: Manifest) -> None:
+        labels, phase = pod["metadata"]["labels"], pod["status"]["phase"]
         if phase == "Pending":
             self._write(pod, "Running", {"running": {"startedAt": _now()}}, ready=True)
         elif phase == "Running" and JOB in labels:
@@ -82,13 +83,13 @@ class Node(threading.Thread):
         elif phase == "Running" and SERVICE not in labels:
             self._end(pod, 0, "")
 
-    def _end(self, pod: Any, code: int, message: str) -> None:
+    def _end(self, pod: Manifest, code: int, message: str) -> None:
         ended = {"exitCode": code, "message": message, "reason": "Error" if code else "Completed"}
         times = {"startedAt": _now(), "finishedAt": _now()}
         self._write(pod, "Failed" if code else "Succeeded", {"terminated": ended | times}, ready=False)
 
-    def _write(self, pod: Any, phase: str, state: dict[str, Any], ready: bool) -> None:
-        container = pod.spec.containers[0]
+    def _write(self, pod: Manifest, phase: str, state: dict[str, Any], ready: bool) -> None:
+        container = pod["spec"]["containers"][0]
         status = {
             "phase": phase,
             "startTime": _now(),
@@ -98,12 +99,12 @@ class Node(threading.Thread):
             ],
             "containerStatuses": [
                 {
-                    "name": container.name, "image": container.image, "imageID": "", "ready": ready, "started": ready,
-                    "restartCount": 0, "state": state,
+                    "name": container["name"], "image": container["image"], "imageID": "", "ready": ready,
+                    "started": ready, "restartCount": 0, "state": state,
                 }
             ],
         }  # fmt: skip
-        self._core.patch_namespaced_pod_status(pod.metadata.name, self._namespace, {"status": status})
+        self._core.patch_namespaced_pod_status(pod["metadata"]["name"], self._namespace, {"status": status})
 
 
 def _now() -> str:

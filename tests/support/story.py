@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from control_plane import ControlPlane
+from control_plane import CHILDREN, GROUP, VERSION, ControlPlane
 from given_manifests import SMALL, Manifest, manifest, merged
 from node import eventually
 
@@ -36,8 +36,7 @@ class Story:
         self.apply(training={"hyperparameters": {"seed": round(loss * 10)}})
 
     def model(self) -> Manifest:
-        found: Manifest = self.control_plane.get("lm", "writer", "-n", self.namespace)
-        return found
+        return self.control_plane.read(f"/apis/{GROUP}/{VERSION}/namespaces/{self.namespace}/languagemodels/writer")
 
     def status(self) -> dict[str, Any]:
         status: dict[str, Any] = self.model().get("status", {})
@@ -66,11 +65,8 @@ class Story:
         return [decision["reason"] for decision in self.status()["decisions"]]
 
     def children(self) -> Counter[str]:
-        listed = self.control_plane.kubectl(
-            "get", "tj,lmd,jobs,cm,svc,pdb,deployments.apps", "-l", "app.kubernetes.io/managed-by=perennial",
-            "-n", self.namespace, "-o", "name",
-        )  # fmt: skip
-        return Counter(listed.stdout.split())
+        found = self.control_plane.objects(self.namespace, *CHILDREN)
+        return Counter(f"{at['apiVersion']}/{at['kind']} {at['metadata']['name']}" for at in found)
 
 
 def writes(control_plane: ControlPlane, namespace: str) -> list[dict[str, Any]]:

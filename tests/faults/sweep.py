@@ -1,0 +1,135 @@
+"""Plays the whole life of a model once for each fault at each of the operator's writes."""
+
+import multiprocessing
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from control_plane import ControlPlane
+from end_state import differences, end_state
+from node import Node, eventually, loss_by_seed
+from operator_process import Operator
+from proxy import Answer, Fault, Kill, LoseReply, Proxy, Request, Rule
+from story import Story
+
+KILLS: dict[str, Fault] = {"killed before": Kill(takes_effect=False), "killed after": Kill(takes_effect=True)}
+ERRORS: dict[str, Fault] = {
+    "reply lost": LoseReply(),
+    "403": Answer(403, "Forbidden"),
+    "409": Answer(409, "Conflict"),
+    "410": Answer(410, "Expired"),
+    "429": Answer(429, "TooManyRequests", retry_after=1),
+    "500": Answer(500, "InternalError"),
+    "504": Answer(504, "Timeout"),
+}
+FAULTS = KILLS | ERRORS
+# Enough for a retry after the longest of the pauses that one fault can cause.
+PATIENCE = 90.0
+_QUIET = 1.5
+_ATTEMPTS = 3
+_LAST = {1: "Accepted", 2: "Accepted", 3: "Refused"}
+
+State = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A fault at the nth write."""
+
+    number: int
+    fault: str
+
+    def __str__(self) -> str:
+        return f"write {self.number}, {self.fault}"
+
+
+@dataclass
+class End:
+    """What became of a story: where it ended, over which writes it went, and at which of them the fault came."""
+
+    state: State = field(default_factory=dict)
+    writes: list[str] = field(default_factory=list)
+    hit: str = ""
+    seconds: float = 0.0
+    trouble: list[str] = field(default_factory=list)
+
+
+def play(kubeconfig: str, kubectl: str, point: Point | None, expected: State | None) -> End:
+    """The story with a fault at one point, or none; without an expected end the end is taken once it is quiet."""
+    control_plane, namespace = ControlPlane(kubeconfig, kubectl), f"sweep-{uuid.uuid4().hex[:8]}"
+    control_plane.kubectl("create", "namespace", namespace)
+    end, started = End(), time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, Proxy(control_plane, Path(folder)) as proxy:
+        operator = Operator(proxy.control_plane, Path(folder) / "log", namespace)
+        proxy.kill, proxy.restart = operator.kill, operator.start
+        if point:
+            proxy.rule = _once(point)
+        try:
+            with Node(control_plane, namespace, loss_by_seed) as node, operator:
+                _tell(Story(control_plane, namespace), proxy, node, expected, end)
+        except AssertionError as error:
+            end.trouble.append(f"{error}\n{operator.log[-3000:]}")
+        end.writes = [str(write) for write in proxy.writes]
+        end.hit = str(proxy.faults[0][0]) if proxy.faults else ""
+    control_plane.kubectl("delete", "namespace", namespace, "--wait=false")
+    end.seconds = time.monotonic() - started
+    return end
+
+
+def _once(point: Point) -> Rule:
+    def rule(request: Request) -> Fault | None:
+        return FAULTS[point.fault] if request.is_write and request.number == point.number else None
+
+    return rule
+
+
+def _tell(story: Story, proxy: Proxy, node: Node, expected: State | None, end: End) -> None:
+    """v1, v2, v3 that is refused, back to v1, deletion."""
+    story.spec["versions"] = {"keep": 5}
+    story.train(3.0)
+    story.wait({1: "Accepted"}, 1, PATIENCE)
+    story.train(2.5)
+    story.wait({1: "Accepted", 2: "Accepted"}, 2, PATIENCE)
+    story.train(2.9)
+    story.wait(_LAST, 2, PATIENCE)
+    story.apply(promotion={"pin": {"version": 1}})
+    story.wait(_LAST, 1, PATIENCE)
+    end.state = _settled(story, proxy, expected)
+    if expected:
+        end.trouble += differences(expected, end.state)
+    if node.trained != ["writer-v1", "writer-v2", "writer-v3"]:
+        end.trouble.append(f"these were trained: {node.trained}")
+    story.control_plane.kubectl("delete", "lm", "writer", "-n", story.namespace)
+    eventually(lambda: not story.children(), "all children go with their owner", PATIENCE)
+
+
+def _settled(story: Story, proxy: Proxy, expected: State | None) -> State:
+    """The state in which nothing is written any more; where one is expected, it has time to come about."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        before, state = len(proxy.writes), end_state(story)
+        time.sleep(_QUIET)
+        if len(proxy.writes) == before and (expected in (None, state) or time.monotonic() > deadline):
+            return state
+
+
+def sweep(
+    control_plane: ControlPlane, points: list[Point], expected: State, workers: int
+) -> Iterator[tuple[Point, End]]:
+    """Plays each point, several at a time; a point that its run did not reach is played again."""
+    where = control_plane.kubeconfig, control_plane.kubectl_path
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for attempt in range(_ATTEMPTS):
+            played = {pool.submit(play, *where, point, expected): point for point in points}
+            points = []
+            for future in as_completed(played):
+                point, end = played[future], future.result()
+                if end.hit or end.trouble or attempt == _ATTEMPTS - 1:
+                    yield point, end
+                else:
+                    points.append(point)

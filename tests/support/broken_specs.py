@@ -1,0 +1,104 @@
+"""Hypothesis strategies for what the API server must refuse: an accepted spec with one constraint broken."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from hypothesis import strategies as st
+
+Schema = dict[str, Any]
+Value = dict[str, Any]
+Path = tuple[str | int, ...]
+
+# By the start of a CEL rule, what breaks it.
+_BREAKERS: dict[str, Callable[[Value], Value]] = {
+    "!has(self.revision)": lambda v: {"uri": "pvc://a/b", "revision": "main"},
+    "self.warmupSteps": lambda v: v | {"maxSteps": 10, "warmupSteps": 10},
+    "self.hiddenSize": lambda v: v | {"hiddenSize": 96, "heads": 5},
+    "self.minReplicas": lambda v: v | {"minReplicas": 3, "maxReplicas": 2},
+    "!(has(self.replicas)": lambda v: (
+        v | {"replicas": 1, "autoscaling": {"maxReplicas": 2, "metrics": [{"name": "queue-depth", "target": 1}]}}
+    ),
+    "self.name == 'queue-depth'": lambda v: {"name": "mine", "target": 1},
+    "self.name != 'queue-depth'": lambda v: {"name": "queue-depth", "query": "x", "target": 1},
+    "self.name != 'schedule'": lambda v: v | {"name": "schedule"},
+}
+_WRONG_TYPES = {
+    "object": "text",
+    "array": {"a": 1},
+    "string": {"a": 1},
+    "boolean": "text",
+    "integer": "text",
+    "number": "text",
+}
+
+
+def broken(schema: Schema, spec: Value) -> st.SearchStrategy[tuple[str, Value]]:
+    """What is broken and where, and the spec with it broken."""
+    places = list(_places(schema, spec))
+
+    def one(place: tuple[Path, Schema, Any]) -> st.SearchStrategy[tuple[str, Value]]:
+        path, inner, value = place
+        told = ".".join(map(str, ("spec", *path)))
+        ways = list(_ways(inner, value))
+        return st.sampled_from([(f"{way} of {told}", _replaced(spec, path, worse)) for way, worse in ways])
+
+    return st.sampled_from([place for place in places if any(_ways(*place[1:]))]).flatmap(one)
+
+
+def _places(schema: Schema, value: Any, path: Path = ()) -> Iterator[tuple[Path, Schema, Any]]:
+    """The fields that are set in the value, with their schemas."""
+    yield path, schema, value
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _places(schema["items"], item, (*path, index))
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            inner = schema["properties"][name] if "properties" in schema else schema["additionalProperties"]
+            yield from _places(inner, item, (*path, name))
+
+
+def _ways(schema: Schema, value: Any) -> Iterator[tuple[str, Any]]:
+    """By constraint a value that breaks it."""
+    if schema.get("x-kubernetes-int-or-string"):
+        yield from (("quantity", text) for text in ("abc", "", "1 Gi", "-1", "1Gib", -1, 0.5, True))
+        return
+    yield "type", _WRONG_TYPES[schema["type"]]
+    if "enum" in schema:
+        yield "enum", "Other"
+    if "pattern" in schema:
+        yield "pattern", "not a match\n"
+    if "maxLength" in schema:
+        yield "maxLength", "a" * (schema["maxLength"] + 1)
+    if schema.get("minLength"):
+        yield "minLength", ""
+    if "minimum" in schema:
+        yield "minimum", schema["minimum"] - (0 if schema.get("exclusiveMinimum") else 1)
+    if "maximum" in schema:
+        yield "maximum", schema["maximum"] + (0 if schema.get("exclusiveMaximum") else 1)
+    if schema.get("minItems"):
+        yield "minItems", []
+    if isinstance(value, dict) and "properties" in schema:
+        yield from _ways_of_object(schema, value)
+
+
+def _ways_of_object(schema: Schema, value: Value) -> Iterator[tuple[str, Value]]:
+    yield "unknown field", value | {"unheardOf": 1}
+    for name in schema.get("required", []):
+        yield f"required {name}", {key: inner for key, inner in value.items() if key != name}
+    for rule in (validation["rule"] for validation in schema.get("x-kubernetes-validations", [])):
+        if "oldSelf" in rule:
+            continue
+        if rule.startswith("(has(self."):
+            names = {part.split(")")[0] for part in rule.split("(has(self.")[1:]}
+            yield f"rule {rule}", {key: inner for key, inner in value.items() if key not in names}
+        else:
+            yield f"rule {rule}", next(worse for start, worse in _BREAKERS.items() if rule.startswith(start))(value)
+
+
+def _replaced(value: Any, path: Path, worse: Any) -> Any:
+    if not path:
+        return worse
+    first, *rest = path
+    if isinstance(value, list):
+        return [_replaced(item, tuple(rest), worse) if i == first else item for i, item in enumerate(value)]
+    return value | {first: _replaced(value[first], tuple(rest), worse)}
