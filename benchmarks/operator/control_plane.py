@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 NAME = "bench"
+_DEFINED_SECONDS = 30.0
 
 
 class ControlPlane:
@@ -26,6 +28,20 @@ class ControlPlane:
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         """Its output; raises SystemExit with what it complained of."""
         return _output([self._kubectl, "--kubeconfig", str(self.kubeconfig), *arguments], stdin)
+
+    def define(self, *definitions: Path) -> None:
+        """Applies CustomResourceDefinitions, and waits until they are served; raises SystemExit after 30 s."""
+        files = [flag for path in definitions for flag in ("-f", str(path))]
+        self.kubectl("apply", "--server-side", *files)
+        end = time.monotonic() + _DEFINED_SECONDS
+        while True:
+            try:
+                self.kubectl("wait", "--for=condition=Established", *files, "--timeout=5s")
+                return
+            except SystemExit:  # those without any condition yet are an error to kubectl
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.5)
 
     @contextmanager
     def without_controllers(self) -> Iterator[None]:

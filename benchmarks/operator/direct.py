@@ -68,7 +68,7 @@ def record() -> list[Write]:
     now = datetime.now(UTC).replace(microsecond=0)
     image = "localhost/perennial/training:dev"
     outcome = decide(job, Observed(Defaults(training_image=image, serving_image=image)), now)
-    recorder, cache = _Recorder(), Cache()
+    recorder, cache = _Recorder(), Cache(lambda _: None)
     applier = Applier(cache, recorder, Metrics(cache, lambda: 0))  # type: ignore[arg-type]
     asyncio.run(applier.carry_out(stored, job, outcome, now))
     return recorder.writes

@@ -26,9 +26,7 @@ def training_job(name: str) -> Manifest:
 
 async def prepare(api: Api, control_plane: ControlPlane) -> None:
     """Our CRDs, the namespace, the claims."""
-    crds = str(ROOT / "crds")
-    control_plane.kubectl("apply", "--server-side", "-f", crds)
-    control_plane.kubectl("wait", "--for=condition=Established", "-f", crds, "--timeout=30s")
+    control_plane.define(ROOT / "crds")
     for name in (NAMESPACE, "perennial-system"):
         control_plane.kubectl("create", "namespace", name)
     for name in ("corpus", "models"):

@@ -59,9 +59,7 @@ class KubeflowTrainer:
             jobset / "config/components/crd/bases/jobset.x-k8s.io_jobsets.yaml",
             plugins / "config/crd/bases/scheduling.x-k8s.io_podgroups.yaml",
         ]
-        for definition in definitions:
-            control_plane.kubectl("apply", "--server-side", "-f", str(definition))
-            control_plane.kubectl("wait", "--for=condition=Established", "-f", str(definition), "--timeout=30s")
+        control_plane.define(*definitions)
         control_plane.kubectl("create", "-f", str(trainer / "manifests/base/runtimes/torch_distributed.yaml"))
 
     @contextmanager

@@ -14,12 +14,14 @@ from perennial.decide.outcome import Event, Manifest, Outcome, Reference
 from perennial.keys import Key, key_of
 from perennial.manifests import holds, with_hash
 from perennial.metrics import Metrics
-from perennial.resources import EVENT, OWN, is_owned_by, resource_of
+from perennial.resources import EVENT, OWN, Resource, is_owned_by, resource_of
 
 logger = logging.getLogger(__name__)
 
 # 500 is what a value that does not parse gets, or a webhook that fails.
 _REFUSALS = {400, 403, 413, 422, 500}
+# A resourceVersion that nothing ever has: an apply with it creates, or is refused (409) because something is there.
+NEVER = "1"
 _LONGEST_NOTE = 1024
 _LONGEST_MESSAGE = 2000
 
@@ -59,21 +61,37 @@ class Applier:
         at = manifest["metadata"]
         resource = resource_of(manifest["apiVersion"], manifest["kind"])
         there = self._cache.get(resource, at["namespace"], at["name"])
-        # What does not carry our labels is in no cache; only the server knows whether the name is free.
+        if there is None and await self._create(owner, resource, manifest):
+            return
+        # What does not carry our labels is in no cache; only the server knows it.
         there = there or await self._cluster.get(resource, at["namespace"], at["name"])
-        if there:
-            self._check_owner(owner, there)
-            if "deletionTimestamp" in there["metadata"] or holds(there, manifest):
-                return
-            manifest = manifest | {"metadata": at | {"uid": there["metadata"]["uid"]}}
-        what = f"{manifest['kind']} {at['name']}"
+        if there is None:
+            raise Conflict(f"{manifest['kind']} {at['name']} was there and is gone")
+        self._check_owner(owner, there)
+        if holds(there, manifest):
+            self._cache.put(there)
+        elif "deletionTimestamp" not in there["metadata"]:
+            same = manifest | {"metadata": at | {"uid": there["metadata"]["uid"]}}
+            await self._write(owner, resource, same, "changed", force=True)
+
+    async def _create(self, owner: Kind, resource: Resource, manifest: Manifest) -> bool:
+        """Applies what is not there yet; False if it is. The server decides: nothing can come in between."""
+        new = manifest | {"metadata": manifest["metadata"] | {"resourceVersion": NEVER}}
         try:
-            applied = await self._cluster.apply(resource, manifest, force=there is not None)
+            await self._write(owner, resource, new, "created", force=False)
+        except Conflict:
+            return False
+        return True
+
+    async def _write(self, owner: Kind, resource: Resource, manifest: Manifest, done: str, *, force: bool) -> None:
+        what = f"{manifest['kind']} {manifest['metadata']['name']}"
+        try:
+            applied = await self._cluster.apply(resource, manifest, force=force)
         except ApiError as error:
             raise _translated(what, error) from error
         self._cache.put(applied)
         self._metrics.wrote("apply", resource.plural)
-        logs.of(logger, _key(owner)).info("%s %s", "changed" if there else "created", what)
+        logs.of(logger, _key(owner)).info("%s %s", done, what)
 
     def _check_owner(self, owner: Kind, there: Manifest) -> None:
         at = there["metadata"]

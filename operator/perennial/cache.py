@@ -1,10 +1,11 @@
 """What is known of the cluster: the newest version that was seen of each watched object."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from perennial.decide.deployment.workload import LABEL as DEPLOYMENT
 from perennial.decide.outcome import Manifest
+from perennial.keys import Key, concerned
 from perennial.resources import Resource
 
 _Name = tuple[str, str, str, str]
@@ -17,9 +18,12 @@ class Cache:
 
     The watch and the answers to our own writes both feed it, in any order: the higher resourceVersion wins
     (comparable since Kubernetes 1.35), and what was deleted does not come back.
+
+    It calls `changed` with each key that a news concerns; so the watch's echo of a write of our own costs no look.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, changed: Callable[[Key], None]) -> None:
+        self._changed = changed
         self._objects: dict[str, Manifest] = {}
         self._names: dict[_Name, str] = {}
         self._index: defaultdict[_Entry, set[str]] = defaultdict(set)
@@ -40,23 +44,30 @@ class Cache:
         self._names[name] = uid
         for entry in _entries(manifest):
             self._index[entry].add(uid)
+        self._tell(manifest)
 
     def remove(self, uid: str) -> None:
         """Takes note of a deletion."""
         self._deleted[uid] = None
         if len(self._deleted) > _REMEMBERED_DELETIONS:
             self._deleted.pop(next(iter(self._deleted)))
-        self._forget(uid)
+        if known := self._forget(uid):
+            self._tell(known)
 
-    def _forget(self, uid: str) -> None:
+    def _forget(self, uid: str) -> Manifest | None:
         manifest = self._objects.pop(uid, None)
         if manifest is None:
-            return
+            return None
         del self._names[_name(manifest)]
         for entry in _entries(manifest):
             self._index[entry].discard(uid)
             if not self._index[entry]:
                 del self._index[entry]
+        return manifest
+
+    def _tell(self, news: Manifest) -> None:
+        for key in concerned(news):
+            self._changed(key)
 
     def was_deleted(self, uid: str) -> bool:
         """Whether a deletion of this object was seen lately."""

@@ -156,15 +156,22 @@ class Cluster:
             raise ApiError(0, "The Lease has expired: nothing is written any more")
         try:
             # Not by param_serialize(), which copies every body to look for the library's models in it.
-            response = await self._client.rest_client.request(
-                method, self._client.configuration.host + path, headers, body, _request_timeout=_TIMEOUT
+            url, headers = self._client.configuration.host + path, headers | await self._identity()
+            sent = self._client.rest_client.request(  # type: ignore[no-untyped-call]
+                method, url, headers, body, _request_timeout=_TIMEOUT
             )
-            content: bytes = await response.read()  # type: ignore[no-untyped-call]
+            response = await sent
+            content: bytes = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ApiError(0, f"The API server can't be reached: {error or type(error).__name__}") from error
         if response.status >= 400:
             raise ApiError(response.status, _reason(content, response), _retry_after(response))
         return content
+
+    async def _identity(self) -> dict[str, str]:
+        """Who asks; the token is read again when it has expired."""
+        token = await self._client.configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        return self._client.default_headers | ({"Authorization": token} if token else {})
 
 
 def _reason(content: bytes, response: Any) -> str:

@@ -43,11 +43,11 @@ class Engine:
     ) -> None:
         self._workers = settings.workers
         self._cluster = cluster
-        cache = Cache()
         self._queue: Queue[Key] = Queue(self._reconcile)
+        cache = Cache(self._queue.add)
         self.metrics = Metrics(cache, lambda: self._queue.depth)
-        self._watch = Watch(settings, configuration, cache, self._queue.add, health.beat, handle_signals)
-        self._resync = Resync(cache, cluster, settings.namespaces, self._queue.add, health)
+        self._resync = Resync(cache, cluster, settings.namespaces, health)
+        self._watch = Watch(settings, configuration, cache, health.beat, self._resync.listed, handle_signals)
         observer = Observer(cache, cluster, Prometheus(settings.prometheus_url, http), settings.defaults)
         self._reconciler = Reconciler(cache, observer, Applier(cache, cluster, self.metrics), self.metrics)
         health.sees_lease = self._watch.sees_lease

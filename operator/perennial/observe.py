@@ -1,6 +1,7 @@
 """Collects what a decision looks at: from the cache, and where that does not do from the server. The only reader."""
 
 import logging
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 _LOG_LINES = 50
 _LOG_BYTES = 64 * 1024
 _ENDED = ("Complete", "Failed")
+_BELIEVED_SECONDS = 10.0
 
 
 class Observer:
@@ -38,6 +40,7 @@ class Observer:
         self._cluster = cluster
         self._prometheus = prometheus
         self._defaults = defaults
+        self._found: dict[tuple[Resource, str, str], float] = {}
 
     async def training_job(self, job: TrainingJob) -> training_job.Observed:
         """The Job, its pods and what they say."""
@@ -131,10 +134,19 @@ class Observer:
             return ()
         wanted = [*((CLAIM, name) for name in volumes.claims), *((CONFIG_MAP, name) for name in volumes.config_maps)]
         namespace = owner.metadata.namespace
-        found = [await self._cluster.get(resource, namespace, name) for resource, name in wanted]
-        return tuple(
-            f'{resource.kind} "{name}"' for (resource, name), there in zip(wanted, found, strict=True) if not there
-        )
+        missing = [(of, name) for of, name in wanted if not await self._exists(of, namespace, name)]
+        return tuple(f'{resource.kind} "{name}"' for resource, name in missing)
+
+    async def _exists(self, resource: Resource, namespace: str, name: str) -> bool:
+        """Asks the server, which is believed for a while if it says yes: many objects refer to the same claim."""
+        what, now = (resource, namespace, name), time.monotonic()
+        if self._found.get(what, now) > now:
+            return True
+        self._found = {found: until for found, until in self._found.items() if until > now}
+        if await self._cluster.get(resource, namespace, name) is None:
+            return False
+        self._found[what] = now + _BELIEVED_SECONDS
+        return True
 
 
 def _phase(pod: Manifest) -> str:

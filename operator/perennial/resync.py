@@ -4,14 +4,13 @@ A watch can lose a deletion (in the gap after a 410) or die silently; both show 
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable
 
 from perennial.cache import Cache
 from perennial.cluster import ApiError, Cluster
 from perennial.decide.outcome import Manifest
 from perennial.health import Health
-from perennial.keys import Key, concerned
 from perennial.resources import WATCHED, Resource
 from perennial.watch import selector_of
 
@@ -19,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 FIRST = 30.0
 PERIOD = 300.0
+SETTLE = 2.0
 PATIENCE = 30.0
 
 
@@ -30,14 +30,17 @@ class Resync:
         cache: Cache,
         cluster: Cluster,
         namespaces: tuple[str, ...],
-        changed: Callable[[Key], None],
         health: Health,
     ) -> None:
         self._cache = cache
         self._cluster = cluster
         self._namespaces: tuple[str | None, ...] = namespaces or (None,)
-        self._changed = changed
         self._health = health
+        self._listing = asyncio.Event()
+
+    def listed(self) -> None:
+        """The watch lists something (anew): compare soon after."""
+        self._listing.set()
 
     async def fill(self) -> None:
         """Lists everything that is watched, so that nothing is decided on half of it; raises ApiError."""
@@ -50,12 +53,21 @@ class Resync:
         """Compares for ever, and says in the health what the watch has missed."""
         pause = FIRST  # soon after the start: something may have been deleted between fill() and the watch's listing
         while True:
-            await asyncio.sleep(pause)
+            await self._wait(pause)
             pause = PERIOD
             try:
                 self._health.behind = await self.compare(PATIENCE)
             except ApiError as error:
                 logger.warning("the cache could not be compared with the server: %s", error)
+
+    async def _wait(self, seconds: float) -> None:
+        """So many seconds, or until the watch has listed something and is through with it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._listing.wait()
+                while self._listing.is_set():
+                    self._listing.clear()
+                    await asyncio.sleep(SETTLE)
 
     async def compare(self, patience: float) -> str | None:
         """What the watch has not brought within so many seconds after it was there; None if nothing."""
@@ -82,8 +94,6 @@ class Resync:
         there = await self._cluster.get(resource, at["namespace"], at["name"])
         if there is None or there["metadata"]["uid"] != at["uid"]:
             self._cache.remove(at["uid"])
-            for key in concerned(manifest):
-                self._changed(key)
 
     def _lacks(self, resource: Resource, at: Manifest) -> bool:
         """Whether the cache has not seen this version; an object deleted meanwhile is not missed."""

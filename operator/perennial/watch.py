@@ -11,7 +11,6 @@ from kubernetes.aio.client import Configuration
 
 from perennial.cache import Cache
 from perennial.decide.metadata import MANAGED_BY
-from perennial.keys import Key, concerned
 from perennial.resources import CHILDREN, LEASE, OWN, WATCHED, Resource
 from perennial.settings import Settings
 
@@ -22,20 +21,21 @@ _Name = tuple[str, str, str]
 
 
 class Watch:
-    """Feeds the cache; calls `changed` with each key that a change concerns, `beat` with each renewal of the Lease.
+    """Feeds the cache; calls `beat` with each renewal of the Lease.
 
+    `listed` is called with each object that is not news but part of a list: a deletion before that was not told.
     `handle_signals` is called when kopf has set handlers of its own, whose place it takes.
     """
 
     def __init__(
         self, settings: Settings, configuration: Configuration, cache: Cache,
-        changed: Callable[[Key], None], beat: Callable[[], None], handle_signals: Callable[[], None],
+        beat: Callable[[], None], listed: Callable[[], None], handle_signals: Callable[[], None],
     ) -> None:  # fmt: skip
         self._settings = settings
         self._configuration = configuration
         self._cache = cache
-        self._changed = changed
         self._beat = beat
+        self._listed = listed
         self._handle_signals = handle_signals
         self._stop = asyncio.Event()
         self._ended = asyncio.Event()
@@ -53,7 +53,12 @@ class Watch:
                 stop_flag=self._stop,
             )
             self._handle_signals()  # kopf has just taken that over
-            await kopf.run_tasks(tasks, ignored=others)
+            running = asyncio.create_task(kopf.run_tasks(tasks, ignored=others))
+            await asyncio.wait([*tasks, running], return_when=asyncio.FIRST_EXCEPTION)
+            for task in tasks:
+                if task.done() and not task.cancelled():
+                    task.result()  # raises what it has failed with; the others may then wait for one another for ever
+            await running
         finally:
             self._ended.set()
 
@@ -80,12 +85,12 @@ class Watch:
 
     async def _happened(self, event: Any, **_: Any) -> None:
         manifest = event["object"]
+        if event["type"] is None:
+            self._listed()
         if event["type"] == "DELETED":
             self._cache.remove(manifest["metadata"]["uid"])
         else:
             self._cache.put(manifest)
-        for key in concerned(manifest):
-            self._changed(key)
 
     async def _renewed(self, **_: Any) -> None:
         self._beat()

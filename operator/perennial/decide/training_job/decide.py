@@ -10,7 +10,7 @@ from perennial.decide.outcome import Event, Manifest, Outcome
 from perennial.decide.training_job.config import config_map
 from perennial.decide.training_job.job import batch_job
 from perennial.decide.training_job.observed import Observed
-from perennial.decide.training_job.state import State, state
+from perennial.decide.training_job.state import PATIENCE, State, state
 
 PROGRESS_PERIOD = timedelta(seconds=5)
 MISSING_PERIOD = timedelta(seconds=10)
@@ -21,12 +21,12 @@ def decide(job: TrainingJob, seen: Observed, now: datetime) -> Outcome:
     """Pure. A run that has ended is never started again, even if its Job is gone."""
     if job.status.state in ENDED:
         return Outcome(status=_seen_again(job))
-    found = state(job, seen)
+    found = state(job, seen, now)
     return Outcome(
         status=_status(job, seen, found, now),
         apply=_children(job, seen, found),
         events=(_event(found),) if found.name != job.status.state or found.stalled != _was_stalled(job) else (),
-        again_at=_again_at(found, now),
+        again_at=_again_at(found, seen, now),
     )
 
 
@@ -94,7 +94,9 @@ def _event(found: State) -> Event:
     return Event("Warning" if bad else "Normal", found.reason, found.message)
 
 
-def _again_at(found: State, now: datetime) -> datetime | None:
+def _again_at(found: State, seen: Observed, now: datetime) -> datetime | None:
     if found.name == "Running":
         return now + PROGRESS_PERIOD
+    if found.reason == "Starting" and seen.job and not seen.pods:
+        return now + PATIENCE
     return now + MISSING_PERIOD if found.reason == "InputMissing" else None

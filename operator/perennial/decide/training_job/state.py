@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -12,6 +13,8 @@ from perennial.decide.outcome import Manifest
 from perennial.decide.pods import Volumes, ended_badly, message_of, trouble
 from perennial.decide.training_job.observed import Observed, locations
 
+# A pod usually follows its Job within a second; to tell of each of these seconds would be a write for nothing.
+PATIENCE = timedelta(seconds=30)
 Name = Literal["Pending", "Running", "Suspended", "Complete", "Failed"]
 
 
@@ -26,12 +29,12 @@ class State:
     result: Result | None = None
 
 
-def state(job: TrainingJob, seen: Observed) -> State:
+def state(job: TrainingJob, seen: Observed, now: datetime) -> State:
     """The state that follows from what was observed."""
-    return next(found for rule in RULES if (found := rule(job, seen)))
+    return next(found for rule in RULES if (found := rule(job, seen, now)))
 
 
-def unreadable_uri(job: TrainingJob, seen: Observed) -> State | None:
+def unreadable_uri(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
     try:
         Volumes.of(locations(job))
     except ValueError as error:
@@ -39,7 +42,7 @@ def unreadable_uri(job: TrainingJob, seen: Observed) -> State | None:
     return None
 
 
-def complete(job: TrainingJob, seen: Observed) -> State | None:
+def complete(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
     """The Job is complete: the result is in the termination message of the pod that succeeded."""
     if not _job_is(seen, "Complete"):
         return None
@@ -60,7 +63,7 @@ def complete(job: TrainingJob, seen: Observed) -> State | None:
     return State("Complete", "Trained", f"Trained in {result.steps} steps; validation loss {loss}.", result=result)
 
 
-def failed(job: TrainingJob, seen: Observed) -> State | None:
+def failed(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
     condition = _job_is(seen, "Failed")
     if not condition:
         return None
@@ -71,13 +74,13 @@ def failed(job: TrainingJob, seen: Observed) -> State | None:
     return State("Failed", condition.get("reason", "JobFailed"), condition.get("message", "The Job failed."), True)
 
 
-def suspended(job: TrainingJob, seen: Observed) -> State | None:
+def suspended(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
     if not job.spec.suspend:
         return None
     return State("Suspended", "Suspended", "Suspended by spec.suspend; set it to false to go on.")
 
 
-def missing(job: TrainingJob, seen: Observed) -> State | None:
+def missing(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
     if not seen.missing:
         return None
     lacks = " and ".join(seen.missing)
@@ -85,7 +88,7 @@ def missing(job: TrainingJob, seen: Observed) -> State | None:
     return State("Pending", "InputMissing", message, stalled=True)
 
 
-def running(job: TrainingJob, seen: Observed) -> State | None:
+def running(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
     """What a running pod mounts can be deleted without harm to it, so that this rule comes before missing."""
     if not any(_phase(pod) == "Running" for pod in seen.pods):
         return None
@@ -93,13 +96,13 @@ def running(job: TrainingJob, seen: Observed) -> State | None:
     return State("Running", "Training", f"Training{at}.")
 
 
-def finishing(job: TrainingJob, seen: Observed) -> State | None:
+def finishing(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
     if not any(_phase(pod) == "Succeeded" for pod in seen.pods):
         return None
     return State("Running", "Finishing", "The training has ended; its Job is being completed.")
 
 
-def in_trouble(job: TrainingJob, seen: Observed) -> State | None:
+def in_trouble(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
     """A pod that can't start, or one that failed and is about to be followed by another."""
     for pod in sorted(seen.pods, key=_created, reverse=True):
         if why := trouble(pod):
@@ -109,14 +112,14 @@ def in_trouble(job: TrainingJob, seen: Observed) -> State | None:
     return None
 
 
-def pending(job: TrainingJob, seen: Observed) -> State | None:
-    if seen.job and not seen.pods:
+def pending(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
+    if seen.job and not seen.pods and now - _made_at(seen.job) >= PATIENCE:
         asked = f"kubectl describe job {job.metadata.name} --namespace {job.metadata.namespace}"
         return State("Pending", "WaitingForPod", f"There is no pod yet; if it stays so (a quota?), ask `{asked}`.")
     return State("Pending", "Starting", "The training pod is being started.")
 
 
-Rule = Callable[[TrainingJob, Observed], State | None]
+Rule = Callable[[TrainingJob, Observed, datetime], State | None]
 RULES: tuple[Rule, ...] = (
     unreadable_uri,
     complete,
@@ -143,6 +146,10 @@ def _ended(seen: Observed) -> list[dict[str, Any]]:
         for container in pod.get("status", {}).get("containerStatuses", [])
         if container.get("state", {}).get("terminated")
     ]
+
+
+def _made_at(job: Manifest) -> datetime:
+    return datetime.fromisoformat(job["metadata"]["creationTimestamp"])
 
 
 def _phase(pod: Manifest) -> str:

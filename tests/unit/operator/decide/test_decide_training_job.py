@@ -22,6 +22,10 @@ def seen(*pods: dict[str, Any], job: dict[str, Any] | None = None, **more: Any) 
     return Observed(DEFAULTS, job=job, pods=pods, **more)
 
 
+def just_made(job: dict[str, Any]) -> dict[str, Any]:
+    return job | {"metadata": job["metadata"] | {"creationTimestamp": NOW.isoformat()}}
+
+
 # What is observed; the state, the reason, a part of the message, and whether it stands still.
 STATES: dict[str, tuple[TrainingJob, Observed, str, str, str, bool]] = {
     "A new object: the pod is being started": (
@@ -29,6 +33,9 @@ STATES: dict[str, tuple[TrainingJob, Observed, str, str, str, bool]] = {
     ),
     "A Job without a pod: where to look is said": (
         training_job(), seen(job=batch_job()), "Pending", "WaitingForPod", "kubectl describe job writer-v1", False,
+    ),
+    "A Job of this minute: its pod will come": (
+        training_job(), seen(job=just_made(batch_job())), "Pending", "Starting", "being started", False,
     ),
     "A URI that can't be read": (
         training_job(data={"train": [{"uri": UNPARSABLE}]}), seen(), "Pending", "InvalidUri", "leaves its root", True,
@@ -201,10 +208,11 @@ def test_the_result_ends_the_progress_and_stays_in_the_status() -> None:
     assert status.completion_time == NOW
 
 
-def test_it_looks_again_while_it_runs_and_while_something_is_missing_only() -> None:
+def test_it_looks_again_while_it_runs_and_while_something_is_awaited_only() -> None:
     assert decide(training_job(), seen(pod("Running")), NOW).again_at == after(seconds=5)
     assert decide(training_job(), seen(missing=("A",)), NOW).again_at == after(seconds=10)
     assert decide(training_job(), seen(), NOW).again_at is None
+    assert decide(training_job(), seen(job=just_made(batch_job())), NOW).again_at == after(seconds=30)
 
 
 def test_an_event_tells_a_change_once() -> None:

@@ -4,25 +4,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perennial.cache import Cache
+from perennial.keys import Key
 from perennial.resources import JOB, POD
+
+OWNER = {"apiVersion": "perennial.dev/v1alpha1", "kind": "TrainingJob", "name": "owner"}
+
+
+def nobody(key):
+    """Who does not care for the news."""
 
 
 def job(name="a", uid="1", version=1, owner=None):
     at = {"name": name, "namespace": "demo", "uid": uid, "resourceVersion": str(version), "managedFields": ["much"]}
     if owner:
-        at["ownerReferences"] = [{"uid": owner}]
+        at["ownerReferences"] = [OWNER | {"uid": owner}]
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": at}
 
 
 def test_the_higher_version_wins_in_any_order():
-    cache = Cache()
+    cache = Cache(nobody)
     for version in (9, 10, 9):
         cache.put(job(version=version))
     assert cache.get(JOB, "demo", "a")["metadata"]["resourceVersion"] == "10"
 
 
 def test_what_was_deleted_does_not_come_back():
-    cache = Cache()
+    cache = Cache(nobody)
     cache.remove("1")
     cache.put(job())
     assert cache.get(JOB, "demo", "a") is None
@@ -30,7 +37,7 @@ def test_what_was_deleted_does_not_come_back():
 
 
 def test_an_object_of_the_same_name_takes_the_place_of_one_whose_deletion_was_missed():
-    cache = Cache()
+    cache = Cache(nobody)
     cache.put(job(uid="1", version=1, owner="x"))
     cache.put(job(uid="2", version=5, owner="y"))
     cache.remove("1")
@@ -39,7 +46,7 @@ def test_an_object_of_the_same_name_takes_the_place_of_one_whose_deletion_was_mi
 
 
 def test_a_late_event_of_a_predecessor_does_not_hide_its_successor():
-    cache = Cache()
+    cache = Cache(nobody)
     cache.put(job(uid="2", version=5))
     cache.put(job(uid="1", version=3))
     cache.remove("1")
@@ -47,7 +54,7 @@ def test_a_late_event_of_a_predecessor_does_not_hide_its_successor():
 
 
 def test_children_are_found_by_owner_and_kind_in_the_order_of_their_names():
-    cache = Cache()
+    cache = Cache(nobody)
     cache.put(job("b", "1", owner="x"))
     cache.put(job("a", "2", owner="x"))
     cache.put(job("c", "3", owner="y"))
@@ -57,7 +64,7 @@ def test_children_are_found_by_owner_and_kind_in_the_order_of_their_names():
 
 
 def test_a_changed_owner_is_followed():
-    cache = Cache()
+    cache = Cache(nobody)
     cache.put(job(version=1, owner="x"))
     cache.put(job(version=2, owner="y"))
     assert cache.owned("x", JOB) == []
@@ -65,7 +72,7 @@ def test_a_changed_owner_is_followed():
 
 
 def test_the_pods_of_a_deployment_are_found_by_label():
-    cache = Cache()
+    cache = Cache(nobody)
     pod = job("p") | {"apiVersion": "v1", "kind": "Pod"}
     pod["metadata"]["labels"] = {"perennial.dev/deployment": "d"}
     cache.put(pod)
@@ -74,14 +81,14 @@ def test_the_pods_of_a_deployment_are_found_by_label():
 
 
 def test_managed_fields_are_not_kept():
-    cache = Cache()
+    cache = Cache(nobody)
     cache.put(job())
     assert "managedFields" not in cache.get(JOB, "demo", "a")["metadata"]
 
 
 @given(st.permutations([("put", "1", 1), ("put", "1", 2), ("delete", "1", 3), ("put", "2", 4), ("put", "2", 5)]))
 def test_any_order_of_the_news_ends_in_the_same_state(news):
-    cache = Cache()
+    cache = Cache(nobody)
     for what, uid, version in news:
         if what == "put":
             cache.put(job(uid=uid, version=version))
@@ -89,3 +96,14 @@ def test_any_order_of_the_news_ends_in_the_same_state(news):
             cache.remove(uid)
     assert cache.get(JOB, "demo", "a")["metadata"]["resourceVersion"] == "5"
     assert len(cache) == 1
+
+
+def test_news_is_told_once_and_an_echo_not_at_all():
+    told = []
+    cache = Cache(told.append)
+    for version in (3, 3, 2):
+        cache.put(job(version=version, owner="o"))
+    assert told == [Key("TrainingJob", "demo", "owner")]
+    cache.remove("1")
+    cache.remove("1")
+    assert told == [Key("TrainingJob", "demo", "owner")] * 2
