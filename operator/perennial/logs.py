@@ -28,12 +28,20 @@ class _Text(logging.Formatter):
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
 
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """What kopf fails with ends the process, which says so in a line."""
+    if record.name.startswith("kopf"):
+        record.exc_info = record.exc_text = None
+    return True
+
+
 def set_up(level: str, form: str) -> None:
     """Logs to stderr; what the libraries say below a warning is kept out unless the level is debug."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if form == "json" else _Text())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     if level != "debug":
+        handler.addFilter(_without_traceback)
         for library in ("kopf", "asyncio", "aiohttp.access"):
             logging.getLogger(library).setLevel(logging.WARNING)
 

@@ -96,6 +96,18 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
     await asyncio.gather(task, return_exceptions=stop.is_set())
 
 
+async def _run_to_the_end(settings: Settings) -> None:
+    """Ends the process itself: asyncio would wait for what is left of kopf's tasks, which may wait for ever."""
+    code = 0
+    try:
+        await _run(settings)
+    except Ended as error:
+        logger.critical("%s", error)
+        code = 1
+    logging.shutdown()
+    os._exit(code)
+
+
 def _on_signals(stop: asyncio.Event) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -108,8 +120,4 @@ def run() -> None:
     time.tzset()
     settings = parse(sys.argv[1:], os.environ)
     logs.set_up(settings.log_level, settings.log_format)
-    try:
-        asyncio.run(_run(settings))
-    except Ended as error:
-        logger.critical("%s", error)
-        sys.exit(1)
+    asyncio.run(_run_to_the_end(settings))

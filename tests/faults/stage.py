@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -47,6 +48,10 @@ class Stage(ExitStack):
         self.callback(_end, operator)
         return operator
 
+    def kubelet(self, operator: Operator) -> "Kubelet":
+        """Used as a block within the life of the operator."""
+        return Kubelet(operator)
+
     def story(self) -> Story:
         """Of the LanguageModel in the namespace."""
         return Story(self.control_plane, self.namespace)
@@ -64,6 +69,30 @@ def _end(operator: Operator) -> None:
     if operator.lives:
         operator.stop()
     assert "Traceback" not in operator.log, operator.log
+
+
+class Kubelet(threading.Thread):
+    """Starts the operator again when it has ended."""
+
+    def __init__(self, operator: Operator) -> None:
+        super().__init__(daemon=True)
+        self._operator = operator
+        self._done = threading.Event()
+        self.restarts = 0
+
+    def __enter__(self) -> "Kubelet":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self.join()
+
+    def run(self) -> None:
+        while not self._done.wait(1):
+            if not self._operator.lives:
+                self.restarts += 1
+                self._operator.start()
 
 
 Case = Callable[[Stage], None]
