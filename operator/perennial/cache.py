@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from perennial.decide.deployment.workload import LABEL as DEPLOYMENT
 from perennial.decide.outcome import Manifest
 from perennial.keys import Key, concerned
-from perennial.resources import Resource
+from perennial.resources import OWN, Resource
 
 _Name = tuple[str, str, str, str]
 _Entry = tuple[str, ...]
@@ -76,6 +76,10 @@ class Cache:
     def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
         """The object of this name."""
         return self._objects.get(self._names.get((resource.api_version, resource.kind, namespace, name), ""))
+
+    def is_new(self, key: Key) -> bool:
+        """Whether nothing was ever decided on the object."""
+        return not (self.get(OWN[key.kind], key.namespace, key.name) or {}).get("status")
 
     def owned(self, owner: str, resource: Resource) -> list[Manifest]:
         """The objects of a resource that have this uid as an owner, by name."""

@@ -4,9 +4,11 @@ import asyncio
 import json
 import os
 import random
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from kubernetes.aio import config
@@ -21,7 +23,7 @@ _ATTEMPTS = 4
 _LONGEST_WAIT = 10.0
 _CONNECTIONS = 32
 _PAGE = 500
-_APPLY = "application/apply-patch+yaml"
+_APPLY = "application/apply-patch+yaml; charset=utf-8"
 _JSON = "application/json"
 
 
@@ -50,7 +52,16 @@ async def load_configuration() -> Configuration:
         given = os.environ.get("KUBECONFIG")  # the library itself reads it once, when it is imported
         load = config.load_kube_config(given, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
         await load
+    configuration.proxy = configuration.proxy or _proxy_to(configuration.host)
+    # The environment is asked once for its proxy: aiohttp would do so before each request, in another thread.
+    configuration.client_session_kwargs = {"trust_env": False}
     return configuration
+
+
+def _proxy_to(server: str) -> str | None:
+    """The proxy that the environment sets for this address ($HTTPS_PROXY, $NO_PROXY)."""
+    address = urlsplit(server)
+    return None if proxy_bypass(address.netloc) else getproxies().get(address.scheme)
 
 
 class Cluster:
@@ -99,7 +110,7 @@ class Cluster:
         at = manifest["metadata"]
         path = resource.path(at["namespace"], at["name"], subresource)
         query = {"fieldManager": manager, "force": "true" if force else "false"}
-        return await self._manifest("PATCH", path, query, manifest, content_type=_APPLY)
+        return await self._manifest("PATCH", path, query, as_yaml(manifest), content_type=_APPLY)
 
     async def create(self, resource: Resource, manifest: Manifest) -> None:
         """Creates the object; 409 if the name is taken."""
@@ -138,7 +149,7 @@ class Cluster:
         return found if isinstance(found, dict) else {}
 
     async def _request(self, method: str, path: str, query: Mapping[str, str] | None = None,
-                       body: Manifest | None = None, *, accept: str = _JSON, content_type: str = _JSON
+                       body: Manifest | str | None = None, *, accept: str = _JSON, content_type: str = _JSON
                        ) -> bytes:  # fmt: skip
         headers = {"Accept": accept, "Content-Type": content_type}
         for attempt in range(_ATTEMPTS):
@@ -151,7 +162,7 @@ class Cluster:
                 await asyncio.sleep(min(_LONGEST_WAIT, wait) * random.uniform(1, 1.5))
         raise AssertionError("unreachable")
 
-    async def _send(self, method: str, path: str, headers: dict[str, str], body: Manifest | None) -> bytes:
+    async def _send(self, method: str, path: str, headers: dict[str, str], body: Manifest | str | None) -> bytes:
         if method != "GET" and not self._may_write():
             raise ApiError(0, "The Lease has expired: nothing is written any more")
         try:
@@ -172,6 +183,11 @@ class Cluster:
         """Who asks; the token is read again when it has expired."""
         token = await self._client.configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
         return self._client.default_headers | ({"Authorization": token} if token else {})
+
+
+def as_yaml(manifest: Manifest) -> str:
+    """JSON that is YAML as well, as an apply is parsed: an escaped surrogate pair would be refused there."""
+    return re.sub(r"\\ud[89ab]..\\ud[c-f]..", lambda pair: str(json.loads(f'"{pair[0]}"')), json.dumps(manifest))
 
 
 def _reason(content: bytes, response: Any) -> str:

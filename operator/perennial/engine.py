@@ -43,7 +43,7 @@ class Engine:
     ) -> None:
         self._workers = settings.workers
         self._cluster = cluster
-        self._queue: Queue[Key] = Queue(self._reconcile)
+        self._queue: Queue[Key] = Queue(self._reconcile, lambda key: cache.is_new(key))
         cache = Cache(self._queue.add)
         self.metrics = Metrics(cache, lambda: self._queue.depth)
         self._resync = Resync(cache, cluster, settings.namespaces, health)

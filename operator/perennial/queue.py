@@ -1,8 +1,10 @@
 """The queue of keys: each is worked on by one worker at a time, soon after a change, and again when asked for."""
 
 import asyncio
+import itertools
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
@@ -14,6 +16,7 @@ FIRST_RETRY = 0.5
 LONGEST_RETRY = 60.0
 SHORTEST_PAUSE = 0.2
 LONGEST_PAUSE = 3600.0
+GRACE = 60.0
 
 K = TypeVar("K", bound=Hashable)
 Work = Callable[[K], Awaitable[float | None]]
@@ -32,11 +35,17 @@ class Queue(Generic[K]):
 
     work(key) returns after how many seconds it wants to be called again (None: only after a change). If it
     raises, it is called again after a pause that doubles from FIRST_RETRY to LONGEST_RETRY seconds, with jitter.
+
+    A key that is_new lets all others pass that come within GRACE seconds after it: what was begun is seen to at once,
+    even while thousands of objects are created.
     """
 
-    def __init__(self, work: Work[K]) -> None:
+    def __init__(self, work: Work[K], is_new: Callable[[K], bool]) -> None:
         self._work = work
-        self._queue: asyncio.Queue[K | None] = asyncio.Queue()
+        self._is_new = is_new
+        # By the time at which it is due, then in the order of arrival.
+        self._queue: asyncio.PriorityQueue[tuple[float, int, K | None]] = asyncio.PriorityQueue()
+        self._arrivals = itertools.count()
         self._waiting: set[K] = set()
         self._running: set[K] = set()
         self._changed: set[K] = set()
@@ -62,7 +71,10 @@ class Queue(Generic[K]):
             self._changed.add(key)
         elif self._open and key not in self._waiting:
             self._waiting.add(key)
-            self._queue.put_nowait(key)
+            self._put(key, GRACE if self._is_new(key) else 0.0)
+
+    def _put(self, key: K | None, grace: float) -> None:
+        self._queue.put_nowait((time.monotonic() + grace, next(self._arrivals), key))
 
     def add_after(self, key: K, seconds: float) -> None:
         """Work on the key after so many seconds, or earlier if that was asked for already."""
@@ -85,7 +97,7 @@ class Queue(Generic[K]):
             self._queue.get_nowait()
         self._waiting.clear()
         for _ in self._workers:
-            self._queue.put_nowait(None)
+            self._put(None, 0.0)
         if not self._workers:
             return True
         _, late = await asyncio.wait(self._workers, timeout=seconds)
@@ -94,7 +106,7 @@ class Queue(Generic[K]):
         return not late
 
     async def _serve(self) -> None:
-        while (key := await self._queue.get()) is not None:
+        while (key := (await self._queue.get())[-1]) is not None:
             self._waiting.discard(key)
             self._running.add(key)
             try:

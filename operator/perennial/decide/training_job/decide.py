@@ -25,7 +25,7 @@ def decide(job: TrainingJob, seen: Observed, now: datetime) -> Outcome:
     return Outcome(
         status=_status(job, seen, found, now),
         apply=_children(job, seen, found),
-        events=(_event(found),) if found.name != job.status.state or found.stalled != _was_stalled(job) else (),
+        events=(_event(found),) if _is_news(job, found) else (),
         again_at=_again_at(found, seen, now),
     )
 
@@ -87,6 +87,12 @@ def _conditions(job: TrainingJob, found: State, now: datetime) -> list[Condition
 
 def _was_stalled(job: TrainingJob) -> bool:
     return conditions.is_true(job.status.conditions, "Stalled")
+
+
+def _is_news(job: TrainingJob, found: State) -> bool:
+    """A change of state is, but that a new object is being started goes without saying."""
+    before = job.status.state or "Pending"
+    return found.name != before or found.stalled != _was_stalled(job)
 
 
 def _event(found: State) -> Event:

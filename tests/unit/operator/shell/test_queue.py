@@ -11,6 +11,10 @@ from perennial import queue
 from perennial.queue import Queue, Retry
 
 
+def old(key):
+    return False
+
+
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3)), max_size=30), st.integers(1, 4))
 def test_every_change_is_followed_by_a_look_and_no_key_is_worked_on_twice_at_a_time(changes, workers):
     asyncio.run(_check(changes, workers))
@@ -27,7 +31,7 @@ async def _check(changes, workers):
         await asyncio.sleep(0)
         running[key] -= 1
 
-    tasks = Queue(work)
+    tasks = Queue(work, old)
     tasks.start(workers)
     for key, pauses in changes:
         state[key] += 1
@@ -47,7 +51,7 @@ async def test_changes_before_a_worker_is_free_are_one_look():
     async def work(key):
         looks.append(key)
 
-    tasks = Queue(work)
+    tasks = Queue(work, old)
     for _ in range(5):
         tasks.add("a")
     assert tasks.depth == 1
@@ -59,7 +63,7 @@ async def test_changes_before_a_worker_is_free_are_one_look():
 
 async def test_a_failure_is_tried_again_after_a_pause_that_grows_to_its_limit(monkeypatch):
     monkeypatch.setattr(queue.random, "uniform", lambda low, high: high)
-    tasks = Queue(None)
+    tasks = Queue(None, old)
     pauses = [tasks._backoff("a", Retry("no")) for _ in range(9)]
     assert pauses == [0.5, 1, 2, 4, 8, 16, 32, 60, 60]
 
@@ -76,7 +80,7 @@ async def test_work_that_failed_is_done_again(monkeypatch, error):
             raise error
         done.set()
 
-    tasks = Queue(work)
+    tasks = Queue(work, old)
     tasks.start(1)
     tasks.add("a")
     await asyncio.wait_for(done.wait(), 5)
@@ -90,7 +94,7 @@ async def test_the_earliest_asked_for_time_wins_and_a_change_comes_at_once(monke
     async def work(_):
         looked.set()
 
-    tasks = Queue(work)
+    tasks = Queue(work, old)
     tasks.start(1)
     tasks.add_after("a", 1000)
     tasks.add_after("a", 0.05)
@@ -113,7 +117,7 @@ async def test_stopping_lets_running_work_end_and_starts_nothing_new():
         await ended.wait()
         return 0.0
 
-    tasks = Queue(work)
+    tasks = Queue(work, old)
     tasks.start(1)
     tasks.add("a")
     tasks.add("b")
@@ -131,8 +135,26 @@ async def test_stopping_breaks_off_what_does_not_end():
     async def work(_):
         await asyncio.Event().wait()
 
-    tasks = Queue(work)
+    tasks = Queue(work, old)
     tasks.start(1)
     tasks.add("a")
     await asyncio.sleep(0.01)
     assert not await tasks.stop(0.05)
+
+
+async def test_what_is_new_lets_others_pass_for_a_while_only(monkeypatch):
+    looks = []
+
+    async def work(key):
+        looks.append(key)
+
+    tasks = Queue(work, str.isupper)
+    monkeypatch.setattr(queue, "GRACE", -1.0)
+    tasks.add("OLD")
+    monkeypatch.setattr(queue, "GRACE", 60.0)
+    for key in ("A", "B", "a", "b"):
+        tasks.add(key)
+    tasks.start(1)
+    await asyncio.sleep(0.01)
+    assert looks == ["OLD", "a", "b", "A", "B"]
+    await tasks.stop(1)
