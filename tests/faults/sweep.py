@@ -4,7 +4,7 @@ import multiprocessing
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,8 @@ ERRORS: dict[str, Fault] = {
     "504": Answer(504, "Timeout"),
 }
 FAULTS = KILLS | ERRORS
+# A story has about a hundred writes; it bears errors at several of them, as they are over before the next one comes.
+STEP = 12
 # Enough for a retry after the longest of the pauses that one fault can cause.
 PATIENCE = 90.0
 _QUIET = 1.5
@@ -39,22 +41,37 @@ State = dict[str, Any]
 
 @dataclass(frozen=True)
 class Point:
-    """A fault at the nth write."""
+    """A fault at one write; those that leave the operator alive also at every further STEPth."""
 
     number: int
     fault: str
+
+    def covers(self, number: int) -> bool:
+        """Whether the fault comes at this write."""
+        if self.fault in KILLS:
+            return number == self.number
+        return number % STEP == self.number % STEP
 
     def __str__(self) -> str:
         return f"write {self.number}, {self.fault}"
 
 
+def points(length: int, faults: Iterable[str], every: int) -> list[Point]:
+    """Points that together cover each of so many writes; `every`: only each so manieth of the points."""
+    return [Point(n, fault) for fault in faults for n in range(1, _stories(fault, length) + 1, every)]
+
+
+def _stories(fault: str, length: int) -> int:
+    return length if fault in KILLS else STEP
+
+
 @dataclass
 class End:
-    """What became of a story: where it ended, over which writes it went, and at which of them the fault came."""
+    """What became of a story: where it ended, how many writes it took, and which of them met the fault."""
 
     state: State = field(default_factory=dict)
-    writes: list[str] = field(default_factory=list)
-    hit: str = ""
+    writes: int = 0
+    met: list[str] = field(default_factory=list)
     seconds: float = 0.0
     trouble: list[str] = field(default_factory=list)
 
@@ -74,8 +91,8 @@ def play(kubeconfig: str, kubectl: str, point: Point | None, expected: State | N
                 _tell(Story(control_plane, namespace), proxy, node, expected, end)
         except AssertionError as error:
             end.trouble.append(f"{error}\n{operator.log[-3000:]}")
-        end.writes = [str(write) for write in proxy.writes]
-        end.hit = str(proxy.faults[0][0]) if proxy.faults else ""
+        end.writes = len(proxy.writes)
+        end.met = [str(request) for request, _ in proxy.faults]
     control_plane.kubectl("delete", "namespace", namespace, "--wait=false")
     end.seconds = time.monotonic() - started
     return end
@@ -83,7 +100,7 @@ def play(kubeconfig: str, kubectl: str, point: Point | None, expected: State | N
 
 def _once(point: Point) -> Rule:
     def rule(request: Request) -> Fault | None:
-        return FAULTS[point.fault] if request.is_write and request.number == point.number else None
+        return FAULTS[point.fault] if request.is_write and point.covers(request.number) else None
 
     return rule
 
@@ -129,7 +146,7 @@ def sweep(
             points = []
             for future in as_completed(played):
                 point, end = played[future], future.result()
-                if end.hit or end.trouble or attempt == _ATTEMPTS - 1:
+                if end.met or end.trouble or attempt == _ATTEMPTS - 1:
                     yield point, end
                 else:
                     points.append(point)
