@@ -40,7 +40,11 @@ DURATION_PATTERN = r"^([0-9]{1,5}(h|m|s))+$"
 _SECONDS = {"h": 3600, "m": 60, "s": 1}
 
 Duration = Annotated[str, Field(pattern=DURATION_PATTERN, max_length=32)]
-Quantity = Annotated[int | str, Field(json_schema_extra={"x-kubernetes-int-or-string": True})]
+# What Kubernetes parses, but nothing negative; bounded, as its own pattern lets pass numbers that no pod can have.
+_QUANTITY = r"^([0-9]{1,18}(\.[0-9]{0,9})?|\.[0-9]{1,9})([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$"
+Quantity = Annotated[
+    int | str, Field(json_schema_extra={"x-kubernetes-int-or-string": True, "pattern": _QUANTITY, "minimum": 0})
+]
 Percentage = Annotated[str, Field(pattern=r"^[0-9]{1,3}(\.[0-9]{1,4})?%$", max_length=16)]
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$", max_length=71)]
 Query = Annotated[str, Field(min_length=1, max_length=2048)]

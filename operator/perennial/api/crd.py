@@ -31,7 +31,7 @@ def structural(model: type[BaseModel], defaults: bool) -> Schema:
 def _convert(schema: Schema, definitions: Schema, defaults: bool) -> Schema:
     schema = _flatten(schema, definitions)
     if schema.get("x-kubernetes-int-or-string"):
-        return {"x-kubernetes-int-or-string": True}
+        return {key: schema[key] for key in ("x-kubernetes-int-or-string", "pattern", "minimum") if key in schema}
     result = {key: value for key, value in schema.items() if key in _KEPT or key.startswith("x-kubernetes-")}
     for bound in ("Minimum", "Maximum"):
         if (value := schema.get(f"exclusive{bound}")) is not None:

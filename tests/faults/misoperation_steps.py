@@ -1,0 +1,249 @@
+"""Hypothesis strategies for what a user does to one object, for good and for bad: sequences of steps.
+
+A step is a dictionary that can be printed: `do` and what it needs; `settle` says whether its user waits until all
+is at rest before the next one. OBJECT stands for the object's name.
+"""
+
+from copy import deepcopy
+from functools import cache
+from typing import Any
+
+from broken_specs import broken
+from given_manifests import SMALL
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as with_seed
+from hypothesis import strategies as st
+from misoperation_nodes import BROKEN_IMAGE, MISSING_IMAGE
+from schemas import specs
+
+from perennial.api import KINDS
+from perennial.api.common import Kind
+from perennial.api.crd import definition
+
+Spec = dict[str, Any]
+Step = dict[str, Any]
+Sequence = dict[str, Any]
+
+OBJECT = "OBJECT"
+CLAIMS, TEXTS = (f"{OBJECT}-corpus", f"{OBJECT}-models"), f"{OBJECT}-texts"
+_RESOURCES: list[Any] = [
+    {}, {}, {"requests": {"cpu": "500m", "memory": "1Gi"}}, {"limits": {"memory": "2Gi"}},
+    {"requests": {"cpu": "1000"}},
+    {"requests": {"cpu": "2"}, "limits": {"cpu": "1"}},
+    {"requests": {"floppy": "1"}},
+    {"limits": {"memory": "1e400"}},
+]  # fmt: skip
+_IMAGES = [None, None, None, "registry.example/own:1", MISSING_IMAGE, "Not An Image", BROKEN_IMAGE]
+_PINS = [None, None, None, None, {"version": 1}, {"version": 999999}]
+# What a user may do to a child, by its kind: None deletes it, the rest is merged into it.
+_EDITS: dict[str, dict[str, list[Any]]] = {
+    "Deployment": {
+        "apps/v1 Deployment": [
+            None, {"spec": {"replicas": 0}}, {"spec": {"paused": True}}, {"metadata": {"labels": None}},
+            {"spec": {"strategy": {"rollingUpdate": {"maxUnavailable": "100%"}}}},
+        ],
+        "v1 Service": [None, {"spec": {"selector": {"app": "mine"}}}, {"spec": {"ports": [{"name": "x", "port": 1}]}}],
+        "policy/v1 PodDisruptionBudget": [None, {"spec": {"maxUnavailable": 0}}, {"metadata": {"labels": None}}],
+    },
+    "TrainingJob": {
+        "batch/v1 Job": [None, {"spec": {"suspend": True}}, {"spec": {"parallelism": 0}}, {"metadata": {"labels": None}}],
+        "v1 ConfigMap": [None, {"metadata": {"labels": None}}],
+    },
+    "LanguageModel": {
+        "perennial.dev/v1alpha1 TrainingJob": [None],
+        "perennial.dev/v1alpha1 Deployment": [
+            None, {"spec": {"model": {"name": "mine"}}}, {"spec": {"runtime": {"image": MISSING_IMAGE}}},
+        ],
+    },
+}  # fmt: skip
+_FOREIGN = {
+    "Deployment": ["apps/v1 Deployment", "v1 Service", "policy/v1 PodDisruptionBudget"],
+    "TrainingJob": ["batch/v1 Job", "v1 ConfigMap"],
+    "LanguageModel": ["perennial.dev/v1alpha1 Deployment", "perennial.dev/v1alpha1 TrainingJob"],
+}
+
+
+@st.composite
+def sequences(draw: st.DrawFn) -> Sequence:
+    """A kind, and steps on one object of it; the first one creates it, or fails to."""
+    kind = draw(st.sampled_from(KINDS))
+    steps: list[Step] = [draw(environment(kind.KIND))] if draw(st.booleans()) else []
+    spec = draw(spec_of(kind))
+    steps.append({"do": "apply", "spec": spec})
+    for _ in range(draw(st.integers(1, 5))):
+        step, spec = draw(changes(kind, spec))
+        steps.append(step)
+    if draw(st.booleans()):
+        steps.append({"do": "apply", "spec": draw(good(kind.KIND))})
+    return {
+        "kind": kind.KIND,
+        "steps": [step | {"settle": draw(st.sampled_from([True, True, False]))} for step in steps],
+    }
+
+
+@cache
+def spec_of(kind: type[Kind]) -> st.SearchStrategy[Spec]:
+    """Specs that the API server accepts: most of what a user could mean, some of anything."""
+    sane = specs(kind).flatmap(lambda spec: _sane(kind.KIND, spec))
+    return st.one_of(sane, sane, sane, good(kind.KIND), specs(kind).map(_few_replicas))
+
+
+@cache
+def schema_of(kind: type[Kind]) -> dict[str, Any]:
+    schema: dict[str, Any] = definition(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return schema["properties"]["spec"]
+
+
+@st.composite
+def good(draw: st.DrawFn, kind: str) -> Spec:
+    """Small specs with which all is well."""
+    spec = _renamed(deepcopy(SMALL[kind]))
+    if kind == "Deployment":
+        return spec | {"replicas": draw(st.integers(1, 3))}
+    return spec | {"training": {"hyperparameters": {"seed": draw(st.integers(0, 6))}}}
+
+
+def for_bystanders() -> dict[str, Spec]:
+    """By kind a spec with which all is well."""
+    return {kind: _renamed(deepcopy(spec)) for kind, spec in SMALL.items()}
+
+
+@st.composite
+def _sane(draw: st.DrawFn, kind: str, raw: Spec) -> Spec:
+    spec: Spec = _few_replicas(_renamed(raw))
+    runs = [spec] if kind == "Deployment" else [spec.setdefault("training", {})]
+    runs += [spec["deployment"]] if "deployment" in spec else []
+    for run in runs:
+        runtime = run.setdefault("runtime", {})
+        runtime.pop("image", None)
+        if image := draw(st.sampled_from(_IMAGES)):
+            runtime["image"] = image
+        holder = runtime if "model" in spec and run is not spec.get("training") else run.setdefault("compute", {})
+        holder["resources"] = draw(st.sampled_from(_RESOURCES))
+    if kind == "LanguageModel":
+        spec.setdefault("promotion", {}).pop("pin", None)
+        if pin := draw(st.sampled_from(_PINS)):
+            spec["promotion"]["pin"] = pin
+        if "schedule" in spec.get("retraining", {}) and draw(st.booleans()):
+            spec["retraining"]["schedule"] = "0 3 1 1 *"
+    if draw(st.integers(0, 9)) == 0:
+        return _moved(spec)
+    return spec
+
+
+def _renamed(value: Any) -> Any:
+    """With URIs that the object's own claims and ConfigMap answer."""
+    if isinstance(value, dict):
+        return {key: _renamed(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_renamed(item) for item in value]
+    if isinstance(value, str) and "://" in value:
+        scheme, _, rest = value.partition("://")
+        known = {"configmap": f"{TEXTS}/a.txt", "https": "example.org/a.txt", "hf": "org/name", "file": "/a/b.txt"}
+        path = "".join(c for c in rest.partition("/")[2] if c.isascii() and c.isalnum()) or "a"
+        return f"{scheme}://{known.get(scheme, f'{CLAIMS[len(path) % 2]}/{path}')}"
+    return value
+
+
+def _few_replicas(spec: Spec) -> Spec:
+    """With at most three replicas: what thousands cost is another test's matter."""
+    spec = deepcopy(spec)
+    for run in (spec, spec.get("deployment", {})):
+        if "replicas" in run:
+            run["replicas"] %= 4
+        if scaling := run.get("autoscaling"):
+            scaling["minReplicas"] = 1 + scaling.get("minReplicas", 1) % 2
+            scaling["maxReplicas"] = 2 + scaling["maxReplicas"] % 2
+    return spec
+
+
+def _moved(spec: Spec) -> Spec:
+    """With its storage in a claim that never comes."""
+    place = spec.get("storage") or spec["model"]
+    place["uri"] = f"pvc://{OBJECT}-absent/a"
+    return spec
+
+
+@st.composite
+def changes(draw: st.DrawFn, kind: type[Kind], spec: Spec) -> tuple[Step, Spec]:
+    """The next step, and the spec as it is meant to be after it."""
+    match draw(
+        st.sampled_from(["apply", "apply", "apply", "adjust", "adjust", "refuse", "child", "environment", "replace"])
+    ):
+        case "apply":
+            new = draw(spec_of(kind))
+            return {"do": "apply", "spec": new}, new
+        case "adjust":
+            new = draw(adjusted(kind.KIND, spec))
+            return {"do": "apply", "spec": new}, new
+        case "refuse":
+            what, worse = draw(broken(schema_of(kind), spec))
+            return {"do": "refuse", "what": what, "spec": worse}, spec
+        case "child":
+            target = draw(st.sampled_from(sorted(_EDITS[kind.KIND])))
+            return {"do": "child", "child": target, "edit": draw(st.sampled_from(_EDITS[kind.KIND][target]))}, spec
+        case "replace":
+            foreign = draw(st.sampled_from([None, *_FOREIGN[kind.KIND]]))
+            new = draw(st.one_of(st.just(spec), spec_of(kind)))
+            return {"do": "replace", "foreign": foreign, "spec": new}, new
+    return draw(environment(kind.KIND)), spec
+
+
+@st.composite
+def adjusted(draw: st.DrawFn, kind: str, spec: Spec) -> Spec:
+    """The same spec but for one thing."""
+    spec = deepcopy(spec)
+    if kind == "TrainingJob":
+        return spec | {"suspend": not spec.get("suspend", False)}
+    if kind == "LanguageModel":
+        what = draw(st.sampled_from(["pin", "image", "resources", "storage", "replicas"]))
+        if what == "pin":
+            return spec | {
+                "promotion": draw(st.sampled_from([{}, {"pin": {"version": 1}}, {"pin": {"version": 999999}}]))
+            }
+        if what == "storage":
+            return spec | {"storage": {"uri": draw(st.sampled_from([f"pvc://{CLAIMS[1]}", f"pvc://{OBJECT}-absent"]))}}
+        if what == "replicas":
+            runtime = spec.get("deployment", {}).get("runtime", {})
+            return spec | {"deployment": {"replicas": draw(st.integers(0, 3)), "runtime": runtime}}
+        training = spec.setdefault("training", {})
+        if what == "image":
+            return spec | {
+                "training": training | {"runtime": {"image": draw(st.sampled_from([i for i in _IMAGES if i]))}}
+            }
+        return spec | {"training": training | {"compute": {"resources": draw(st.sampled_from(_RESOURCES))}}}
+    if draw(st.booleans()):
+        spec.pop("autoscaling", None)
+        return spec | {"replicas": draw(st.integers(0, 3))}
+    return spec | {"model": spec["model"] | {"version": draw(st.integers(1, 5))}}
+
+
+@cache
+def environment(kind: str) -> st.SearchStrategy[Step]:
+    """What happens around the object."""
+    things = [*CLAIMS, TEXTS]
+    return st.one_of(
+        st.sampled_from(things).map(lambda thing: {"do": "take", "thing": thing}),
+        st.sampled_from(things).map(lambda thing: {"do": "give", "thing": thing}),
+        st.sampled_from(_FOREIGN[kind]).map(lambda child: {"do": "foreign", "child": child}),
+        st.just({"do": "no foreign"}),
+        st.booleans().map(lambda on: {"do": "quota", "on": on}),
+    )
+
+
+def drawn(number: int, seed: int) -> list[Sequence]:
+    """So many sequences, the same ones for the same seed."""
+    found: list[Sequence] = []
+
+    @with_seed(seed)
+    @settings(
+        max_examples=number, phases=[Phase.generate], database=None, deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(sequences())
+    def collect(sequence: Sequence) -> None:
+        if sequence not in found:
+            found.append(sequence)
+
+    collect()
+    return found
