@@ -29,7 +29,7 @@ kubeconfig: ## Print the path of the demo's kubeconfig
 	@$(PLAYGROUND) kubeconfig
 
 ##@ Work on it
-.PHONY: venv lint format types test-unit test-api test-e2e test-fast test crds images lock clean
+.PHONY: venv lint format types test-unit test-api test-faults test-e2e faults test-fast test crds images lock clean
 venv: $(VENV)/.installed ## Install everything for development into .venv (2 min, 6 GB: torch brings CUDA along)
 
 $(VENV)/.installed: requirements/test.txt pyproject.toml
@@ -58,8 +58,16 @@ test-unit: venv ## Pure logic and single processes (2 min)
 test-api: venv ## The operator against a real control plane; pods are simulated by writing their status (5 min)
 	@$(VENV)/bin/pytest tests/api
 
+test-faults: venv ## The operator under fire: lies, silence, two at once, a part of the crash sweep and of the fuzz (7 min)
+	@$(VENV)/bin/pytest tests/faults
+
 test-e2e: venv ## The whole story in real pods (15 min)
 	@$(VENV)/bin/pytest tests/e2e
+
+faults: venv ## Every fault at every write of a model's life, ten idle minutes, and every lie and silence (40 min)
+	@PERENNIAL_TEST_RESYNC_SECONDS=300 $(VENV)/bin/pytest --ignore tests/faults/test_crash_sweep.py \
+	    --ignore tests/faults/test_misoperation.py tests/faults
+	@$(VENV)/bin/python tests/faults $(ARGUMENTS)
 
 test-fast: lint types test-unit test-api ## What one runs while working
 

@@ -46,7 +46,7 @@ class Engine:
         self._queue: Queue[Key] = Queue(self._reconcile, lambda key: cache.is_new(key))
         cache = Cache(self._queue.add)
         self.metrics = Metrics(cache, lambda: self._queue.depth)
-        self._resync = Resync(cache, cluster, settings.namespaces, health)
+        self._resync = Resync(cache, cluster, settings.namespaces, settings.resync_seconds, health)
         self._watch = Watch(settings, configuration, cache, health.beat, self._resync.listed, handle_signals)
         observer = Observer(cache, cluster, Prometheus(settings.prometheus_url, http), settings.defaults)
         self._reconciler = Reconciler(cache, observer, Applier(cache, cluster, self.metrics), self.metrics)

@@ -17,7 +17,6 @@ from perennial.watch import selector_of
 logger = logging.getLogger(__name__)
 
 FIRST = 30.0
-PERIOD = 300.0
 SETTLE = 2.0
 PATIENCE = 30.0
 
@@ -30,11 +29,13 @@ class Resync:
         cache: Cache,
         cluster: Cluster,
         namespaces: tuple[str, ...],
+        period: float,
         health: Health,
     ) -> None:
         self._cache = cache
         self._cluster = cluster
         self._namespaces: tuple[str | None, ...] = namespaces or (None,)
+        self._period = period
         self._health = health
         self._listing = asyncio.Event()
 
@@ -51,10 +52,11 @@ class Resync:
 
     async def run(self) -> None:
         """Compares for ever, and says in the health what the watch has missed."""
-        pause = FIRST  # soon after the start: something may have been deleted between fill() and the watch's listing
+        # Soon after the start: something may have been deleted between fill() and the watch's listing.
+        pause = min(FIRST, self._period)
         while True:
             await self._wait(pause)
-            pause = PERIOD
+            pause = self._period
             try:
                 self._health.behind = await self.compare(PATIENCE)
             except ApiError as error:

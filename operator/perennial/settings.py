@@ -22,6 +22,7 @@ class Settings:
     lease_name: str
     metrics_port: int
     workers: int
+    resync_seconds: int
     log_level: str
     log_format: str
 
@@ -43,6 +44,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         lease_name=given.lease_name,
         metrics_port=given.metrics_port,
         workers=given.workers,
+        resync_seconds=given.resync_seconds,
         log_level=given.log_level,
         log_format=given.log_format,
     )
@@ -81,6 +83,9 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
          help="port of /metrics, /healthz and /readyz (default: %(default)s)")  # fmt: skip
     flag("--workers", "16", metavar="N", type=_between(1, 1000),
          help="objects reconciled at the same time (default: %(default)s)")  # fmt: skip
+    flag("--resync-seconds", "300", metavar="N", type=_between(5, 86400),
+         help="how often what is known is compared with the server, in case a watch has lost something "
+              "(default: %(default)s)")  # fmt: skip
     flag("--log-level", "info", metavar="LEVEL", type=_one_of("debug", "info", "warning", "error"),
          help="debug, info, warning or error (default: %(default)s)")  # fmt: skip
     flag("--log-format", "text", metavar="FORMAT", type=_one_of("text", "json"),

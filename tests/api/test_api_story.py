@@ -53,8 +53,7 @@ def test_the_life_of_a_model(story: Story, control_plane: ControlPlane, namespac
         story.wait({2: "Accepted", 3: "Refused"}, serving=2)
         _check_that_rest_costs_nothing(story)
         _check_that_the_users_object_is_the_users(story)
-        control_plane.kubectl("delete", "lm", "writer", "-n", namespace)
-        eventually(lambda: not story.children(), "all children go with their owner")
+        story.delete()
 
 
 def _check_that_rest_costs_nothing(story: Story) -> None:

@@ -12,10 +12,10 @@ from typing import Any
 
 from control_plane import ControlPlane
 from end_state import differences, end_state
-from node import Node, eventually, loss_by_seed
+from node import Node, loss_by_seed
 from operator_process import Operator
 from proxy import Answer, Fault, Kill, LoseReply, Proxy, Request, Rule
-from story import Story
+from story import Story, with_loss
 
 KILLS: dict[str, Fault] = {"killed before": Kill(takes_effect=False), "killed after": Kill(takes_effect=True)}
 ERRORS: dict[str, Fault] = {
@@ -34,9 +34,33 @@ STEP = 12
 PATIENCE = 90.0
 _QUIET = 1.5
 _ATTEMPTS = 3
-_LAST = {1: "Accepted", 2: "Accepted", 3: "Refused"}
 
 State = dict[str, Any]
+KEEP_ALL: State = {"versions": {"keep": 5}}
+LAST = {1: "Accepted", 2: "Accepted", 3: "Refused"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """What the user changes, and where that ends."""
+
+    name: str
+    change: dict[str, Any]
+    states: dict[int, str]
+    serving: int
+
+    def play(self, story: Story) -> None:
+        """Returns once the model is there; raises AssertionError if it takes too long."""
+        story.apply(**self.change)
+        story.wait(self.states, self.serving, PATIENCE)
+
+
+LIFE = (
+    Step("first version", KEEP_ALL | with_loss(3.0), {1: "Accepted"}, 1),
+    Step("better version", with_loss(2.5), {1: "Accepted", 2: "Accepted"}, 2),
+    Step("refused version", with_loss(2.9), LAST, 2),
+    Step("rollback", {"promotion": {"pin": {"version": 1}}}, LAST, 1),
+)
 
 
 @dataclass(frozen=True)
@@ -106,23 +130,14 @@ def _once(point: Point) -> Rule:
 
 
 def _tell(story: Story, proxy: Proxy, node: Node, expected: State | None, end: End) -> None:
-    """v1, v2, v3 that is refused, back to v1, deletion."""
-    story.spec["versions"] = {"keep": 5}
-    story.train(3.0)
-    story.wait({1: "Accepted"}, 1, PATIENCE)
-    story.train(2.5)
-    story.wait({1: "Accepted", 2: "Accepted"}, 2, PATIENCE)
-    story.train(2.9)
-    story.wait(_LAST, 2, PATIENCE)
-    story.apply(promotion={"pin": {"version": 1}})
-    story.wait(_LAST, 1, PATIENCE)
+    for step in LIFE:
+        step.play(story)
     end.state = _settled(story, proxy, expected)
     if expected:
         end.trouble += differences(expected, end.state)
     if node.trained != ["writer-v1", "writer-v2", "writer-v3"]:
         end.trouble.append(f"these were trained: {node.trained}")
-    story.control_plane.kubectl("delete", "lm", "writer", "-n", story.namespace)
-    eventually(lambda: not story.children(), "all children go with their owner", PATIENCE)
+    story.delete(PATIENCE)
 
 
 def _settled(story: Story, proxy: Proxy, expected: State | None) -> State:

@@ -13,6 +13,11 @@ from node import eventually
 GATE = {"evaluation": {"gates": [{"metric": "loss", "betterThanServed": {"by": "5%"}}]}, "versions": {"keep": 2}}
 
 
+def with_loss(loss: float) -> dict[str, Any]:
+    """The part of a spec that makes the stand-in for the node end a training with this loss."""
+    return {"training": {"hyperparameters": {"seed": round(loss * 10)}}}
+
+
 class Story:
     """A LanguageModel, what its user does to it, and what became of it."""
 
@@ -32,8 +37,8 @@ class Story:
         self.control_plane.kubectl("apply", "-n", self.namespace, "-f", "-", stdin=document)
 
     def train(self, loss: float) -> None:
-        """A spec whose training ends with this loss, as the stand-in for the node reads it."""
-        self.apply(training={"hyperparameters": {"seed": round(loss * 10)}})
+        """Asks for a version that will have this loss."""
+        self.apply(**with_loss(loss))
 
     def model(self) -> Manifest:
         return self.control_plane.read(f"/apis/{GROUP}/{VERSION}/namespaces/{self.namespace}/languagemodels/writer")
@@ -60,6 +65,11 @@ class Story:
             eventually(there, f"v{serving} of {states}", seconds)
         except AssertionError as error:
             raise AssertionError(f"{error}: {json.dumps(self.status(), indent=1)}") from None
+
+    def delete(self, seconds: float = 40) -> None:
+        """Deletes the model, and waits until nothing is left of it."""
+        self.control_plane.kubectl("delete", "lm", "writer", "-n", self.namespace)
+        eventually(lambda: not self.children(), "all children go with their owner", seconds)
 
     def decisions(self) -> list[str]:
         return [decision["reason"] for decision in self.status()["decisions"]]
