@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from perennial import logs
@@ -13,6 +14,7 @@ from perennial.cluster import ApiError, Cluster
 from perennial.decide.defaults import Defaults
 from perennial.decide.deployment import observed as deployment
 from perennial.decide.deployment import queries as deployment_queries
+from perennial.decide.deployment.state import rolled_out
 from perennial.decide.language_model import observed as language_model
 from perennial.decide.language_model import queries as language_model_queries
 from perennial.decide.outcome import Manifest
@@ -61,12 +63,13 @@ class Observer:
         """The apps/v1 Deployment, its pods, and the load."""
         at = service.metadata
         apps = next(iter(self._cache.owned(at.uid, APPS_DEPLOYMENT)), None)
-        available = (apps or {}).get("status", {}).get("availableReplicas", 0) > 0
-        return deployment.Observed(
-            self._defaults,
-            apps=apps,
-            pods=tuple(self._cache.pods_of_deployment(POD, at.namespace, at.name)),
-            missing=() if available else await self._missing(service, [service.spec.model.uri]),
+        seen = deployment.Observed(
+            self._defaults, apps=apps, pods=tuple(self._cache.pods_of_deployment(POD, at.namespace, at.name))
+        )
+        return replace(
+            seen,
+            # What pods in service mount can be deleted without harm to them.
+            missing=() if rolled_out(service, seen) else await self._missing(service, [service.spec.model.uri]),
             readings=await self._prometheus.readings(deployment_queries.queries(service)),
         )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 from control_plane import ControlPlane
-from misoperation_cluster import Api, Manifest, Mirror
+from misoperation_cluster import Api, Manifest, Mirror, Refusal
 from misoperation_nodes import Nodes
 from misoperation_play import Player, Violation, judge
 from misoperation_steps import Sequence, for_bystanders
@@ -22,7 +22,7 @@ from perennial.resources import OWN
 
 # Sequences with a quota have namespaces of their own meanwhile, as it would forbid others theirs.
 SHARED, ALONE = 1, 4
-_NOTICED, _PROBE_PERIOD = 10.0, 3.0
+_NOTICED, _PROBE_PERIOD = 30.0, 3.0
 _names = (f"o{number}" for number in itertools.count(1))
 
 
@@ -127,7 +127,7 @@ class Arena:
             await played.prepare()
             await played.play(sequence["steps"])
             await judge(played, fresh)
-        except Violation as violation:
+        except (Violation, Refusal) as violation:
             return str(violation)
         finally:
             await asyncio.gather(played.leave(), fresh.leave())

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable
@@ -16,7 +15,7 @@ from perennial.watch import selector_of
 
 Manifest = dict[str, Any]
 Name = tuple[Resource, str, str]
-_APPLY, _MERGE, _JSON = "application/apply-patch+yaml", "application/merge-patch+json", "application/json"
+_PATCH, _MERGE, _JSON = "application/json-patch+json", "application/merge-patch+json", "application/json"
 _HOURS = 12 * 3600
 
 
@@ -29,7 +28,7 @@ class Refusal(Exception):
 
 
 class Api:
-    """A user, or the nodes, of a cluster; as `manager` the owner of the fields that are applied."""
+    """A user, or the nodes, of a cluster."""
 
     def __init__(self, kubeconfig: str) -> None:
         access = client.Configuration()
@@ -46,11 +45,20 @@ class Api:
     async def __aexit__(self, *_: object) -> None:
         await self._session.close()
 
-    async def apply(self, resource: Resource, manifest: Manifest) -> Manifest:
-        """As `kubectl apply --server-side --force-conflicts`."""
+    async def set_spec(self, resource: Resource, manifest: Manifest) -> Manifest:
+        """Creates the object, or replaces its spec.
+
+        Not by an apply: a map whose entries an apply takes away becomes a null, which the API server itself refuses.
+        """
         at = manifest["metadata"]
-        query = {"fieldManager": "user", "force": "true", "fieldValidation": "Strict"}
-        return await self._request("PATCH", resource.path(at["namespace"], at["name"]), manifest, _APPLY, query)
+        patch = [{"op": "replace", "path": "/spec", "value": manifest["spec"]}]
+        strict = {"fieldValidation": "Strict"}
+        try:
+            return await self._request("PATCH", resource.path(at["namespace"], at["name"]), patch, _PATCH, strict)
+        except Refusal as refusal:
+            if refusal.status != 404:
+                raise
+        return await self._request("POST", resource.path(at["namespace"]), manifest, _JSON, strict)
 
     async def create(self, resource: Resource, manifest: Manifest) -> Manifest:
         return await self._request("POST", resource.path(manifest["metadata"]["namespace"]), manifest)
@@ -73,10 +81,10 @@ class Api:
                 raise
 
     async def _request(
-        self, method: str, path: str, body: Manifest, content_type: str = _JSON, query: dict[str, str] | None = None
+        self, method: str, path: str, body: Any, content_type: str = _JSON, query: dict[str, str] | None = None
     ) -> Manifest:
         headers = {"Content-Type": content_type}
-        async with self._session.request(method, path, data=_as_yaml(body), headers=headers, params=query) as answer:
+        async with self._session.request(method, path, json=body, headers=headers, params=query) as answer:
             found: Manifest = await answer.json()
         if answer.status >= 400:
             raise Refusal(answer.status, found.get("message", ""))
@@ -161,11 +169,6 @@ class Mirror:
     def quiet_for(self, namespace: str, root: str) -> float:
         """Seconds since the last change; infinite if there was none."""
         return time.monotonic() - self._touched.get((namespace, root), float("-inf"))
-
-
-def _as_yaml(manifest: Manifest) -> str:
-    """JSON that is YAML as well, in which an escaped surrogate pair means nothing."""
-    return re.sub(r"\\ud[89ab]..\\ud[c-f]..", lambda pair: json.loads(f'"{pair[0]}"'), json.dumps(manifest))
 
 
 def root_of(name: str) -> str:

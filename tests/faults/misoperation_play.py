@@ -16,14 +16,11 @@ from misoperation_cluster import Api, Manifest, Mirror, Refusal
 from misoperation_steps import CLAIMS, OBJECT, TEXTS, Step
 from misoperation_view import conditions, differences, is_ready, newest, root, view
 
-from perennial.resources import (
-    API_VERSION, APPS_DEPLOYMENT, CLAIM, CONFIG_MAP, OWN, Resource, resource_of,
-)  # fmt: skip
+from perennial.resources import API_VERSION, APPS_DEPLOYMENT, CLAIM, CONFIG_MAP, OWN, Resource, resource_of
 
-QUIET, PATIENCE = 1.0, 30.0
+QUIET, PATIENCE = 1.0, 60.0
 QUOTA = Resource("v1", "ResourceQuota", "resourcequotas")
-# 500 is what an apply of a value of a wrong type gets.
-_REFUSED = (400, 422, 500)
+_REFUSED = (400, 422)
 
 
 class Violation(Exception):
@@ -97,7 +94,7 @@ class Player:
 
     async def apply(self, spec: Manifest) -> None:
         try:
-            await self._api.apply(OWN[self.kind], self._manifest(spec))
+            await self._api.set_spec(OWN[self.kind], self._manifest(spec))
         except Refusal as refusal:
             if self.kind == "TrainingJob" and self.spec is not None and refusal.status in _REFUSED:
                 return  # it is immutable
@@ -106,7 +103,7 @@ class Player:
 
     async def _apply_refused(self, step: Step) -> None:
         try:
-            await self._api.apply(OWN[self.kind], self._manifest(step["spec"]))
+            await self._api.set_spec(OWN[self.kind], self._manifest(step["spec"]))
         except Refusal as refusal:
             if refusal.status not in _REFUSED:
                 raise Violation(f"{step['what']}: refused, but by {refusal}") from refusal
@@ -172,6 +169,8 @@ class Player:
         name = {"ConfigMap": f"{self.name}-config", "TrainingJob": f"{self.name}-v1"}.get(kind, self.name)
         at = {"name": name, "namespace": self.namespace}
         resource = resource_of(api_version, kind)
+        if (resource, name) in self._foreign:
+            return
         await self._create(resource, {"apiVersion": api_version, "kind": kind, "metadata": at} | _others(child))
         self._foreign.append((resource, name))
 

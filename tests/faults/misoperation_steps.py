@@ -27,11 +27,11 @@ Sequence = dict[str, Any]
 OBJECT = "OBJECT"
 CLAIMS, TEXTS = (f"{OBJECT}-corpus", f"{OBJECT}-models"), f"{OBJECT}-texts"
 _RESOURCES: list[Any] = [
-    {}, {}, {"requests": {"cpu": "500m", "memory": "1Gi"}}, {"limits": {"memory": "2Gi"}},
+    None, None, {"requests": {"cpu": "500m", "memory": "1Gi"}}, {"limits": {"memory": "2Gi"}},
     {"requests": {"cpu": "1000"}},
     {"requests": {"cpu": "2"}, "limits": {"cpu": "1"}},
     {"requests": {"floppy": "1"}},
-    {"limits": {"memory": "1e400"}},
+    {"limits": {"memory": "9e99"}},
 ]  # fmt: skip
 _IMAGES = [None, None, None, "registry.example/own:1", MISSING_IMAGE, "Not An Image", BROKEN_IMAGE]
 _PINS = [None, None, None, None, {"version": 1}, {"version": 999999}]
@@ -46,7 +46,9 @@ _EDITS: dict[str, dict[str, list[Any]]] = {
         "policy/v1 PodDisruptionBudget": [None, {"spec": {"maxUnavailable": 0}}, {"metadata": {"labels": None}}],
     },
     "TrainingJob": {
-        "batch/v1 Job": [None, {"spec": {"suspend": True}}, {"spec": {"parallelism": 0}}, {"metadata": {"labels": None}}],
+        "batch/v1 Job": [
+            None, {"spec": {"suspend": True}}, {"spec": {"parallelism": 0}}, {"metadata": {"labels": None}},
+        ],
         "v1 ConfigMap": [None, {"metadata": {"labels": None}}],
     },
     "LanguageModel": {
@@ -119,7 +121,9 @@ def _sane(draw: st.DrawFn, kind: str, raw: Spec) -> Spec:
         if image := draw(st.sampled_from(_IMAGES)):
             runtime["image"] = image
         holder = runtime if "model" in spec and run is not spec.get("training") else run.setdefault("compute", {})
-        holder["resources"] = draw(st.sampled_from(_RESOURCES))
+        holder.pop("resources", None)
+        if resources := draw(st.sampled_from(_RESOURCES)):
+            holder["resources"] = resources
     if kind == "LanguageModel":
         spec.setdefault("promotion", {}).pop("pin", None)
         if pin := draw(st.sampled_from(_PINS)):
@@ -211,7 +215,8 @@ def adjusted(draw: st.DrawFn, kind: str, spec: Spec) -> Spec:
             return spec | {
                 "training": training | {"runtime": {"image": draw(st.sampled_from([i for i in _IMAGES if i]))}}
             }
-        return spec | {"training": training | {"compute": {"resources": draw(st.sampled_from(_RESOURCES))}}}
+        resources = draw(st.sampled_from([some for some in _RESOURCES if some]))
+        return spec | {"training": training | {"compute": {"resources": resources}}}
     if draw(st.booleans()):
         spec.pop("autoscaling", None)
         return spec | {"replicas": draw(st.integers(0, 3))}

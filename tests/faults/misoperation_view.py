@@ -145,7 +145,11 @@ def _numberless(value: Any) -> Any:
 def differences(played: dict[str, Any], fresh: dict[str, Any]) -> list[str]:
     """What is not the same, in words; empty if nothing."""
     return [
-        f"{what}:\n  played {json.dumps(played.get(what), sort_keys=True)}\n  fresh  {json.dumps(fresh.get(what), sort_keys=True)}"
+        f"{what}:\n  played {_text(played, what)}\n  fresh  {_text(fresh, what)}"
         for what in sorted(played.keys() | fresh.keys())
         if played.get(what) != fresh.get(what)
     ]
+
+
+def _text(seen: dict[str, Any], what: str) -> str:
+    return json.dumps(seen.get(what), sort_keys=True)

@@ -20,8 +20,16 @@ class ApiModel(BaseModel):
     )
 
     def to_wire(self) -> dict[str, Any]:
-        """The object as the API server takes it: camelCase, no nulls."""
-        return self.model_dump(by_alias=True, exclude_none=True, mode="json")
+        """The object as the API server takes it: camelCase, no nulls.
+
+        And no empty maps: one whose entries are taken away by a server-side apply becomes a null, which is refused.
+        """
+        return _without_empty_maps(self.model_dump(by_alias=True, exclude_none=True, mode="json"))
+
+
+def _without_empty_maps(wire: dict[str, Any]) -> dict[str, Any]:
+    slim = {key: _without_empty_maps(value) if isinstance(value, dict) else value for key, value in wire.items()}
+    return {key: value for key, value in slim.items() if value != {}}
 
 
 def cel(*rules: tuple[str, str], **extra: Any) -> ConfigDict:

@@ -128,6 +128,9 @@ class Version(ApiModel):
     state: VersionState = Field(description="Training, or how it ended.")
     reason: str = Field(description="What started it.")
     fingerprint: str = Field(description="Hash of the model, data and training that it was started with.")
+    run_fingerprint: str | None = Field(
+        None, description="Hash of where and how it is trained: storage, compute, runtime, checkpoints and retries."
+    )
     training_job: str = Field(description="Name of its TrainingJob.")
     uri: str = Field(description="Where its artifact is or would be.")
     artifact: Artifact | None = Field(None, description="Its artifact, once trained.")

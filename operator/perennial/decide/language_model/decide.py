@@ -20,7 +20,7 @@ def decide(model: LanguageModel, seen: Observed, now: datetime) -> Outcome:
     """Pure. Each rule takes the record as the one before left it."""
     ledger = Ledger(model.status)
     ledger = finish(ledger, model, seen, now)
-    ledger = supersede(ledger, model, now)
+    ledger = supersede(ledger, model, seen, now)
     ledger = promote(ledger, model, now)
     ledger = triggers.start(ledger, model, seen, now)
     ledger = collect(ledger, model, seen, now)

@@ -22,6 +22,12 @@ def fingerprint(spec: LanguageModelSpec) -> str:
     return digest(shaping)
 
 
+def run_fingerprint(spec: LanguageModelSpec) -> str:
+    """As fingerprint(), of where and how it is trained: what a person mends when a training can't run."""
+    how = spec.training.model_dump(mode="json", exclude_defaults=True, include=_NOT_SHAPING)
+    return digest({"storage": spec.storage.model_dump(mode="json"), "training": how})
+
+
 def digest(value: object) -> str:
     """First 16 hexadecimal digits of a SHA-256 over the value as JSON."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

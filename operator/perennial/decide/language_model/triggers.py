@@ -13,7 +13,7 @@ from perennial.api.language_model import MetricTrigger, TriggerStatus
 from perennial.decide.language_model.fingerprint import digest, fingerprint
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
-from perennial.decide.language_model.versions import begin
+from perennial.decide.language_model.versions import begin, runs_otherwise
 from perennial.decide.outcome import earliest
 
 METRIC_PERIOD = timedelta(seconds=15)
@@ -39,6 +39,9 @@ def start(ledger: Ledger, model: LanguageModel, seen: Observed, now: datetime) -
     if ledger.newest.fingerprint != fingerprint(model.spec):
         changed = f"model, data or training differ from v{ledger.newest.number}"
         return _begin(ledger, model, Due("", "SpecChanged", "the newest spec is trained", changed), now)
+    if ledger.newest.state in ("Failed", "Superseded") and runs_otherwise(ledger.newest, model):
+        changed = f"v{ledger.newest.number} could not be trained, and where or how it is trained was changed"
+        return _begin(ledger, model, Due("", "SpecChanged", "a mended spec is tried", changed), now)
     for due in [due for rule in RULES for due in rule(ledger, model, seen, now)]:
         held = _held(ledger, model, now)
         ledger = _hold(ledger, due, held, now) if held else _fire(ledger, model, due, now)

@@ -4,7 +4,8 @@ from datetime import datetime
 
 from perennial.api import LanguageModel, TrainingJob
 from perennial.api.language_model import Version
-from perennial.decide.language_model.fingerprint import fingerprint
+from perennial.decide.conditions import is_true
+from perennial.decide.language_model.fingerprint import fingerprint, run_fingerprint
 from perennial.decide.language_model.gates import judge
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
@@ -23,6 +24,7 @@ def begin(ledger: Ledger, model: LanguageModel, reason: str, now: datetime) -> L
         state="Training",
         reason=reason,
         fingerprint=fingerprint(model.spec),
+        run_fingerprint=run_fingerprint(model.spec),
         training_job=f"{model.metadata.name}-v{number}",
         uri=f"{folder}/v{number}-{model.metadata.uid[:8]}",
         judged_against=ledger.status.serving_version,
@@ -31,17 +33,37 @@ def begin(ledger: Ledger, model: LanguageModel, reason: str, now: datetime) -> L
     return ledger.update(last_version=number).with_version(version)
 
 
-def supersede(ledger: Ledger, model: LanguageModel, now: datetime) -> Ledger:
+def supersede(ledger: Ledger, model: LanguageModel, seen: Observed, now: datetime) -> Ledger:
     """A training whose spec is out of date is given up: the new spec must not wait for it."""
     version = ledger.in_training
-    if version is None or version.fingerprint == fingerprint(model.spec):
+    why = _outdated(version, model, seen) if version else None
+    if version is None or why is None:
         return ledger
-    message = "model, data or training changed while it was trained"
-    ended = version.model_copy(
-        update={"state": "Superseded", "finished_at": now, "message": message, "collecting": True}
-    )
+    ended = version.model_copy(update={"state": "Superseded", "finished_at": now, "message": why, "collecting": True})
     return ledger.with_version(ended).record(
-        now, "VersionSuperseded", "the newest spec is trained", message, f"v{version.number} was given up"
+        now, "VersionSuperseded", "the newest spec is trained", why, f"v{version.number} was given up"
+    )
+
+
+def _outdated(version: Version, model: LanguageModel, seen: Observed) -> str | None:
+    """A change of where and how it is trained breaks off no training that gets on."""
+    if version.fingerprint != fingerprint(model.spec):
+        return "model, data or training changed while it was trained"
+    if runs_otherwise(version, model) and _is_held_up(seen.training_jobs.get(version.training_job)):
+        return "where or how it is trained changed before it could be"
+    return None
+
+
+def runs_otherwise(version: Version, model: LanguageModel) -> bool:
+    """Whether the spec says otherwise by now where and how to train."""
+    return version.run_fingerprint not in (None, run_fingerprint(model.spec))
+
+
+def _is_held_up(job: TrainingJob | None) -> bool:
+    if job is None:
+        return True
+    return job.status.state in ("", "Pending") and (
+        job.status.progress is None or is_true(job.status.conditions, "Stalled")
     )
 
 

@@ -1,0 +1,20 @@
+"""The body of a server-side apply: JSON that the API server can read as YAML."""
+
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perennial.cluster import as_yaml
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ufffe\uffff"))
+
+
+@given(st.dictionaries(TEXTS, TEXTS))
+def test_any_text_is_read_as_it_was(manifest: dict[str, str]) -> None:
+    assert yaml.safe_load(as_yaml(manifest)) == manifest
+
+
+def test_no_surrogate_is_escaped() -> None:
+    told = {"name": "🤖", "query": "\x1a \x81 é", "path": "\\ud83e\\udd16 \\🤖"}
+    assert yaml.safe_load(as_yaml(told)) == told
+    assert "\\ud83e\\udd16" not in as_yaml({"name": "🤖"})
