@@ -10,7 +10,7 @@ from perennial.decide.outcome import Event, Manifest, Outcome
 from perennial.decide.training_job.config import config_map
 from perennial.decide.training_job.job import batch_job
 from perennial.decide.training_job.observed import Observed
-from perennial.decide.training_job.state import PATIENCE, State, state
+from perennial.decide.training_job.state import PATIENCE, State, state, waits_for_pod
 
 PROGRESS_PERIOD = timedelta(seconds=5)
 MISSING_PERIOD = timedelta(seconds=10)
@@ -103,6 +103,6 @@ def _event(found: State) -> Event:
 def _again_at(found: State, seen: Observed, now: datetime) -> datetime | None:
     if found.name == "Running":
         return now + PROGRESS_PERIOD
-    if found.reason == "Starting" and seen.job and not seen.pods:
+    if found.reason == "Starting" and waits_for_pod(seen):
         return now + PATIENCE
     return now + MISSING_PERIOD if found.reason == "InputMissing" else None

@@ -13,7 +13,7 @@ from perennial.decide.outcome import Manifest
 from perennial.decide.pods import Volumes, ended_badly, message_of, trouble
 from perennial.decide.training_job.observed import Observed, locations
 
-# A pod usually follows its Job within a second; to tell of each of these seconds would be a write for nothing.
+# A pod usually comes with its Job's start; to tell of each second between would be a write for nothing.
 PATIENCE = timedelta(seconds=30)
 Name = Literal["Pending", "Running", "Suspended", "Complete", "Failed"]
 
@@ -113,7 +113,7 @@ def in_trouble(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
 
 
 def pending(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
-    if seen.job and not seen.pods and now - _made_at(seen.job) >= PATIENCE:
+    if waits_for_pod(seen) and now - _started_at(seen) >= PATIENCE:
         asked = f"kubectl describe job {job.metadata.name} --namespace {job.metadata.namespace}"
         return State("Pending", "WaitingForPod", f"There is no pod yet; if it stays so (a quota?), ask `{asked}`.")
     return State("Pending", "Starting", "The training pod is being started.")
@@ -148,8 +148,14 @@ def _ended(seen: Observed) -> list[dict[str, Any]]:
     ]
 
 
-def _made_at(job: Manifest) -> datetime:
-    return datetime.fromisoformat(job["metadata"]["creationTimestamp"])
+def waits_for_pod(seen: Observed) -> bool:
+    """Whether the Job controller has begun and there is no pod."""
+    return not seen.pods and "startTime" in (seen.job or {}).get("status", {})
+
+
+def _started_at(seen: Observed) -> datetime:
+    assert seen.job
+    return datetime.fromisoformat(seen.job["status"]["startTime"])
 
 
 def _phase(pod: Manifest) -> str:

@@ -87,7 +87,7 @@ def pod(phase: str, *states: dict[str, Any], version: str = "2", created: str = 
 def batch_job(*conditions: str, suspend: bool = False, **reason: str) -> dict[str, Any]:
     """A batch/v1 Job in which these conditions are true."""
     return {
-        "metadata": {"name": "writer-v1", "creationTimestamp": "2026-03-01T11:00:00Z"},
+        "metadata": {"name": "writer-v1"},
         "spec": {"suspend": suspend, "template": {"spec": {"containers": [{"image": "training:0"}]}}},
         "status": {
             "startTime": "2026-03-01T11:00:00Z",

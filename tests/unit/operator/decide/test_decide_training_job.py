@@ -22,8 +22,8 @@ def seen(*pods: dict[str, Any], job: dict[str, Any] | None = None, **more: Any) 
     return Observed(DEFAULTS, job=job, pods=pods, **more)
 
 
-def just_made(job: dict[str, Any]) -> dict[str, Any]:
-    return job | {"metadata": job["metadata"] | {"creationTimestamp": NOW.isoformat()}}
+def just_begun(job: dict[str, Any]) -> dict[str, Any]:
+    return job | {"status": job["status"] | {"startTime": NOW.isoformat()}}
 
 
 # What is observed; the state, the reason, a part of the message, and whether it stands still.
@@ -34,8 +34,11 @@ STATES: dict[str, tuple[TrainingJob, Observed, str, str, str, bool]] = {
     "A Job without a pod: where to look is said": (
         training_job(), seen(job=batch_job()), "Pending", "WaitingForPod", "kubectl describe job writer-v1", False,
     ),
-    "A Job of this minute: its pod will come": (
-        training_job(), seen(job=just_made(batch_job())), "Pending", "Starting", "being started", False,
+    "A Job that has just begun: its pod will come": (
+        training_job(), seen(job=just_begun(batch_job())), "Pending", "Starting", "being started", False,
+    ),
+    "A Job that nobody has begun yet": (
+        training_job(), seen(job=batch_job() | {"status": {}}), "Pending", "Starting", "being started", False,
     ),
     "A URI that can't be read": (
         training_job(data={"train": [{"uri": UNPARSABLE}]}), seen(), "Pending", "InvalidUri", "leaves its root", True,
@@ -212,7 +215,7 @@ def test_it_looks_again_while_it_runs_and_while_something_is_awaited_only() -> N
     assert decide(training_job(), seen(pod("Running")), NOW).again_at == after(seconds=5)
     assert decide(training_job(), seen(missing=("A",)), NOW).again_at == after(seconds=10)
     assert decide(training_job(), seen(), NOW).again_at is None
-    assert decide(training_job(), seen(job=just_made(batch_job())), NOW).again_at == after(seconds=30)
+    assert decide(training_job(), seen(job=just_begun(batch_job())), NOW).again_at == after(seconds=30)
 
 
 def test_an_event_tells_a_change_once() -> None:
