@@ -29,7 +29,7 @@ kubeconfig: ## Print the path of the demo's kubeconfig
 	@$(PLAYGROUND) kubeconfig
 
 ##@ Work on it
-.PHONY: venv lint format types test-unit test-api test-faults test-e2e faults test-fast test bench-operator crds images lock clean
+.PHONY: venv lint format types test-unit test-api test-faults test-e2e faults fuzz test-fast test bench-operator crds images lock clean
 venv: $(VENV)/.installed ## Install everything for development into .venv (2 min, 6 GB: torch brings CUDA along)
 
 $(VENV)/.installed: requirements/test.txt pyproject.toml
@@ -68,6 +68,9 @@ faults: venv ## Every fault at every write of a model's life, ten idle minutes, 
 	@PERENNIAL_TEST_RESYNC_SECONDS=300 $(VENV)/bin/pytest --ignore tests/faults/test_crash_sweep.py \
 	    --ignore tests/faults/test_misoperation.py tests/faults
 	@$(VENV)/bin/python tests/faults $(ARGUMENTS)
+
+fuzz: venv ## 1,000 sequences of good and bad specs, each compared with a fresh object (20 min); ARGUMENTS="--seed 7"
+	@$(VENV)/bin/python tests/faults/misoperation_fuzz.py $(ARGUMENTS)
 
 test-fast: lint types test-unit test-api ## What one runs while working
 
