@@ -46,10 +46,12 @@ class Applier:
         """Raises Conflict, Refused (after the status says so) or ApiError."""
         try:
             for manifest in outcome.apply:
-                await self._apply(obj, with_hash(manifest))
+                await self._apply(stored, obj, with_hash(manifest))
         except Refused as refused:
             await self._store(stored, obj, _refused(obj, outcome.status, str(refused), now))
             raise
+        if outcome.delete:
+            await self._confirm(stored)
         for reference in outcome.delete:
             await self._delete(obj, reference)
         await self._store(stored, obj, outcome.status)
@@ -57,7 +59,7 @@ class Applier:
         for event in outcome.events:
             await self._post(stored, event)
 
-    async def _apply(self, owner: Kind, manifest: Manifest) -> None:
+    async def _apply(self, stored: Manifest, owner: Kind, manifest: Manifest) -> None:
         at = manifest["metadata"]
         resource = resource_of(manifest["apiVersion"], manifest["kind"])
         there = self._cache.get(resource, at["namespace"], at["name"])
@@ -71,8 +73,19 @@ class Applier:
         if holds(there, manifest):
             self._cache.put(there)
         elif "deletionTimestamp" not in there["metadata"]:
+            await self._confirm(stored)
             same = manifest | {"metadata": at | {"uid": there["metadata"]["uid"]}}
             await self._write(owner, resource, same, "changed", force=True)
+
+    async def _confirm(self, stored: Manifest) -> None:
+        """Before what exists is changed or deleted: it may be newer than the version that was decided on."""
+        at = stored["metadata"]
+        newest = await self._cluster.get(OWN[stored["kind"]], at["namespace"], at["name"])
+        if newest and newest["metadata"]["resourceVersion"] == at["resourceVersion"]:
+            return
+        if newest:
+            self._cache.put(newest)
+        raise Conflict(f"{stored['kind']} {at['name']} has changed meanwhile")
 
     async def _create(self, owner: Kind, resource: Resource, manifest: Manifest) -> bool:
         """Applies what is not there yet; False if it is. The server decides: nothing can come in between."""
