@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from perennial.decide.deployment.workload import LABEL as DEPLOYMENT
 from perennial.decide.outcome import Manifest
 from perennial.keys import Key, concerned
-from perennial.resources import OWN, Resource
+from perennial.resources import OWN, Resource, Sighting
 
 _Name = tuple[str, str, str, str]
 _Entry = tuple[str, ...]
@@ -99,6 +99,11 @@ class Cache:
         known = self._find(resource, namespace, name)
         return known.manifest() if known else None
 
+    def version(self, resource: Resource, namespace: str, name: str) -> int | None:
+        """The resourceVersion that is known of the object of this name."""
+        known = self._find(resource, namespace, name)
+        return known.version if known else None
+
     def is_new(self, key: Key) -> bool:
         """Whether nothing was ever decided on the object."""
         known = self._find(OWN[key.kind], key.namespace, key.name)
@@ -118,6 +123,12 @@ class Cache:
     def all(self, resource: Resource) -> Iterator[Manifest]:
         """Every object of a resource."""
         return (known.manifest() for known in self._objects.values() if _is(known, resource))
+
+    def sightings(self, resource: Resource) -> Iterator[Sighting]:
+        """Which versions of a resource's objects are known."""
+        for uid, known in self._objects.items():
+            if _is(known, resource):
+                yield Sighting(*known.name[2:], uid, known.version)
 
     def __len__(self) -> int:
         return len(self._objects)

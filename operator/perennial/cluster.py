@@ -15,7 +15,7 @@ from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
 from perennial.decide.outcome import Manifest
-from perennial.resources import POD, Resource
+from perennial.resources import POD, Resource, Sighting
 
 FIELD_MANAGER = "perennial"
 _TIMEOUT = aiohttp.ClientTimeout(total=20, sock_connect=5)
@@ -25,6 +25,7 @@ _CONNECTIONS = 32
 _PAGE = 500
 _APPLY = "application/apply-patch+yaml; charset=utf-8"
 _JSON = "application/json"
+_METADATA = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 
 
 class ApiError(Exception):
@@ -83,24 +84,24 @@ class Cluster:
                 return None
             raise
 
-    async def items(self, resource: Resource, namespace: str | None, selector: str) -> AsyncIterator[Manifest]:
+    async def items(
+        self, resource: Resource, namespace: str | None, selector: str, *, accept: str = _JSON
+    ) -> AsyncIterator[Manifest]:
         """The objects with these labels; of all namespaces if none is named."""
         kind = {"apiVersion": resource.api_version, "kind": resource.kind}
         query = {"labelSelector": selector, "limit": str(_PAGE)}
         while True:
-            page = await self._manifest("GET", resource.path(namespace), query)
+            page = await self._manifest("GET", resource.path(namespace), query, accept=accept)
             for item in page["items"] or ():
                 yield kind | item
             if not (more := page["metadata"].get("continue")):
                 return
             query["continue"] = more
 
-    async def metadata(self, resource: Resource, namespace: str | None, selector: str) -> list[Manifest]:
-        """The metadata alone of the objects with these labels, from the API server's cache."""
-        accept = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
-        query = {"labelSelector": selector, "resourceVersion": "0"}
-        found = await self._manifest("GET", resource.path(namespace), query, accept=accept)
-        return [item["metadata"] for item in found["items"] or ()]
+    async def sightings(self, resource: Resource, namespace: str | None, selector: str) -> list[Sighting]:
+        """Which versions of the objects with these labels there are."""
+        items = self.items(resource, namespace, selector, accept=_METADATA)
+        return [Sighting.of(item["metadata"]) async for item in items]
 
     async def apply(
         self, resource: Resource, manifest: Manifest, *, force: bool, subresource: str | None = None,

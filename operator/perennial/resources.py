@@ -1,7 +1,7 @@
 """The resources that the operator works with, and where the API server keeps them."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from perennial.api import GROUP, KINDS, VERSION
 from perennial.api.common import Kind
@@ -23,6 +23,20 @@ class Resource:
         root = "/apis/" if "/" in self.api_version else "/api/"
         parts = [self.api_version, *(("namespaces", namespace) if namespace else ()), self.plural, name, subresource]
         return root + "/".join(part for part in parts if part)
+
+
+class Sighting(NamedTuple):
+    """That a version of an object was there."""
+
+    namespace: str
+    name: str
+    uid: str
+    version: int
+
+    @classmethod
+    def of(cls, at: dict[str, Any]) -> "Sighting":
+        """By its metadata."""
+        return cls(at["namespace"], at["name"], at["uid"], int(at["resourceVersion"]))
 
 
 POD = Resource("v1", "Pod", "pods")

@@ -9,9 +9,8 @@ import logging
 
 from perennial.cache import Cache
 from perennial.cluster import ApiError, Cluster
-from perennial.decide.outcome import Manifest
 from perennial.health import Health
-from perennial.resources import WATCHED, Resource
+from perennial.resources import WATCHED, Resource, Sighting
 from perennial.watch import selector_of
 
 logger = logging.getLogger(__name__)
@@ -80,30 +79,26 @@ class Resync:
         return None
 
     async def _compare(self, resource: Resource, namespace: str | None, patience: float) -> str | None:
-        known = {o["metadata"]["uid"]: o for o in self._cache.all(resource) if _is_in(o, namespace)}
-        listed = await self._cluster.metadata(resource, namespace, selector_of(resource))
-        for uid in known.keys() - {at["uid"] for at in listed}:
-            await self._confirm_absence(resource, known[uid])
-        late = [at for at in listed if self._lacks(resource, at)]
+        known = [seen for seen in self._cache.sightings(resource) if namespace in (None, seen.namespace)]
+        listed = await self._cluster.sightings(resource, namespace, selector_of(resource))
+        there = {seen.uid for seen in listed}
+        for gone in [seen for seen in known if seen.uid not in there]:
+            await self._confirm_absence(resource, gone)
+        late = [seen for seen in listed if self._lacks(resource, seen)]
         if not late:
             return None
         await asyncio.sleep(patience)
-        missed = [f"{resource.kind} {at['namespace']}/{at['name']}" for at in late if self._lacks(resource, at)]
+        missed = [f"{resource.kind} {seen.namespace}/{seen.name}" for seen in late if self._lacks(resource, seen)]
         return f"the watch has not brought {missed[0]}" if missed else None
 
-    async def _confirm_absence(self, resource: Resource, manifest: Manifest) -> None:
-        at = manifest["metadata"]
-        there = await self._cluster.get(resource, at["namespace"], at["name"])
-        if there is None or there["metadata"]["uid"] != at["uid"]:
-            self._cache.remove(at["uid"])
+    async def _confirm_absence(self, resource: Resource, seen: Sighting) -> None:
+        there = await self._cluster.get(resource, seen.namespace, seen.name)
+        if there is None or there["metadata"]["uid"] != seen.uid:
+            self._cache.remove(seen.uid)
 
-    def _lacks(self, resource: Resource, at: Manifest) -> bool:
+    def _lacks(self, resource: Resource, seen: Sighting) -> bool:
         """Whether the cache has not seen this version; an object deleted meanwhile is not missed."""
-        if self._cache.was_deleted(at["uid"]):
+        if self._cache.was_deleted(seen.uid):
             return False
-        known = self._cache.get(resource, at["namespace"], at["name"])
-        return known is None or int(known["metadata"]["resourceVersion"]) < int(at["resourceVersion"])
-
-
-def _is_in(manifest: Manifest, namespace: str | None) -> bool:
-    return namespace is None or manifest["metadata"]["namespace"] == namespace
+        known = self._cache.version(resource, seen.namespace, seen.name)
+        return known is None or known < seen.version

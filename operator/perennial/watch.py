@@ -138,6 +138,8 @@ def _settings(ours: Settings) -> kopf.OperatorSettings:
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
     settings.watching.connect_timeout = 10
+    # All objects of a kind in one answer would take twice the memory that the cache then needs.
+    settings.watching.chunk_size = 200
     settings.networking.request_timeout = 60
     settings.networking.connect_timeout = 10
     # kopf's own indexes are not used: at the start each object wakes up all that wait, which is quadratic. Nor
