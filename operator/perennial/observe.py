@@ -20,6 +20,7 @@ from perennial.decide.language_model import queries as language_model_queries
 from perennial.decide.outcome import Manifest
 from perennial.decide.pods import Volumes
 from perennial.decide.training_job import observed as training_job
+from perennial.decide.training_job.config import config_map_name
 from perennial.decide.training_job.job import LABEL as TRAINING_JOB
 from perennial.keys import Key
 from perennial.progress import last_progress
@@ -54,6 +55,7 @@ class Observer:
         return training_job.Observed(
             self._defaults,
             job=child,
+            has_config=self._cache.get(CONFIG_MAP, job.metadata.namespace, config_map_name(job)) is not None,
             pods=tuple(pods),
             missing=() if running or _has_ended(child) else await self._missing(job, training_job.locations(job)),
             progress=last_progress(await self._log(job, running), job.status.progress) if running else None,

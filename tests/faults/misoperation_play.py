@@ -18,7 +18,7 @@ from misoperation_view import conditions, differences, is_ready, newest, root, v
 
 from perennial.resources import API_VERSION, APPS_DEPLOYMENT, CLAIM, CONFIG_MAP, OWN, Resource, resource_of
 
-QUIET, PATIENCE = 1.0, 60.0
+QUIET, PATIENCE = 1.0, 90.0
 QUOTA = Resource("v1", "ResourceQuota", "resourcequotas")
 _REFUSED = (400, 422)
 
@@ -63,6 +63,9 @@ class Player:
     async def leave(self) -> None:
         await self._api.delete(OWN[self.kind], self.namespace, self.name)
         self._mirror.listen(self.namespace, self.name, None)
+        # The garbage collector takes 20 objects a second at most: what is left to it here is what others wait for.
+        children = self._mirror.of(self.namespace, self.name)
+        await asyncio.gather(*(self._api.delete(resource, self.namespace, name) for resource, name in children))
         await self._no_foreign()
         await self._set_quota(on=False)
         for thing in list(self._things):

@@ -122,6 +122,8 @@ def _sane(draw: st.DrawFn, kind: str, raw: Spec) -> Spec:
             runtime["image"] = image
         holder = runtime if "model" in spec and run is not spec.get("training") else run.setdefault("compute", {})
         holder.pop("resources", None)
+        if run is spec.get("training"):
+            run.setdefault("hyperparameters", {})["seed"] = draw(st.integers(0, 9))
         if resources := draw(st.sampled_from(_RESOURCES)):
             holder["resources"] = resources
     if kind == "LanguageModel":

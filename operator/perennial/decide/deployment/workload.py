@@ -35,6 +35,7 @@ def _apps(deployment: ModelDeployment, seen: Observed, replicas: int) -> Manifes
     """A rolling update that never has fewer ready pods than before."""
     spec = {
         "replicas": replicas,
+        "paused": False,  # said, as it would else stay as someone has set it
         "revisionHistoryLimit": 2,
         "progressDeadlineSeconds": PROGRESS_DEADLINE_SECONDS,
         "selector": {"matchLabels": selector(deployment)},

@@ -38,12 +38,17 @@ def _seen_again(job: TrainingJob) -> TrainingJobStatus:
 
 
 def _children(job: TrainingJob, seen: Observed, found: State) -> tuple[Manifest, ...]:
-    """The Job is applied once, and again only to suspend or resume it: its pods can't be changed."""
+    """The Job is applied once, and again only for what of it can be changed: its pods can't be."""
     if found.reason in ("InvalidUri", "InputMissing") or found.name in ENDED:
         return ()
-    if seen.job is None or seen.job["spec"].get("suspend", False) != job.spec.suspend:
+    if seen.job is None or not _runs_as_wanted(seen.job, job):
         return config_map(job), batch_job(job, seen)
-    return ()
+    return () if seen.has_config else (config_map(job),)
+
+
+def _runs_as_wanted(batch: Manifest, job: TrainingJob) -> bool:
+    spec = batch["spec"]
+    return spec.get("suspend", False) == job.spec.suspend and spec.get("parallelism", 1) == 1
 
 
 def _status(job: TrainingJob, seen: Observed, found: State, now: datetime) -> TrainingJobStatus:

@@ -13,6 +13,7 @@ from perennial.decide.outcome import Manifest
 class Observed:
     """The children of one TrainingJob, and what its pod says.
 
+    has_config: whether the ConfigMap with the configuration of its pods is there.
     pods: the pods of the Job; read from the server, not from the cache, once the Job has ended.
     missing: what the spec refers to and the namespace lacks, such as 'PersistentVolumeClaim "corpus"'.
     progress: the last progress line in the log of the running pod.
@@ -20,6 +21,7 @@ class Observed:
 
     defaults: Defaults
     job: Manifest | None = None
+    has_config: bool = True
     pods: tuple[Manifest, ...] = ()
     missing: tuple[str, ...] = ()
     progress: Progress | None = None
