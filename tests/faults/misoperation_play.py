@@ -40,6 +40,7 @@ class Player:
         self._quota = False
         self.spec: Manifest | None = None
         self._excused = False
+        self._wanted = True
         self.outage: str | None = None
         mirror.listen(namespace, name, self._watch_service)
 
@@ -235,8 +236,9 @@ class Player:
             return
         was = (before or {}).get("status", {}).get("availableReplicas", 0)
         now = 0 if type_ == "DELETED" else manifest.get("status", {}).get("availableReplicas", 0)
-        wanted = manifest["spec"]["replicas"] and (before or {}).get("spec", {}).get("replicas")
-        if was and not now and wanted and not self._excused:
+        # Pods may still be on their way out when the next spec wants some again.
+        self._wanted = bool(manifest["spec"]["replicas"]) and (self._wanted or now > was)
+        if was and not now and self._wanted and not self._excused:
             self.outage = f"an outage of what is served: {type_.lower()}, {was} available before"
 
     def _object(self) -> Manifest:
