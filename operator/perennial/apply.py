@@ -63,6 +63,8 @@ class Applier:
         at = manifest["metadata"]
         resource = resource_of(manifest["apiVersion"], manifest["kind"])
         there = self._cache.get(resource, at["namespace"], at["name"])
+        if there is None and stored.get("status"):
+            await self._confirm(stored)  # it may have had its time long ago
         if there is None and await self._create(owner, resource, manifest):
             return
         # What does not carry our labels is in no cache; only the server knows it.
@@ -78,7 +80,7 @@ class Applier:
             await self._write(owner, resource, same, "changed", force=True)
 
     async def _confirm(self, stored: Manifest) -> None:
-        """Before what exists is changed or deleted: it may be newer than the version that was decided on."""
+        """Before a child is made late, changed or deleted: its owner may be newer than the version decided on."""
         at = stored["metadata"]
         newest = await self._cluster.get(OWN[stored["kind"]], at["namespace"], at["name"])
         if newest and newest["metadata"]["resourceVersion"] == at["resourceVersion"]:

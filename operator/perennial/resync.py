@@ -55,9 +55,10 @@ class Resync:
         pause = min(FIRST, self._period)
         while True:
             await self._wait(pause)
-            pause = self._period
             try:
                 self._health.behind = await self.compare(PATIENCE)
+                # A watch that catches up by itself needs no restart.
+                pause = min(FIRST, self._period) if self._health.behind else self._period
             except ApiError as error:
                 logger.warning("the cache could not be compared with the server: %s", error)
 

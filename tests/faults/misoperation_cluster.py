@@ -17,6 +17,7 @@ Manifest = dict[str, Any]
 Name = tuple[Resource, str, str]
 _PATCH, _MERGE, _JSON = "application/json-patch+json", "application/merge-patch+json", "application/json"
 _HOURS = 12 * 3600
+_ATTEMPTS = 10
 
 
 class Refusal(Exception):
@@ -98,6 +99,8 @@ class Api:
         }  # fmt: skip
         limits = aiohttp.ClientTimeout(total=None)
         async with self._session.get(resource.path(None), params=query, timeout=limits) as answer:
+            if answer.status >= 400:
+                raise Refusal(answer.status, await answer.text())
             rest = b""
             async for chunk in answer.content.iter_any():
                 *lines, rest = (rest + chunk).split(b"\n")
@@ -134,6 +137,15 @@ class Mirror:
         await asyncio.gather(*map(self._follow, WATCHED))
 
     async def _follow(self, resource: Resource) -> None:
+        for attempt in range(_ATTEMPTS):
+            try:
+                return await self._follow_once(resource)
+            except Refusal as refusal:  # a busy API server asks for a moment
+                if refusal.status != 429 or attempt == _ATTEMPTS - 1:
+                    raise
+            await asyncio.sleep(1)
+
+    async def _follow_once(self, resource: Resource) -> None:
         async for type_, manifest in self._api.watch(resource):
             if type_ == "ERROR":
                 raise RuntimeError(f"the watch of {resource.plural} broke: {manifest}")

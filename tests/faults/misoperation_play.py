@@ -13,7 +13,7 @@ from typing import Any
 
 from given_manifests import SMALL
 from misoperation_cluster import Api, Manifest, Mirror, Refusal
-from misoperation_steps import CLAIMS, OBJECT, TEXTS, Step
+from misoperation_steps import ABSENT, CLAIMS, OBJECT, TEXTS, Step
 from misoperation_view import conditions, differences, is_ready, newest, root, view
 
 from perennial.resources import API_VERSION, APPS_DEPLOYMENT, CLAIM, CONFIG_MAP, OWN, Resource, resource_of
@@ -60,6 +60,8 @@ class Player:
         await self._no_foreign()
         await self._set_quota(on=False)
         await self.prepare()
+        if self.kind == "LanguageModel":  # what was trained before the claim was named is served without it
+            await self._give(ABSENT)
 
     async def leave(self) -> None:
         await self._api.delete(OWN[self.kind], self.namespace, self.name)
@@ -295,7 +297,7 @@ async def judge(played: Player, fresh: Player) -> None:
     await played.mend()
     await played.settle()
     spec = played.spec | {"suspend": False} if played.has_ended() else played.spec
-    await fresh.prepare()
+    await fresh.mend()
     await fresh.apply(spec)
     await fresh.settle()
     end = time.monotonic() + PATIENCE

@@ -26,6 +26,7 @@ Sequence = dict[str, Any]
 
 OBJECT = "OBJECT"
 CLAIMS, TEXTS = (f"{OBJECT}-corpus", f"{OBJECT}-models"), f"{OBJECT}-texts"
+ABSENT = f"{OBJECT}-absent"
 _RESOURCES: list[Any] = [
     None, None, {"requests": {"cpu": "500m", "memory": "1Gi"}}, {"limits": {"memory": "2Gi"}},
     {"requests": {"cpu": "1000"}},
@@ -164,9 +165,9 @@ def _few_replicas(spec: Spec) -> Spec:
 
 
 def _moved(spec: Spec) -> Spec:
-    """With its storage in a claim that never comes."""
+    """With its storage in a claim that nobody has made."""
     place = spec.get("storage") or spec["model"]
-    place["uri"] = f"pvc://{OBJECT}-absent/a"
+    place["uri"] = f"pvc://{ABSENT}/a"
     return spec
 
 
@@ -208,7 +209,7 @@ def adjusted(draw: st.DrawFn, kind: str, spec: Spec) -> Spec:
                 "promotion": draw(st.sampled_from([{}, {"pin": {"version": 1}}, {"pin": {"version": 999999}}]))
             }
         if what == "storage":
-            return spec | {"storage": {"uri": draw(st.sampled_from([f"pvc://{CLAIMS[1]}", f"pvc://{OBJECT}-absent"]))}}
+            return spec | {"storage": {"uri": draw(st.sampled_from([f"pvc://{CLAIMS[1]}", f"pvc://{ABSENT}"]))}}
         if what == "replicas":
             runtime = spec.get("deployment", {}).get("runtime", {})
             return spec | {"deployment": {"replicas": draw(st.integers(0, 3)), "runtime": runtime}}

@@ -3,7 +3,8 @@
 What rightly depends on it, and is not compared:
 - names that the server gives (uids, addresses, times), the numbers of versions and what began them;
 - of a LanguageModel: versions before the newest, decisions, what was compared with; a verdict, where the gates have
-  changed since or look at the version in service; where and how a training runs that has begun; a pinned version;
+  changed since or look at the version in service; where and how a training runs that has begun, and so where its
+  artifact lies; a pinned version;
 - what is in service while the newest spec can't be: its children, `Available`, `status.version`;
 - of a Deployment with autoscaling: its number of replicas, which begins with the number before.
 A TrainingJob that has ended stays as it ended: whoever compares takes care of that.
@@ -76,7 +77,8 @@ def _language_model(mirror: Mirror, manifest: Manifest, namespace: str, name: st
     if version["state"] == "Accepted":
         seen |= {f"condition {type_}": said for type_, said in told.items()}
         seen |= {"serves the newest": served == version["number"]}
-        seen |= {what: _numberless(said) for what, said in _service(mirror, namespace, name, spec).items()}
+        service = _service(mirror, namespace, name, spec)
+        seen |= {what: _placeless(_numberless(said), name) for what, said in service.items()}
     elif told["Stalled"][0] == "True" and version["state"] == "Training":
         seen |= {"condition Stalled": told["Stalled"]}
     return seen
@@ -134,12 +136,17 @@ def _plain(value: Any, namespace: str) -> Any:
     return json.loads(text.replace(namespace, "NAMESPACE"))
 
 
-def _numberless(value: Any) -> Any:
-    """Without the numbers of versions, and the part of a uid in the names of their folders."""
+def _numberless(value: Any) -> str:
+    """As text without the numbers of versions, and the part of a uid in the names of their folders."""
     text = re.sub(r"\bv\d+-[0-9a-f]{8}", "v#", json.dumps(value)).replace("(SpecChanged)", "(Initial)")
     text = re.sub(r"\bv\d+\b", "v#", text)
     text = re.sub(r'("(perennial.dev/)?version": )"?\d+"?', r"\1#", text)
     return re.sub(r'"--version", "\d+"', "--version", text)
+
+
+def _placeless(text: str, name: str) -> str:
+    """Without the storage that holds an artifact."""
+    return re.sub(r'pvc://CLAIM[^\s"]*', "ARTIFACT", re.sub(rf"{name}-(corpus|models|absent)", "CLAIM", text))
 
 
 def differences(played: dict[str, Any], fresh: dict[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -108,8 +109,8 @@ def the_leader_is_frozen_before_a_write_and_wakes_up_late(stage: Stage) -> None:
     story.train(3.0)
     story.wait({1: "Accepted"}, 1)
     proxy.rule = lambda request: Delay(1) if request.method == "GET" and not request.is_watch else None
-    story.train(2.5)  # before it creates the TrainingJob it asks whether the name is free
-    asked = lambda: any("writer-v2" in request.path for request, _ in proxy.faults)  # noqa: E731
+    story.train(2.5)  # before it creates the TrainingJob it asks for the model's newest version
+    asked = lambda: any(request.path.endswith("/languagemodels/writer") for request, _ in proxy.faults)  # noqa: E731
     eventually(asked, "it is about to create the TrainingJob")
     os.kill(first.pid, signal.SIGSTOP)
     start = time.monotonic()
@@ -290,14 +291,15 @@ def the_server_is_silent_from_the_start(stage: Stage) -> None:
 
 
 def an_end_at_any_moment_of_the_start(stage: Stage) -> None:
-    """From the moment at which Python itself runs; before that a signal has its usual effect."""
+    """From the moment at which the process handles signals; before that one has its usual effect."""
     flags = ["--metrics-port", "0", "--namespace", stage.namespace, "--lease-namespace", stage.namespace]
     environment = os.environ | {"KUBECONFIG": stage.control_plane.kubeconfig}
     longest = 0.0
-    for tenths in (2, 4, 6, 8, 10, 13, 16, 20, 25, 30):
+    for tenths in (0, 1, 2, 4, 6, 8, 11, 15, 20, 30):
         with (stage.folder / f"log-{tenths}").open("w") as log:
             command = [sys.executable, "-m", "perennial", *flags]
             process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        eventually(lambda process=process: handles_sigterm(process.pid), "it handles signals")
         time.sleep(tenths / 10)
         process.terminate()
         start = time.monotonic()
@@ -305,6 +307,12 @@ def an_end_at_any_moment_of_the_start(stage: Stage) -> None:
         longest = max(longest, time.monotonic() - start)
         assert "Traceback" not in (stage.folder / f"log-{tenths}").read_text()
     stage.recovered(longest, "until it has ended, at the most")
+
+
+def handles_sigterm(pid: int) -> bool:
+    """What /proc/PID/status says of the signals that are caught (proc_pid_status(5))."""
+    caught = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
 CASES: list[Case] = [

@@ -48,7 +48,8 @@ def _children(job: TrainingJob, seen: Observed, found: State) -> tuple[Manifest,
 
 def _runs_as_wanted(batch: Manifest, job: TrainingJob) -> bool:
     spec = batch["spec"]
-    return spec.get("suspend", False) == job.spec.suspend and spec.get("parallelism", 1) == 1
+    runs: bool = spec.get("suspend", False) == job.spec.suspend and spec.get("parallelism", 1) == 1
+    return runs
 
 
 def _status(job: TrainingJob, seen: Observed, found: State, now: datetime) -> TrainingJobStatus:
