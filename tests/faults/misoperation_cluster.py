@@ -139,7 +139,7 @@ class Mirror:
     async def _follow(self, resource: Resource) -> None:
         for attempt in range(_ATTEMPTS):
             try:
-                return await self._follow_once(resource)
+                await self._follow_once(resource)
             except Refusal as refusal:  # a busy API server asks for a moment
                 if refusal.status != 429 or attempt == _ATTEMPTS - 1:
                     raise
