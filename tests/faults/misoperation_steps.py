@@ -36,14 +36,15 @@ _RESOURCES: list[Any] = [
 ]  # fmt: skip
 _IMAGES = [None, None, None, "registry.example/own:1", MISSING_IMAGE, "Not An Image", BROKEN_IMAGE]
 _PINS = [None, None, None, None, {"version": 1}, {"version": 999999}]
-# What a user may do to a child, by its kind: None deletes it, the rest is merged into it.
+# What a user may do to a child, by its kind: None deletes it, the rest is merged into it. Nothing that would be added
+# to what we say, as another port: it is another's, and stays.
 _EDITS: dict[str, dict[str, list[Any]]] = {
     "Deployment": {
         "apps/v1 Deployment": [
             None, {"spec": {"replicas": 0}}, {"spec": {"paused": True}}, {"metadata": {"labels": None}},
             {"spec": {"strategy": {"rollingUpdate": {"maxUnavailable": "100%"}}}},
         ],
-        "v1 Service": [None, {"spec": {"selector": {"app": "mine"}}}, {"spec": {"ports": [{"name": "x", "port": 1}]}}],
+        "v1 Service": [None, {"spec": {"selector": {"app": "mine"}}}, {"spec": {"ports": [{"name": "x", "port": 80}]}}],
         "policy/v1 PodDisruptionBudget": [None, {"spec": {"maxUnavailable": 0}}, {"metadata": {"labels": None}}],
     },
     "TrainingJob": {

@@ -6,7 +6,8 @@ What rightly depends on it, and is not compared:
   changed since or look at the version in service; where and how a training runs that has begun, and so where its
   artifact lies; a pinned version;
 - what is in service while the newest spec can't be: its children, `Available`, `status.version`;
-- of a Deployment with autoscaling: its number of replicas, which begins with the number before.
+- of a Deployment with autoscaling: its number of replicas, which begins with the number before;
+- labels that the API server gives to a Job without labels; which of two obstacles is told.
 A TrainingJob that has ended stays as it ended: whoever compares takes care of that.
 """
 
@@ -16,7 +17,7 @@ from typing import Any
 
 from misoperation_cluster import Manifest, Mirror
 
-from perennial.resources import APPS_DEPLOYMENT, CHILDREN, OWN, POD, Resource
+from perennial.resources import APPS_DEPLOYMENT, CHILDREN, JOB, OWN, POD, Resource
 
 # With these reasons some child is not there in a fresh object; one that had it before keeps it.
 BLOCKED = {"InputMissing", "InvalidUri", "ApplyRefused"}
@@ -43,14 +44,16 @@ def view(mirror: Mirror, kind: str, namespace: str, name: str) -> dict[str, Any]
     if kind == "LanguageModel":
         return _language_model(mirror, manifest, namespace, name)
     told = _told(manifest, namespace)
+    blocked = told["Ready"][1] in BLOCKED
+    if blocked:
+        told |= {type_: (told[type_][0], "blocked", "") for type_ in ("Ready", "Stalled")}
     seen = {f"condition {type_}": said for type_, said in told.items() if type_ != "Available"}
     if kind == "TrainingJob":
         seen |= {"state": manifest["status"]["state"], "result": _plain(manifest["status"].get("result"), namespace)}
-        blocked = manifest["status"]["state"] in ("Complete", "Failed")
+        blocked |= manifest["status"]["state"] in ("Complete", "Failed")
     else:
         seen |= {"pods": _pods(mirror, namespace, name)} if is_ready(manifest) else {}
-        blocked = False
-    if not blocked and told["Ready"][1] not in BLOCKED:
+    if not blocked:
         seen |= _children(mirror, namespace, name, "autoscaling" in manifest["spec"])
     return seen
 
@@ -116,8 +119,10 @@ def _made(resource: Resource, manifest: Manifest, autoscaled: bool) -> Manifest:
     if resource == APPS_DEPLOYMENT and autoscaled:
         spec.pop("replicas")
     at = manifest["metadata"]
+    given = spec.get("template", {}).get("metadata", {}).get("labels", {}) if resource == JOB else {}
     return {
-        "labels": at["labels"], "owners": at.get("ownerReferences"), "spec": spec,
+        "labels": {name: value for name, value in at["labels"].items() if name == _OURS or name not in given},
+        "owners": at.get("ownerReferences"), "spec": spec,
         "data": manifest.get("data"), "immutable": manifest.get("immutable"),
     }  # fmt: skip
 
