@@ -1,6 +1,7 @@
 """What is known of the cluster: the newest version that was seen of each watched object."""
 
 import marshal
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -41,7 +42,8 @@ class Cache:
     """Objects by name, by owner and by the Deployment whose pod they are.
 
     The watch and the answers to our own writes both feed it, in any order: the higher resourceVersion wins
-    (comparable since Kubernetes 1.35), and what was deleted does not come back.
+    (comparable since Kubernetes 1.35), and what was deleted does not come back; what has lost its label and got it
+    again does.
 
     It calls `changed` with each key that a news concerns; so the watch's echo of a write of our own costs no look.
     """
@@ -51,13 +53,15 @@ class Cache:
         self._objects: dict[str, _Known] = {}
         self._names: dict[_Name, str] = {}
         self._index: defaultdict[_Entry, set[str]] = defaultdict(set)
-        self._deleted: dict[str, None] = {}
+        self._deleted: dict[str, float] = {}
 
     def put(self, manifest: Manifest) -> None:
         """Takes note of an object, unless something newer is known."""
         uid, other = manifest["metadata"]["uid"], self._names.get(_name(manifest), "")
-        if uid in self._deleted or (other and self._objects[other].version >= version(manifest)):
+        newest = max(self._objects[other].version if other else 0, self._deleted.get(uid, 0))
+        if newest >= version(manifest):
             return
+        self._deleted.pop(uid, None)
         if other and other != uid:
             self.remove(other)
         self._forget(uid)
@@ -67,9 +71,11 @@ class Cache:
             self._index[entry].add(uid)
         self._tell(manifest)
 
-    def remove(self, uid: str) -> None:
-        """Takes note of a deletion."""
-        self._deleted[uid] = None
+    def remove(self, uid: str, version: float = math.inf) -> None:
+        """Takes note that the object is gone, or no longer labelled as ours, as of this resourceVersion."""
+        if uid in self._objects and self._objects[uid].version > version:
+            return
+        self._deleted[uid] = version
         if len(self._deleted) > _REMEMBERED_DELETIONS:
             self._deleted.pop(next(iter(self._deleted)))
         if known := self._forget(uid):

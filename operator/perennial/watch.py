@@ -9,7 +9,7 @@ from typing import Any
 import kopf
 from kubernetes.aio.client import Configuration
 
-from perennial.cache import Cache
+from perennial.cache import Cache, version
 from perennial.decide.metadata import MANAGED_BY
 from perennial.resources import CHILDREN, LEASE, OWN, WATCHED, Resource
 from perennial.settings import Settings
@@ -88,7 +88,7 @@ class Watch:
         if event["type"] is None:
             self._listed()
         if event["type"] == "DELETED":
-            self._cache.remove(manifest["metadata"]["uid"])
+            self._cache.remove(manifest["metadata"]["uid"], version(manifest))
         else:
             self._cache.put(manifest)
 

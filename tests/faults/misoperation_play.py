@@ -13,7 +13,7 @@ from typing import Any
 
 from given_manifests import SMALL
 from misoperation_cluster import Api, Manifest, Mirror, Refusal
-from misoperation_steps import ABSENT, CLAIMS, OBJECT, TEXTS, Step
+from misoperation_steps import CLAIMS, OBJECT, TEXTS, Step
 from misoperation_view import conditions, differences, is_ready, newest, root, view
 
 from perennial.resources import API_VERSION, APPS_DEPLOYMENT, CLAIM, CONFIG_MAP, OWN, Resource, resource_of
@@ -60,8 +60,6 @@ class Player:
         await self._no_foreign()
         await self._set_quota(on=False)
         await self.prepare()
-        if self.kind == "LanguageModel":  # what was trained before the claim was named is served without it
-            await self._give(ABSENT)
 
     async def leave(self) -> None:
         await self._api.delete(OWN[self.kind], self.namespace, self.name)
@@ -136,7 +134,8 @@ class Player:
         if not self._mirror.get(resource, self.namespace, name):
             return
         edit = step["edit"]
-        self._excused |= edit is None or edit.get("spec", {}).get("replicas") == 0
+        # Without its label it is gone for who watches, but its pods are not.
+        self._excused |= edit is None or "metadata" in edit or edit["spec"].get("replicas") == 0
         if edit is None:
             await self._api.delete(resource, self.namespace, name)
         else:
@@ -302,7 +301,7 @@ async def judge(played: Player, fresh: Player) -> None:
     assert played.spec is not None
     await played.mend()
     await played.settle()
-    await fresh.mend()
+    await fresh.prepare()
     await fresh.apply(played.spec)
     await fresh.settle()
     end = time.monotonic() + PATIENCE

@@ -69,6 +69,7 @@ def _language_model(mirror: Mirror, manifest: Manifest, namespace: str, name: st
     gates = spec.get("evaluation", {}).get("gates", [])
     seen: dict[str, Any] = {
         "fingerprint": version["fingerprint"],
+        "run": version["runFingerprint"],
         "metrics": version["metrics"],
         "is trained": version["state"] != "Training",
     }
@@ -156,9 +157,12 @@ def _placeless(text: str, name: str) -> str:
 
 def differences(played: dict[str, Any], fresh: dict[str, Any]) -> list[str]:
     """What is not the same, in words; empty if nothing."""
+    compared = played.keys() | fresh.keys()
+    if played.get("run") != fresh.get("run"):  # it was trained where and how an earlier spec said
+        compared = {"fingerprint"} if not fresh["is trained"] else compared - {"run"}
     return [
         f"{what}:\n  played {_text(played, what)}\n  fresh  {_text(fresh, what)}"
-        for what in sorted(played.keys() | fresh.keys())
+        for what in sorted(compared)
         if played.get(what) != fresh.get(what)
     ]
 

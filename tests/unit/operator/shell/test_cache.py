@@ -36,6 +36,24 @@ def test_what_was_deleted_does_not_come_back():
     assert cache.was_deleted("1")
 
 
+def test_what_has_lost_its_label_and_got_it_again_comes_back():
+    cache = Cache(nobody)
+    cache.put(job(version=1))
+    cache.remove("1", 2)  # the watch tells it as a deletion
+    cache.put(job(version=2))
+    assert cache.get(JOB, "demo", "a") is None
+    cache.put(job(version=3))
+    assert cache.get(JOB, "demo", "a")
+    assert not cache.was_deleted("1")
+
+
+def test_a_late_loss_of_a_label_does_not_hide_that_it_is_there_again():
+    cache = Cache(nobody)
+    cache.put(job(version=3))
+    cache.remove("1", 2)
+    assert cache.get(JOB, "demo", "a")
+
+
 def test_an_object_of_the_same_name_takes_the_place_of_one_whose_deletion_was_missed():
     cache = Cache(nobody)
     cache.put(job(uid="1", version=1, owner="x"))
