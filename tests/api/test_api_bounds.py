@@ -2,16 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from copy import deepcopy
-from typing import Any
 
 import pytest
 import yaml
+from broken_specs import Path, Schema, bounds, places, replaced
 from control_plane import ROOT, ControlPlane
 from given_manifests import FULL, Manifest, manifest
-
-Path = tuple[str | int, ...]
-Schema = dict[str, Any]
 
 
 def spec_schema(kind: str) -> Schema:
@@ -20,73 +16,17 @@ def spec_schema(kind: str) -> Schema:
     return schema
 
 
-def paths(schema: Schema, value: Any, path: Path = ()) -> Iterator[tuple[Path, Schema]]:
-    """The fields that are set in the value, with their schemas."""
-    yield path, schema
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from paths(schema["items"], item, (*path, index))
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            inner = schema["properties"][name] if "properties" in schema else schema["additionalProperties"]
-            yield from paths(inner, item, (*path, name))
-
-
-def beyond(schema: Schema, value: Any) -> Iterator[tuple[str, Any]]:
-    """By constraint a value that breaks it."""
-    if "enum" in schema:
-        yield "enum", "Other"
-    if "pattern" in schema:
-        yield "pattern", "not a match\n"
-    if "maxLength" in schema:
-        yield "maxLength", "a" * (schema["maxLength"] + 1)
-    if schema.get("minLength"):
-        yield "minLength", ""
-    if "minimum" in schema:
-        yield "minimum", schema["minimum"] - (0 if schema.get("exclusiveMinimum") else 1)
-    if "maximum" in schema:
-        yield "maximum", schema["maximum"] + (0 if schema.get("exclusiveMaximum") else 1)
-    if schema.get("minItems"):
-        yield "minItems", []
-    if "maxItems" in schema:
-        names = schema.get("x-kubernetes-list-map-keys")
-        yield "maxItems", [value[0] | ({"name": f"n{i}"} if names else {}) for i in range(schema["maxItems"] + 1)]
-    if "maxProperties" in schema:
-        yield "maxProperties", {f"r{i}": 1 for i in range(schema["maxProperties"] + 1)}
-    for name in schema.get("required", []):
-        yield f"required {name}", {key: inner for key, inner in value.items() if key != name}
-    if schema.get("type") in ("integer", "number", "boolean"):
-        yield "type", "text"
-
-
-def replaced(spec: Manifest, path: Path, value: Any) -> Manifest:
-    if not path:
-        return value
-    changed: Any = deepcopy(spec)
-    inner = changed
-    for part in path[:-1]:
-        inner = inner[part]
-    inner[path[-1]] = value
-    return changed
-
-
-def at(spec: Any, path: Path) -> Any:
-    for part in path:
-        spec = spec[part]
-    return spec
-
-
 def cases(kind: str) -> Iterator[tuple[str, Path, Manifest]]:
     """What is broken, where, and the manifest; each constraint once."""
     seen: set[tuple[Path, str]] = set()
     for spec in FULL[kind]:
-        for path, schema in paths(spec_schema(kind), spec):
+        for path, schema, value in places(spec_schema(kind), spec):
             general = tuple(part for part in path if isinstance(part, str))
-            for constraint, value in beyond(schema, at(spec, path)):
+            for constraint, worse in bounds(schema, value):
                 if (general, constraint) not in seen:
                     seen.add((general, constraint))
                     name = f"case-{len(seen)}"
-                    yield constraint, path, manifest(kind, name, replaced(spec, path, value))
+                    yield constraint, path, manifest(kind, name, replaced(spec, path, worse))
 
 
 def field(path: Path) -> str:
@@ -105,7 +45,7 @@ def test_every_field_of_the_schema_is_set_in_some_manifest(kind: str) -> None:
     set_fields = {
         tuple(part for part in path if isinstance(part, str))
         for spec in FULL[kind]
-        for path, _ in paths(spec_schema(kind), spec)
+        for path, _, _ in places(spec_schema(kind), spec)
     }
     assert set(_fields(spec_schema(kind))) - set_fields == set()
 

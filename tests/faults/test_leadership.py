@@ -19,7 +19,7 @@ from kubernetes import client, config
 from node import eventually
 from operator_process import Operator
 from proxy import Answer, Delay, Request
-from stage import Case, Stage, side_by_side, title
+from stage import Case, Stage, title
 
 from perennial.leader import LEASE_SECONDS, RENEW_SECONDS, RETRY_SECONDS
 
@@ -335,15 +335,7 @@ CASES: list[Case] = [
     the_server_is_silent_from_the_start,
     an_end_at_any_moment_of_the_start,
 ]
-
-
-@pytest.fixture(scope="module")
-def outcomes(
-    request: pytest.FixtureRequest, control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[Case, "Future[None]"]]:
-    folder = tmp_path_factory.mktemp("leadership")
-    with side_by_side(request, control_plane, folder, at_once=len(CASES)) as outcomes:
-        yield outcomes
+AT_ONCE = len(CASES)
 
 
 @pytest.mark.parametrize("case", CASES, ids=title)

@@ -5,17 +5,17 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
 import pytest
-from control_plane import CHILDREN, ControlPlane, Manifest
+from control_plane import CHILDREN, Manifest
 from end_state import differences, end_state
 from given_manifests import SMALL, manifest, merged
 from node import Node, eventually, loss_by_seed
 from proxy import Answer, Delay, Fault, Stale, Unreachable
-from stage import Case, Stage, side_by_side, title
+from stage import Case, Stage, title
 
 OURS = "perennial.dev/v1alpha1"
 V1, V2 = {1: "Accepted"}, {1: "Accepted", 2: "Accepted"}
@@ -413,15 +413,7 @@ CASES: list[Case] = [
     the_server_is_away_for_4_s,
     the_server_is_away_for_20_s,
 ]
-
-
-@pytest.fixture(scope="module")
-def outcomes(
-    request: pytest.FixtureRequest, control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[Case, "Future[None]"]]:
-    folder = tmp_path_factory.mktemp("views")
-    with side_by_side(request, control_plane, folder, at_once=8) as outcomes:
-        yield outcomes
+AT_ONCE = 8
 
 
 @pytest.mark.parametrize("case", CASES, ids=title)

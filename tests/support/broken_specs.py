@@ -1,4 +1,4 @@
-"""Hypothesis strategies for what the API server must refuse: an accepted spec with one constraint broken."""
+"""What the API server must refuse: an accepted spec with one constraint of its schema broken."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,47 +22,37 @@ _BREAKERS: dict[str, Callable[[Value], Value]] = {
     "self.name != 'queue-depth'": lambda v: {"name": "queue-depth", "query": "x", "target": 1},
     "self.name != 'schedule'": lambda v: v | {"name": "schedule"},
 }
-_WRONG_TYPES = {
-    "object": "text",
-    "array": {"a": 1},
-    "string": {"a": 1},
-    "boolean": "text",
-    "integer": "text",
-    "number": "text",
-}
+_WRONG_TYPES = {"object": "text", "array": {"a": 1}, "string": {"a": 1}}
 
 
 def broken(schema: Schema, spec: Value) -> st.SearchStrategy[tuple[str, Value]]:
-    """What is broken and where, and the spec with it broken."""
-    places = list(_places(schema, spec))
+    """Strategy: what is broken and where, and the spec with it broken."""
 
     def one(place: tuple[Path, Schema, Any]) -> st.SearchStrategy[tuple[str, Value]]:
         path, inner, value = place
         told = ".".join(map(str, ("spec", *path)))
         ways = list(_ways(inner, value))
-        return st.sampled_from([(f"{way} of {told}", _replaced(spec, path, worse)) for way, worse in ways])
+        return st.sampled_from([(f"{way} of {told}", replaced(spec, path, worse)) for way, worse in ways])
 
-    return st.sampled_from([place for place in places if any(_ways(*place[1:]))]).flatmap(one)
+    return st.sampled_from([place for place in places(schema, spec) if any(_ways(*place[1:]))]).flatmap(one)
 
 
-def _places(schema: Schema, value: Any, path: Path = ()) -> Iterator[tuple[Path, Schema, Any]]:
+def places(schema: Schema, value: Any, path: Path = ()) -> Iterator[tuple[Path, Schema, Any]]:
     """The fields that are set in the value, with their schemas."""
     yield path, schema, value
     if isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _places(schema["items"], item, (*path, index))
+            yield from places(schema["items"], item, (*path, index))
     elif isinstance(value, dict):
         for name, item in value.items():
             inner = schema["properties"][name] if "properties" in schema else schema["additionalProperties"]
-            yield from _places(inner, item, (*path, name))
+            yield from places(inner, item, (*path, name))
 
 
-def _ways(schema: Schema, value: Any) -> Iterator[tuple[str, Any]]:
-    """By constraint a value that breaks it."""
-    if schema.get("x-kubernetes-int-or-string"):
-        yield from (("quantity", text) for text in ("abc", "", "1 Gi", "-1", "1Gib", -1, 0.5, True))
-        return
-    yield "type", _WRONG_TYPES[schema["type"]]
+def bounds(schema: Schema, value: Any) -> Iterator[tuple[str, Any]]:
+    """By constraint a value that is just beyond it."""
+    if schema.get("type") in ("integer", "number", "boolean"):
+        yield "type", "text"
     if "enum" in schema:
         yield "enum", "Other"
     if "pattern" in schema:
@@ -77,14 +67,24 @@ def _ways(schema: Schema, value: Any) -> Iterator[tuple[str, Any]]:
         yield "maximum", schema["maximum"] + (0 if schema.get("exclusiveMaximum") else 1)
     if schema.get("minItems"):
         yield "minItems", []
-    if isinstance(value, dict) and "properties" in schema:
-        yield from _ways_of_object(schema, value)
-
-
-def _ways_of_object(schema: Schema, value: Value) -> Iterator[tuple[str, Value]]:
-    yield "unknown field", value | {"unheardOf": 1}
+    if "maxItems" in schema:
+        names = schema.get("x-kubernetes-list-map-keys")
+        yield "maxItems", [value[0] | ({"name": f"n{i}"} if names else {}) for i in range(schema["maxItems"] + 1)]
+    if "maxProperties" in schema:
+        yield "maxProperties", {f"r{i}": 1 for i in range(schema["maxProperties"] + 1)}
     for name in schema.get("required", []):
         yield f"required {name}", {key: inner for key, inner in value.items() if key != name}
+
+
+def _ways(schema: Schema, value: Any) -> Iterator[tuple[str, Any]]:
+    if schema.get("x-kubernetes-int-or-string"):
+        yield from (("quantity", text) for text in ("abc", "", "1 Gi", "-1", "1Gib", -1, 0.5, True))
+        return
+    if schema["type"] in _WRONG_TYPES:
+        yield "type", _WRONG_TYPES[schema["type"]]
+    yield from bounds(schema, value)
+    if isinstance(value, dict) and "properties" in schema:
+        yield "unknown field", value | {"unheardOf": 1}
     for rule in (validation["rule"] for validation in schema.get("x-kubernetes-validations", [])):
         if "oldSelf" in rule:
             continue
@@ -95,10 +95,11 @@ def _ways_of_object(schema: Schema, value: Value) -> Iterator[tuple[str, Value]]
             yield f"rule {rule}", next(worse for start, worse in _BREAKERS.items() if rule.startswith(start))(value)
 
 
-def _replaced(value: Any, path: Path, worse: Any) -> Any:
+def replaced(value: Any, path: Path, worse: Any) -> Any:
+    """A copy with another value at this place."""
     if not path:
         return worse
     first, *rest = path
     if isinstance(value, list):
-        return [_replaced(item, tuple(rest), worse) if i == first else item for i, item in enumerate(value)]
-    return value | {first: _replaced(value[first], tuple(rest), worse)}
+        return [replaced(item, tuple(rest), worse) if i == first else item for i, item in enumerate(value)]
+    return value | {first: replaced(value[first], tuple(rest), worse)}
