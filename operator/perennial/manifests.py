@@ -12,6 +12,8 @@ from perennial.decide.outcome import Manifest
 
 HASH = f"{GROUP}/manifest-hash"
 _QUANTITIES = {"requests", "limits"}
+# Another label in it selects other pods, or none.
+_EXACT = "selector"
 # On the wire of Kubernetes a field with the zero value of its type and an absent field mean the same.
 _ZERO: tuple[Any, ...] = (None, False, 0, "", {}, [])
 
@@ -31,6 +33,8 @@ def holds(observed: Any, wanted: Any, field: str = "") -> bool:
     """
     if observed is None:
         return wanted in _ZERO or (isinstance(wanted, dict) and all(holds(None, value) for value in wanted.values()))
+    if field == _EXACT:
+        return bool(observed == wanted)
     if isinstance(wanted, dict):
         return isinstance(observed, dict) and all(
             _same_quantity(observed.get(key), value) if field in _QUANTITIES else holds(observed.get(key), value, key)

@@ -53,6 +53,7 @@ def test_what_is_there_is_enough(observed, wanted):
         ({"args": ["b", "a"]}, {"args": ["a", "b"]}),
         ([{"name": "a", "x": 2}], [{"name": "a", "x": 1}]),
         ([{"name": "b"}], [{"name": "a"}]),
+        ({"spec": {"selector": {"a": "1", "b": "2"}}}, {"spec": {"selector": {"a": "1"}}}),
     ],
     ids=str,
 )
