@@ -5,6 +5,7 @@ import asyncio
 import json
 import os
 import platform
+import signal
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -104,6 +105,7 @@ def _processor() -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the control plane is taken down
     try:
         main()
     except KeyboardInterrupt:

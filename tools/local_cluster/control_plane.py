@@ -122,11 +122,6 @@ AUDIT_POLICY = {
     "kind": "Policy",
     "omitStages": ["RequestReceived"],
     "rules": [
-        {
-            "level": "RequestResponse",
-            "resources": [{"group": "perennial.dev"}],
-            "verbs": ["create", "update", "patch", "delete", "deletecollection"],
-        },
         {"level": "None", "nonResourceURLs": ["/healthz*", "/readyz*", "/livez*"]},
         {"level": "Metadata"},
     ],
