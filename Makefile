@@ -77,7 +77,7 @@ test-fast: lint types test-unit test-api ## What one runs while working
 test: venv ## Everything: what CI runs (30 min; the first time 45 min)
 	@tools/test.sh
 
-bench-operator: venv ## Measure the operator beside the API server's limit and Kubeflow Trainer (25 min; nothing else should run)
+bench-operator: venv ## Measure the operator beside the API server's limit and Kubeflow Trainer (20 min; nothing else should run)
 	@$(VENV)/bin/python benchmarks/operator
 
 crds: venv ## Generate the CRDs from operator/perennial/api

@@ -84,7 +84,7 @@ def usual_seconds(system: str, objects: int) -> float:
     if system == "direct":
         return 20 + objects / 100
     if system == "perennial":
-        return 180 + (objects + second) / 60
+        return 120 + (objects + second) / 60
     return 110 + (objects + second) / 20
 
 
