@@ -38,10 +38,13 @@ _MODEL = """
     {family: transformer, layers: 4, hiddenSize: 128, heads: 4, contextLength: 128, vocabularySize: 2048, dropout: 0.1}
 """
 _DATA = """
-  train: [{uri: "pvc://corpus/train.jsonl"}, {uri: "https://example.org/a.txt"}]
+  train: [{uri: "pvc://corpus/train.jsonl", weight: 2.5}, {uri: "https://example.org/a.txt"}]
   validation: {fraction: 0.1}
   fields: {text: text}
-  preprocessing: {normalizeUnicode: NFKC, deduplicate: true, minCharacters: 20}
+  preprocessing:
+    {normalizeUnicode: NFKC, stripMarkup: true, lowercase: true, minCharacters: 20, maxCharacters: 5000,
+     deduplicate: true, nearDuplicates: 0.8}
+  augmentation: {copies: 2, deleteWords: 0.1, swapWords: 0.05}
 """
 _AUTOSCALING = """
   minReplicas: 1

@@ -7,7 +7,7 @@ from pathlib import Path
 from perennial_artifact import manifest, uri
 from perennial_artifact.exits import BAD_CONFIGURATION, BAD_DATA, MISSING_INPUT, TEMPORARY, Failure
 from perennial_training.config import Pretrained
-from perennial_training.sources import Say
+from perennial_training.data.sources import Say
 
 MAX_CONTEXT = 1024  # tokens, unless the job asks for another; what a model could do may not fit into memory
 _FILES = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]  # weights as safetensors only, and no code

@@ -27,6 +27,7 @@ On {facts["data"]["validationExamples"]:,} held-out texts, every token of them; 
 - Steps: {facts["steps"]}{" (stopped early)" if facts["stoppedEarly"] else ""}
 - Weights: those of step {facts["bestStep"]}, which had the lowest loss
 - Data: {facts["data"]["trainExamples"]:,} texts, {facts["data"]["trainTokens"]:,} tokens
+- Preprocessing: {_preprocessing(facts)}
 - Digest of the data: `{facts["data"]["digest"]}`
 - Context: {facts["contextLength"]} tokens
 - Started from: {_origin(facts)}
@@ -73,6 +74,12 @@ def _table(facts: dict[str, Any]) -> str:
     head = ["metric", *columns]
     rows = [[title, *(str(column[name]) for column in columns.values())] for name, title in _METRICS.items()]
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
+
+
+def _preprocessing(facts: dict[str, Any]) -> str:
+    """What became of the examples, such as "training: 3 read, 1 repeated"."""
+    parts = facts["data"]["counts"].items()
+    return "; ".join(f"{part}: {', '.join(f'{n:,} {name}' for name, n in counts.items())}" for part, counts in parts)
 
 
 def _origin(facts: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from perennial_artifact import manifest
-from perennial_training.sources import Say
+from perennial_training.data.sources import Say
 
 
 def seal(folder: Path, facts: dict[str, Any]) -> None:

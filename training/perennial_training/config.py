@@ -89,6 +89,7 @@ class Model(_Part):
 
 class Source(_Part):
     uri: DataURI
+    weight: float = Field(default=1.0, gt=0, le=100)
 
 
 class Validation(_Part):
@@ -108,8 +109,18 @@ class Fields(_Part):
 
 class Preprocessing(_Part):
     normalize_unicode: Literal["NFC", "NFD", "NFKC", "NFKD"] | None = "NFKC"
-    deduplicate: bool = True
+    strip_markup: bool = False
+    lowercase: bool = False
     min_characters: int = Field(default=20, ge=0)
+    max_characters: int | None = Field(default=None, ge=1)
+    deduplicate: bool = True
+    near_duplicates: float | None = Field(default=None, ge=0.5, le=1, description="Jaccard similarity of 5-grams")
+
+
+class Augmentation(_Part):
+    copies: int = Field(default=1, ge=1, le=10)
+    delete_words: float = Field(default=0.1, ge=0, le=0.9, description="probability of each word")
+    swap_words: float = Field(default=0.1, ge=0, le=1, description="swaps, as a share of the words")
 
 
 class Data(_Part):
@@ -117,6 +128,7 @@ class Data(_Part):
     validation: Validation
     fields: Fields = Fields()
     preprocessing: Preprocessing = Preprocessing()
+    augmentation: Augmentation | None = None
 
 
 class Hyperparameters(_Part):

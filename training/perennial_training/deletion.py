@@ -7,7 +7,7 @@ from pathlib import Path
 from perennial_artifact import manifest
 from perennial_artifact.exits import BAD_CONFIGURATION, MISSING_INPUT, Failure
 from perennial_artifact.uri import local_path, parse
-from perennial_training.sources import Say
+from perennial_training.data.sources import Say
 
 
 def delete(uri: str, digest: str | None, mounts: Path, say: Say) -> None:

@@ -13,10 +13,11 @@ from perennial_artifact.exits import TERMINATED, Failure
 from perennial_training import checkpoints, evaluation, model, tokens, trainer
 from perennial_training.checkpoints import Checkpoints
 from perennial_training.config import Config
+from perennial_training.data.corpus import texts
+from perennial_training.data.sources import Say
 from perennial_training.evaluation import HeldOut
 from perennial_training.preparation import Prepared
 from perennial_training.progress import Gauges, Progress
-from perennial_training.sources import Say
 from perennial_training.termination import Termination
 
 Metrics = dict[str, float]
@@ -57,7 +58,7 @@ def compare(folder: Path, context: int, prepared: Prepared) -> Metrics:
 
     Its loss is per token of the candidate's tokenizer, so that both losses have the same denominator.
     """
-    ids = tokens.load(folder).encode(prepared.corpus.validation)
+    ids = tokens.load(folder).encode(texts(prepared.corpus.validation))
     return evaluation.metrics(model.load(folder), _held_out(prepared, ids, context))
 
 
@@ -103,7 +104,7 @@ def _held_out(prepared: Prepared, ids: array, context: int) -> HeldOut:
         ids=ids,
         context=context,
         tokens=len(prepared.validation_ids) - 1,
-        size=sum(len(text.encode()) for text in prepared.corpus.validation),
+        size=sum(len(text.encode()) for text in texts(prepared.corpus.validation)),
     )
 
 

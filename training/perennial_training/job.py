@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from perennial_artifact.uri import local_path
 from perennial_training import base, publishing
 from perennial_training.config import Config
+from perennial_training.data.sources import Say
 from perennial_training.preparation import Prepared, prepare
 from perennial_training.publishing import Output
-from perennial_training.sources import Say
 from perennial_training.termination import Termination
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def _facts(config: Config, prepared: Prepared, fitted: "Fitted", comparison: dic
             "trainExamples": len(prepared.corpus.train),
             "validationExamples": len(prepared.corpus.validation),
             "trainTokens": len(prepared.train_ids),
+            "counts": prepared.corpus.counts,
         },
         "metrics": fitted.metrics,
         "initialMetrics": fitted.initial_metrics,

@@ -7,11 +7,12 @@ from array import array
 from dataclasses import dataclass
 from pathlib import Path
 
-from perennial_training import base, checkpoints, corpus, tokens
+from perennial_training import base, checkpoints, tokens
 from perennial_training.base import Base
 from perennial_training.config import Config
-from perennial_training.corpus import Corpus
-from perennial_training.sources import Say
+from perennial_training.data import corpus
+from perennial_training.data.corpus import Corpus, texts
+from perennial_training.data.sources import Say
 from perennial_training.tokens import Vocabulary
 
 
@@ -36,20 +37,20 @@ class Prepared:
 def prepare(config: Config, mounts: Path, work: Path, say: Say) -> Prepared:
     """Reads the data and turns it into tokens; raises exits.Failure where that can't be done."""
     with tempfile.TemporaryDirectory() as downloads:
-        texts = corpus.load(config.data, mounts, Path(downloads), say)
+        found = corpus.load(config.data, mounts, Path(downloads), say)
     start = base.fetch(config.model.pretrained, mounts, say) if config.model.pretrained else None
-    identity = _digest(config.digest(), texts.digest, (start and start.digest) or "")
-    vocabulary, context = _vocabulary(config, texts, start, work, identity, say)
-    ids = vocabulary.encode(texts.train)
+    identity = _digest(config.digest(), found.digest, (start and start.digest) or "")
+    vocabulary, context = _vocabulary(config, found, start, work, identity, say)
+    ids = vocabulary.encode(texts(found.train))
     tokens.refuse_too_few(len(ids), context, config.training.hyperparameters.batch_size)
-    held_out = vocabulary.encode(texts.validation)
+    held_out = vocabulary.encode(texts(found.validation))
     say(f"{len(ids):,} tokens to learn from, {len(held_out):,} held out")
     folder = start.folder if start else _saved(vocabulary, context, work / "tokenizer", identity)
-    return Prepared(texts, vocabulary, folder, context, start, ids, held_out, identity)
+    return Prepared(found, vocabulary, folder, context, start, ids, held_out, identity)
 
 
 def _vocabulary(
-    config: Config, texts: Corpus, start: Base | None, work: Path, identity: str, say: Say
+    config: Config, found: Corpus, start: Base | None, work: Path, identity: str, say: Say
 ) -> tuple[Vocabulary, int]:
     """The base model's tokenizer, the one of this job's earlier pod, or a new one; and the tokens per context."""
     if start is not None:
@@ -60,7 +61,7 @@ def _vocabulary(
     if _is_saved(work / "tokenizer", identity):
         return tokens.load(work / "tokenizer"), wanted.context_length
     say(f"training a tokenizer of at most {wanted.vocabulary_size:,} tokens")
-    return tokens.train(texts.train, wanted.vocabulary_size, say), wanted.context_length
+    return tokens.train(texts(found.train), wanted.vocabulary_size, say), wanted.context_length
 
 
 def _saved(vocabulary: Vocabulary, context: int, folder: Path, identity: str) -> Path:

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from perennial_artifact.exits import BAD_DATA, Failure
 from perennial_training.config import MIN_VOCABULARY
-from perennial_training.sources import Say
+from perennial_training.data.sources import Say
 
 END = "<|end|>"  # before the first text, and after each
 PAD = "<|pad|>"

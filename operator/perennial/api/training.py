@@ -62,10 +62,13 @@ class ModelSource(ApiModel):
 
 
 class DataSource(ApiModel):
-    """One file to learn from: plain text (documents apart by blank lines) or JSON Lines (*.jsonl)."""
+    """One file to learn from: JSON Lines (*.jsonl), CSV, TSV, Parquet, else text with blank lines between examples."""
 
     uri: SourceUri = Field(
         description="file:///path in the image, pvc://claim/path, configmap://name/key or https://host/path."
+    )
+    weight: float = Field(
+        1.0, gt=0, le=100, description="How often its examples are seen while those of weight 1 are seen once."
     )
 
 
@@ -84,7 +87,7 @@ class Fields(ApiModel):
     """Which column is what."""
 
     text: Annotated[str, Field(min_length=1, max_length=253)] = Field(
-        "text", description="Column of a JSON Lines row that holds the text."
+        "text", description="Column that holds the text, where a file has columns."
     )
 
 
@@ -92,8 +95,25 @@ class Preprocessing(ApiModel):
     """What is done to each example, in this order."""
 
     normalize_unicode: Literal["NFC", "NFKC", "None"] = Field("NFC", description="Unicode normalisation form.")
-    deduplicate: bool = Field(True, description="Keep one of several equal examples.")
+    strip_markup: bool = Field(False, description="Keep only the text of HTML or XML.")
+    lowercase: bool = Field(False, description="Make all letters small.")
     min_characters: int = Field(1, ge=0, le=1000000, description="Shorter examples are left out, in characters.")
+    max_characters: int | None = Field(
+        None, ge=1, le=1000000000, description="Longer examples are left out, in characters."
+    )
+    deduplicate: bool = Field(True, description="Keep one of several equal examples.")
+    near_duplicates: float | None = Field(
+        None, ge=0.5, le=1, description="Leave out what is that similar to an earlier example: the estimated Jaccard "
+        "similarity of their runs of five words, 0.5 to 1."
+    )  # fmt: skip
+
+
+class Augmentation(ApiModel):
+    """More examples to learn from: copies in which some words are missing and some have changed places."""
+
+    copies: int = Field(1, ge=1, le=10, description="Copies of each example that is learnt from.")
+    delete_words: float = Field(0.1, ge=0, le=0.9, description="Share of the words that are left out of a copy.")
+    swap_words: float = Field(0.1, ge=0, le=1, description="Swaps of two words in a copy, as a share of its words.")
 
 
 class Data(ApiModel):
@@ -103,6 +123,7 @@ class Data(ApiModel):
     validation: Validation = Field(Validation(fraction=0.1), description="The held-out set; 10 % by default.")
     fields: Fields = Field(Fields(), description="Which column is what.")
     preprocessing: Preprocessing = Field(Preprocessing(), description="What is done to each example.")
+    augmentation: Augmentation | None = Field(None, description="Remedy for overfitting; off by default.")
 
 
 class Hyperparameters(ApiModel):

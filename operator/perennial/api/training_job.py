@@ -56,6 +56,9 @@ class DataFacts(ApiModel):
     train_examples: int = Field(description="Examples learnt from.")
     validation_examples: int = Field(description="Examples held out.")
     train_tokens: int | None = Field(None, description="Tokens learnt from, once through.")
+    counts: dict[str, dict[str, int]] = Field(
+        {}, description="Of the training and of the validation data: examples read, left out by which step, or added."
+    )
 
 
 class Comparison(ApiModel):

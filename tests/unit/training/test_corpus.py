@@ -1,88 +1,109 @@
-"""Preprocessing and splitting: fixed order, stable sides."""
+"""Splitting, weighting, augmenting: stable sides, and what the content alone decides."""
+
+from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perennial_training import corpus
-from perennial_training.config import Preprocessing
+from perennial_training.config import Augmentation, Data, Preprocessing
+from perennial_training.data import corpus
+from perennial_training.data.augmentation import augment
+from perennial_training.data.example import Example
 
 TEXTS = st.lists(st.text(max_size=12))
 FRACTIONS = st.floats(0.05, 0.95)
 
 
-def rules(**changed):
-    return Preprocessing(**({"normalize_unicode": None, "deduplicate": False, "min_characters": 0} | changed))
+def examples(*texts, weight=1.0):
+    return [Example({"text": text}, weight) for text in texts]
 
 
-@pytest.mark.parametrize(
-    ("why", "rule", "texts", "kept"),
-    [
-        ("nothing asked for: only empty ones go", rules(), ["a", " ", "", "a"], ["a", "a"]),
-        ("space around a text goes", rules(), ["  a b \n"], ["a b"]),
-        ("compatible characters become one", rules(normalize_unicode="NFKC"), ["ﬁne", "ａ"], ["fine", "a"]),
-        ("NFC composes", rules(normalize_unicode="NFC"), ["e\u0301"], ["é"]),
-        ("short ones go", rules(min_characters=3), ["ab", "abc", " ab "], ["abc"]),
-        ("length counts after normalising", rules(normalize_unicode="NFC", min_characters=2), ["e\u0301"], []),
-        ("repetitions go, the first stays", rules(deduplicate=True), ["b", "a", "b"], ["b", "a"]),
-        (
-            "what normalising makes equal is a repetition",
-            rules(normalize_unicode="NFKC", deduplicate=True),
-            ["ﬁ", " fi"],
-            ["fi"],
-        ),
-    ],
-)
-def test_preprocessing(why, rule, texts, kept):
-    assert corpus.preprocess(texts, rule, lambda line: None) == kept, why
-
-
-def test_each_step_is_counted_aloud():
-    said = []
-    corpus.preprocess(["abc", "abc", "x"], rules(deduplicate=True, min_characters=2), said.append)
-    assert said == [
-        "3 examples read",
-        "1 are empty or shorter than 2 characters: left out",
-        "1 are repetitions: left out",
-    ]
-
-
-@given(TEXTS)
-def test_preprocessing_twice_changes_nothing(texts):
-    rule = Preprocessing(min_characters=1)
-    once = corpus.preprocess(texts, rule, lambda line: None)
-    assert corpus.preprocess(once, rule, lambda line: None) == once
+def sides(texts, fraction):
+    return tuple(corpus.texts(side) for side in corpus.split(examples(*texts), fraction))
 
 
 @given(TEXTS, FRACTIONS)
 def test_a_split_is_disjoint_and_whole(texts, fraction):
-    train, validation = corpus.split(texts, fraction)
+    train, validation = sides(texts, fraction)
     assert not set(train) & set(validation)
     assert sorted(train + validation) == sorted(texts)
 
 
 @given(TEXTS, TEXTS, FRACTIONS)
 def test_a_text_stays_on_its_side_whatever_is_around_it(texts, others, fraction):
-    train, validation = corpus.split(texts, fraction)
-    more_train, more_validation = corpus.split([*others, *reversed(texts)], fraction)
+    train, validation = sides(texts, fraction)
+    more_train, more_validation = sides([*others, *reversed(texts)], fraction)
     assert set(train) <= set(more_train)
     assert set(validation) <= set(more_validation)
 
 
 @given(TEXTS, FRACTIONS)
 def test_a_larger_fraction_only_adds(texts, fraction):
-    assert set(corpus.split(texts, fraction / 2)[1]) <= set(corpus.split(texts, fraction)[1])
+    assert set(sides(texts, fraction / 2)[1]) <= set(sides(texts, fraction)[1])
 
 
 def test_the_fraction_is_met():
-    _, validation = corpus.split([f"text {number}" for number in range(20_000)], 0.1)
+    _, validation = sides([f"text {number}" for number in range(20_000)], 0.1)
     assert 1800 < len(validation) < 2200
 
 
 def test_the_digest_names_texts_order_and_split():
     digests = {
-        corpus.digest(train, validation)
-        for train, validation in [(["a", "b"], []), (["b", "a"], []), (["a"], ["b"]), ([], ["a", "b"]), (["ab"], [])]
+        corpus.digest(examples(*train), examples(*validation))
+        for train, validation in [("ab", ""), ("ba", ""), ("a", "b"), ("", "ab"), (["ab"], "")]
     }
     assert len(digests) == 5
-    assert corpus.digest(["a"], ["b"]) == corpus.digest(["a"], ["b"])
+    assert corpus.digest(examples("a"), examples("b")) == corpus.digest(examples("a"), examples("b"))
+
+
+@given(st.lists(st.floats(0.01, 5), max_size=20))
+def test_a_weight_is_met_to_one_and_the_rounds_are_apart(weights):
+    given = [Example({"text": str(number)}, weight) for number, weight in enumerate(weights)]
+    found = corpus.texts(list(corpus.weighted(given)))
+    times = Counter(found)
+    assert all(abs(times[str(number)] - weight) < 1 for number, weight in enumerate(weights))
+    assert len(set(found[: len(times)])) == len(times)
+
+
+@pytest.mark.parametrize(("weight", "low", "high"), [(0.25, 400, 600), (1.0, 2000, 2000), (2.5, 4800, 5200)])
+def test_a_weight_is_met_over_many(weight, low, high):
+    given = [Example({"text": str(number)}, weight) for number in range(2000)]
+    assert low <= len(list(corpus.weighted(given))) <= high
+
+
+@given(st.text("ab ", min_size=1), st.integers(1, 3), st.floats(0, 0.9), st.floats(0, 1))
+def test_a_copy_has_the_words_of_its_original_and_is_the_same_every_time(text, copies, deleted, swapped):
+    rules = Augmentation(copies=copies, delete_words=deleted, swap_words=swapped)
+    made = corpus.texts(list(augment(examples(text), rules)))
+    assert made == corpus.texts(list(augment(examples(text), rules)))
+    assert len(made) <= copies
+    assert text not in made
+    for copy in made:
+        assert not Counter(copy.split(" ")) - Counter(text.split(" "))
+
+
+def test_the_share_of_words_that_is_asked_for_goes():
+    text = " ".join(str(number) for number in range(1000))
+    (copy,) = augment(examples(text), Augmentation(delete_words=0.3, swap_words=0))
+    assert 640 < len(copy.roles["text"].split()) < 760
+
+
+def test_held_out_examples_are_neither_weighted_nor_augmented(tmp_path):
+    (tmp_path / "a.txt").write_text("\n\n".join(f"a text with the number {number}" for number in range(100)))
+    said = []
+    data = Data(
+        train=[{"uri": f"file://{tmp_path}/a.txt", "weight": 2.0}],
+        validation={"fraction": 0.2},
+        preprocessing=Preprocessing(),
+        augmentation=Augmentation(),
+    )
+    found = corpus.load(data, tmp_path, tmp_path, said.append)
+    held_out = set(corpus.texts(found.validation))
+    assert len(held_out) == len(found.validation)
+    assert not held_out & set(corpus.texts(found.train))
+    once = 100 - len(held_out)
+    added = found.counts["training"]["augmented"]
+    assert 0.9 * once < added <= once
+    assert len(found.train) == 2 * (once + added)
+    assert f"training data: {added} are made of others, with words missing or in other places: added" in said

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from perennial_artifact.exits import BAD_CONFIGURATION, BAD_DATA, MISSING_INPUT, TEMPORARY, Failure
-from perennial_training import base, sources
+from perennial_training import base
 from perennial_training.config import Pretrained
+from perennial_training.data import sources
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

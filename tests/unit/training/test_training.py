@@ -11,6 +11,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from perennial_artifact import manifest
 from perennial_artifact.exits import BAD_CONFIGURATION, BAD_DATA, MAX_MESSAGE_BYTES
+from perennial_training.config import load
+from perennial_training.data import corpus
+from perennial_training.data.corpus import texts
 
 
 @pytest.fixture
@@ -72,11 +75,8 @@ def test_the_artifact_loads_in_transformers_and_scores_what_was_reported(pod, tr
     answer = model.generate(**tokenizer("the model", return_tensors="pt"), max_new_tokens=4, do_sample=False)
     assert answer.shape[1] > len(tokenizer("the model").input_ids)
 
-    from perennial_training import corpus, examples
-    from perennial_training.config import Preprocessing
-
-    texts = corpus.preprocess(examples.read(pod.corpus, "", "text"), Preprocessing(), lambda line: None)
-    _, held_out = corpus.split(texts, 0.2)
+    data = load(pod.root / "job.json").data
+    held_out = texts(corpus.load(data, pod.root, pod.root / "downloads", lambda line: None).validation)
     end = tokenizer.eos_token_id
     ids = [end] + [token for text in held_out for token in [*tokenizer(text).input_ids, end]]
     total = 0.0

@@ -1,0 +1,108 @@
+"""Files as rows by role: every format says the same of the same texts, and where it can't be read."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perennial_artifact.exits import BAD_DATA, Failure
+from perennial_training.data import formats
+
+TEXTS = st.lists(st.text(st.characters(codec="utf-8"), max_size=20), min_size=1, max_size=8)
+
+
+def write_jsonl(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def write_separated(separator):
+    def write(path, rows):
+        import csv
+
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, rows[0], delimiter=separator, quoting=csv.QUOTE_ALL)
+            writer.writeheader()
+            writer.writerows(rows)
+
+    return write
+
+
+def write_parquet(path, rows):
+    import pyarrow
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+
+
+WRITERS = {
+    "a.jsonl": write_jsonl,
+    "a.ndjson": write_jsonl,
+    "a.csv": write_separated(","),
+    "a.TSV": write_separated("\t"),
+    "a.parquet": write_parquet,
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@given(texts=TEXTS)
+def test_what_was_written_is_read(tmp_path_factory, name, texts):
+    path = tmp_path_factory.mktemp("formats") / name
+    WRITERS[name](path, [{"id": str(number), "body": text} for number, text in enumerate(texts)])
+    assert list(formats.read(path, "it", {"text": "body"})) == [{"text": text} for text in texts]
+
+
+def test_plain_text_is_cut_at_blank_lines(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfa\nb\n\n \nc\r\n\r\nd")
+    assert list(formats.read(tmp_path / "a.txt", "it", {"text": "text"})) == [
+        {"text": "a\nb"},
+        {"text": "c"},
+        {"text": "d"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason", "words"),
+    [
+        ("a.csv", b"id,body\n1,b\n", "MissingColumn", "it, line 2: no column 'text'; there are: body, id. Set data"),
+        ("a.tsv", b"text\tid\na\n", "BrokenRecord", "it, line 2 has 1 fields, but the first row 2"),
+        ("a.csv", b"text,id\na,b,c\n", "BrokenRecord", "it, line 2 has 3 fields, but the first row 2"),
+        ("a.csv", b'text\n"a\nb', "BrokenRecord", "it, line 3: unexpected end of data"),
+        ("a.csv", "text\ndéjà".encode("latin-1"), "UnreadableEncoding", "it is not UTF-8: byte 6 is 0xe9"),
+        ("a.parquet", b"text", "NotParquet", "it can't be read as Parquet: "),
+        ("a.parquet", b"", "NotParquet", "it can't be read as Parquet: "),
+        ("a.jsonl", b'{"text": "\\ud800"}', "BrokenRecord", "it, line 1: surrogates not allowed"),
+        ("a.jsonl", b'{"text": null}', "BrokenRecord", "it, line 1: text is not text but null"),
+    ],
+)
+def test_what_can_not_be_read_is_told(tmp_path, name, content, reason, words):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(Failure) as caught:
+        list(formats.read(tmp_path / name, "it", {"text": "text"}))
+    assert (caught.value.reason, caught.value.code) == (reason, BAD_DATA)
+    assert words in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("row", "reason", "words"),
+    [
+        ({"body": "a"}, "MissingColumn", "it: no column 'text'; there are: body. Set data.fields.text"),
+        ({"text": 7}, "BrokenRecord", "it, row 1: text is not text but 7"),
+        ({"text": None}, "BrokenRecord", "it, row 1: text is not text but null"),
+    ],
+)
+def test_what_a_parquet_file_lacks_is_told(tmp_path, row, reason, words):
+    write_parquet(tmp_path / "a.parquet", [row])
+    with pytest.raises(Failure) as caught:
+        list(formats.read(tmp_path / "a.parquet", "it", {"text": "text"}))
+    assert (caught.value.reason, caught.value.message) == (reason, words)
+
+
+def test_a_parquet_file_that_was_cut_is_told(tmp_path):
+    path = tmp_path / "a.parquet"
+    write_parquet(path, [{"text": "a" * 1000 + str(number)} for number in range(1000)])
+    content = bytearray(path.read_bytes())
+    content[100:400] = bytes(300)
+    path.write_bytes(content)
+    with pytest.raises(Failure, match="can't be read as Parquet"):
+        list(formats.read(path, "it", {"text": "text"}))

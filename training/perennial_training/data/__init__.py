@@ -1,0 +1,1 @@
+"""From the URIs of a job's data to examples: what is learned from, and what is held out."""

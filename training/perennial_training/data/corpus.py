@@ -1,0 +1,141 @@
+"""The corpus of a job: examples preprocessed, split by their content, and named by a digest."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from perennial_artifact.exits import BAD_DATA, Failure
+from perennial_training.config import Data, Source
+from perennial_training.data import formats, sources
+from perennial_training.data.augmentation import augment
+from perennial_training.data.example import Example
+from perennial_training.data.preprocessing import Counts, preprocess
+from perennial_training.data.sources import Say
+
+_TOLD = {
+    "read": "examples read",
+    "short": "are empty or shorter than minCharacters: left out",
+    "long": "are longer than maxCharacters: left out",
+    "repeated": "are repetitions: left out",
+    "nearlyRepeated": "are nearly repetitions: left out",
+    "heldOut": "are in the validation data too: left out of the training",
+    "augmented": "are made of others, with words missing or in other places: added",
+}
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What is learned from and what is held out; `digest` names both, with their order.
+
+    counts: for "training" and "validation" how many examples were read, left out by which step, or added.
+    """
+
+    train: list[Example]
+    validation: list[Example]
+    digest: str
+    counts: dict[str, Counts]
+
+
+def load(data: Data, mounts: Path, downloads: Path, say: Say) -> Corpus:
+    """Reads, preprocesses, splits, weights and augments what `data` names.
+
+    Raises exits.Failure where nothing could be learned.
+    """
+    columns = {"text": data.fields.text}
+
+    def read(found: list[Source], part: str) -> tuple[list[Example], Counts]:
+        examples: list[Example] = []
+        for number, source in enumerate(found):
+            folder = downloads / f"{part}-{number}"
+            folder.mkdir(parents=True)
+            rows = formats.read(sources.fetch(source.uri, mounts, folder, say), source.uri, columns)
+            examples += (Example(roles, source.weight) for roles in rows)
+        kept, counts = preprocess(examples, data.preprocessing)
+        _tell(part, counts, say)
+        return kept, counts
+
+    train, counts = read(data.train, "training")
+    all_counts = {"training": counts}
+    if data.validation.uri is not None:
+        validation, all_counts["validation"] = read([Source(uri=data.validation.uri)], "validation")
+        train, more = _without(train, validation)
+        _add(counts, {"heldOut": more}, say)
+    else:
+        assert data.validation.fraction is not None
+        train, validation = split(train, data.validation.fraction)
+    _refuse_empty(data, train, validation)
+    if data.augmentation is not None:
+        made = list(augment(train, data.augmentation))
+        train += made
+        _add(counts, {"augmented": len(made)}, say)
+    train = list(weighted(train))
+    if not train:
+        raise Failure("EmptyCorpus", "no example is left by the weights of the sources; raise them", BAD_DATA)
+    say(f"{len(train):,} examples to learn from, {len(validation):,} held out")
+    return Corpus(train, validation, digest(train, validation), all_counts)
+
+
+def texts(examples: list[Example]) -> list[str]:
+    """Of examples that are one text each."""
+    return [example.roles["text"] for example in examples]
+
+
+def split(examples: Iterable[Example], fraction: float) -> tuple[list[Example], list[Example]]:
+    """Train and validation. An example's own content decides, so it falls on the same side in every version."""
+    train: list[Example] = []
+    validation: list[Example] = []
+    for example in examples:
+        (validation if example.share() < fraction else train).append(example)
+    return train, validation
+
+
+def weighted(examples: list[Example]) -> Iterator[Example]:
+    """Each as often as its weight says, in rounds; the fraction of a weight is a share of the examples."""
+    rounds = 0
+    while examples:
+        examples = [example for example in examples if example.weight > rounds + example.share(offset=1)]
+        yield from examples
+        rounds += 1
+
+
+def digest(train: Iterable[Example], validation: Iterable[Example]) -> str:
+    """Names exactly these examples in this order and split."""
+    whole = hashlib.sha256()
+    for part in (train, validation):
+        for example in part:
+            whole.update(example.digest())
+        whole.update(b"|")
+    return f"sha256:{whole.hexdigest()}"
+
+
+def _without(train: list[Example], held_out: list[Example]) -> tuple[list[Example], int]:
+    """What is judged on must not be learned."""
+    secret = {example.content for example in held_out}
+    kept = [example for example in train if example.content not in secret]
+    return kept, len(train) - len(kept)
+
+
+def _add(counts: Counts, more: Counts, say: Say) -> None:
+    counts.update(more)
+    _tell("training", more, say)
+
+
+def _tell(part: str, counts: Counts, say: Say) -> None:
+    for name, count in counts.items():
+        say(f"{part} data: {count:,} {_TOLD[name]}")
+
+
+def _refuse_empty(data: Data, train: list[Example], validation: list[Example]) -> None:
+    if not train and not validation:
+        raise Failure(
+            "EmptyCorpus",
+            f"no text is left of {', '.join(source.uri for source in data.train)} after preprocessing "
+            f"(minCharacters: {data.preprocessing.min_characters}); give data with text in it",
+            BAD_DATA,
+        )
+    if not train:
+        raise Failure("EmptyCorpus", f"all {len(validation)} examples are held out; give more data", BAD_DATA)
+    if not validation:
+        advice = "give more data or a larger fraction" if data.validation.uri is None else "give another file"
+        raise Failure("EmptyValidation", f"nothing is held out of {len(train)} examples; {advice}", BAD_DATA)
