@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from control_plane import ControlPlane
 from kubernetes import client, config
 from node import eventually
-from operator_process import Operator
+from operator_process import Operator, handles_sigterm
 from proxy import Answer, Delay, Request
 from stage import Case, Stage, title
 
@@ -307,12 +306,6 @@ def an_end_at_any_moment_of_the_start(stage: Stage) -> None:
         longest = max(longest, time.monotonic() - start)
         assert "Traceback" not in (stage.folder / f"log-{tenths}").read_text()
     stage.recovered(longest, "until it has ended, at the most")
-
-
-def handles_sigterm(pid: int) -> bool:
-    """What /proc/PID/status says of the signals that are caught (proc_pid_status(5))."""
-    caught = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt"))
-    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
 CASES: list[Case] = [

@@ -2,9 +2,11 @@
 
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from control_plane import ControlPlane
@@ -74,12 +76,22 @@ class Operator:
 
     def stop(self) -> int | None:
         """SIGTERM; the exit code, or None if it goes on for more than 30 s (it is killed then)."""
+        eventually(lambda: not self.lives or handles_sigterm(self.pid), "it handles signals")
         self._process.terminate()
         self._process.join(timeout=30)
         code = self._process.exitcode
         if code is None:
             self.kill()
         return code
+
+
+def handles_sigterm(pid: int) -> bool:
+    """What /proc/PID/status says of the signals that are caught (proc_pid_status(5)); False if it has ended."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("SigCgt"):
+                return bool(int(line.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+    return False
 
 
 def _become(arguments: list[str], kubeconfig: str, path: Path) -> None:
