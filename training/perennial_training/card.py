@@ -1,8 +1,11 @@
 """The model card: README.md as hubs show it, from the facts of the manifest and nothing else."""
 
+import json
 from typing import Any
 
-_METRICS = {"loss": "Loss (nats per token)", "perplexity": "Perplexity", "bitsPerByte": "Bits per byte"}
+from perennial_training.metrics import METRICS
+
+_PIPELINES = {"sentiment-analysis": "text-classification"}  # what the hub calls a task, where it is another name
 
 
 def card(facts: dict[str, Any]) -> str:
@@ -18,7 +21,7 @@ A model for {facts["task"]}, trained by Perennial in the job
 
 ## Evaluation
 
-On {facts["data"]["validationExamples"]:,} held-out texts, every token of them; lower is better.
+On {facts["data"]["validationExamples"]:,} held-out examples, all of them.
 
 {_table(facts)}
 
@@ -26,14 +29,22 @@ On {facts["data"]["validationExamples"]:,} held-out texts, every token of them; 
 
 - Steps: {facts["steps"]}{" (stopped early)" if facts["stoppedEarly"] else ""}
 - Weights: those of step {facts["bestStep"]}, which had the lowest loss
-- Data: {facts["data"]["trainExamples"]:,} texts, {facts["data"]["trainTokens"]:,} tokens
+- Overfitting: the loss is {facts["trainingLoss"]} on examples that it learned from and {facts["metrics"]["loss"]} on
+  held-out ones, {facts["metrics"]["loss"] - facts["trainingLoss"]:+.4g}
+- Data: {facts["data"]["trainExamples"]:,} examples, {facts["data"]["trainTokens"]:,} tokens
 - Preprocessing: {_preprocessing(facts)}
 - Digest of the data: `{facts["data"]["digest"]}`
 - Context: {facts["contextLength"]} tokens
 - Started from: {_origin(facts)}
 - Made with: {", ".join(f"{name} {version}" for name, version in facts["madeWith"].items())}
 
-The whole configuration, and the digest of each file, are in `perennial.json`.
+The digest of each file is in `perennial.json`.
+
+## Configuration
+
+```json
+{json.dumps(_configuration(facts), indent=1, ensure_ascii=False)}
+```
 
 ## Limits
 
@@ -42,16 +53,21 @@ may be wrong, and repeats what is in its data.
 """
 
 
+def _configuration(facts: dict[str, Any]) -> dict[str, Any]:
+    return {part: facts["config"][part] for part in ("task", "model", "data", "training")}
+
+
 def _front_matter(facts: dict[str, Any]) -> Any:
     from huggingface_hub import EvalResult, ModelCardData
 
+    pipeline = _PIPELINES.get(facts["task"], facts["task"])
     results = [
         EvalResult(
-            task_type=facts["task"],
+            task_type=pipeline,
             dataset_type="held-out",
-            dataset_name="held-out texts",
+            dataset_name="held-out examples",
             metric_type=name,
-            metric_name=_METRICS[name],
+            metric_name=METRICS[name].title,
             metric_value=number,
         )
         for name, number in facts["metrics"].items()
@@ -59,7 +75,7 @@ def _front_matter(facts: dict[str, Any]) -> Any:
     parent = facts["parent"]["uri"] if facts["parent"] else None
     return ModelCardData(
         model_name=facts["name"],
-        pipeline_tag=facts["task"],
+        pipeline_tag=pipeline,
         library_name="transformers",
         tags=["perennial"],
         base_model=parent.removeprefix("hf://") if parent and parent.startswith("hf://") else None,
@@ -71,8 +87,12 @@ def _table(facts: dict[str, Any]) -> str:
     columns = {"this model": facts["metrics"], "before training": facts["initialMetrics"]}
     if facts["comparison"]:
         columns[f"version {facts['comparison']['version']}, served"] = facts["comparison"]["metrics"]
-    head = ["metric", *columns]
-    rows = [[title, *(str(column[name]) for column in columns.values())] for name, title in _METRICS.items()]
+    head = ["metric (↑: the larger the better)", *columns]
+    rows = [
+        [f"{METRICS[name].title} {'↑' if METRICS[name].larger_is_better else '↓'}"]
+        + [str(column.get(name, "–")) for column in columns.values()]
+        for name in facts["metrics"]
+    ]
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
 
 

@@ -45,8 +45,20 @@ class JobName(_Part):
     uid: str = Field(pattern=r"^[A-Za-z0-9][-A-Za-z0-9]{0,63}$")  # also the name of a folder
 
 
+Task = Literal["text-generation", "translation", "sentiment-analysis", "question-answering"]
+Family = Literal["transformer", "rnn", "cnn", "mlp"]
+# Which families there are for a task; of the others the literature has no plain form. docs/training.md has the table.
+FAMILIES: dict[Task, tuple[Family, ...]] = {
+    "text-generation": ("transformer", "rnn", "cnn", "mlp"),
+    "sentiment-analysis": ("transformer", "rnn", "cnn", "mlp"),
+    "translation": ("transformer",),
+    "question-answering": ("transformer",),
+}
+
+
 class Architecture(_Part):
-    family: Literal["transformer"]
+    family: Family
+    tokenizer: Literal["bpe", "characters"] = "bpe"
     layers: int = Field(ge=1, le=256)
     hidden_size: int = Field(ge=8, le=65536)
     heads: int = Field(ge=1, le=1024)
@@ -56,7 +68,7 @@ class Architecture(_Part):
 
     @model_validator(mode="after")
     def _heads_divide_the_width(self) -> Self:
-        if self.hidden_size % (2 * self.heads):
+        if self.family == "transformer" and self.hidden_size % (2 * self.heads):
             raise ValueError(
                 f"hiddenSize {self.hidden_size} must be a multiple of twice the heads ({2 * self.heads}): "
                 "each head's share is rotated in pairs"
@@ -76,14 +88,30 @@ class Pretrained(_Part):
         return self
 
 
+class Lora(_Part):
+    """Low-rank adaptation (Hu et al. 2021): the weights stay, and products of two thin matrices are added to them."""
+
+    rank: int = Field(default=8, ge=1, le=1024)
+    alpha: float = Field(default=16.0, gt=0, le=65536)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    keep_adapter: bool = False
+
+
+class Tuning(_Part):
+    lora: Lora
+
+
 class Model(_Part):
     architecture: Architecture | None = None
     pretrained: Pretrained | None = None
+    tuning: Tuning | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         if (self.architecture is None) == (self.pretrained is None):
             raise ValueError("give exactly one of architecture and pretrained")
+        if self.tuning and not self.pretrained:
+            raise ValueError("tuning adapts a model that exists: it needs pretrained")
         return self
 
 
@@ -103,8 +131,19 @@ class Validation(_Part):
         return self
 
 
+Column = Annotated[str, Field(min_length=1, max_length=253)]
+
+
 class Fields(_Part):
-    text: str = Field(default="text", min_length=1, max_length=253)
+    """The column of each role; which roles there are is up to the task (data/roles.py)."""
+
+    text: Column = "text"
+    label: Column = "label"
+    source: Column = "source"
+    target: Column = "target"
+    question: Column = "question"
+    context: Column = "context"
+    answer: Column = "answer"
 
 
 class Preprocessing(_Part):
@@ -133,18 +172,30 @@ class Data(_Part):
 
 class Hyperparameters(_Part):
     max_steps: int = Field(ge=1, le=1_000_000_000)
-    batch_size: int = Field(ge=1, le=65536)
+    batch_size: int = Field(ge=1, le=65536, description="sequences per step of the optimiser")
+    micro_batch_size: int | None = Field(default=None, ge=1, description="at once; None: as many as the memory takes")
     learning_rate: float = Field(gt=0, le=10)
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    schedule: Literal["cosine", "linear", "constant", "polynomial", "inverseSqrt", "cosineWithRestarts"] = "cosine"
     warmup_steps: int = Field(default=0, ge=0)
     weight_decay: float = Field(default=0.0, ge=0, le=1)
     max_gradient_norm: float = Field(default=1.0, gt=0)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    gradient_checkpointing: bool = False
     seed: int = Field(default=1, ge=0, lt=2**32)
 
     @model_validator(mode="after")
     def _warm_up_ends(self) -> Self:
         if self.warmup_steps >= self.max_steps:
             raise ValueError(f"warmupSteps {self.warmup_steps} must be smaller than maxSteps {self.max_steps}")
+        return self
+
+    @model_validator(mode="after")
+    def _whole_micro_batches(self) -> Self:
+        if self.micro_batch_size is not None and self.batch_size % self.micro_batch_size:
+            raise ValueError(
+                f"batchSize {self.batch_size} must be a multiple of microBatchSize {self.micro_batch_size}"
+            )
         return self
 
 
@@ -180,12 +231,18 @@ class Output(_Part):
 class Config(_Part):
     schema_version: Literal[1] = Field(alias="schema")
     job: JobName
-    task: Literal["text-generation"]
+    task: Task
     model: Model
     data: Data
     training: Training
     compare_with: Served | None = None
     output: Output
+
+    @model_validator(mode="after")
+    def _family_of_the_task(self) -> Self:
+        if (made := self.model.architecture) and made.family not in FAMILIES[self.task]:
+            raise ValueError(f"{self.task} has no {made.family}; use {', '.join(FAMILIES[self.task])}")
+        return self
 
     def document(self) -> dict[str, object]:
         """The configuration as it would be written, every default spelled out."""

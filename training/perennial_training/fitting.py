@@ -1,8 +1,8 @@
 """From prepared data to the best weights: the part of a job that computes. Loads torch."""
 
-from array import array
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
@@ -10,109 +10,144 @@ from transformers import PreTrainedModel, TrainerState
 
 from perennial_artifact import cpus
 from perennial_artifact.exits import TERMINATED, Failure
-from perennial_training import checkpoints, evaluation, model, tokens, trainer
+from perennial_training import architectures, batch_size, checkpoints, trainer
 from perennial_training.checkpoints import Checkpoints
 from perennial_training.config import Config
-from perennial_training.data.corpus import texts
 from perennial_training.data.sources import Say
-from perennial_training.evaluation import HeldOut
-from perennial_training.preparation import Prepared
+from perennial_training.encoding import tokenizer
+from perennial_training.preparation import Prepared, known_labels
 from perennial_training.progress import Gauges, Progress
+from perennial_training.tasks import objective
+from perennial_training.tasks.objective import Metrics, Objective, load, rounded
 from perennial_training.termination import Termination
-
-Metrics = dict[str, float]
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """The outcome: a folder with the best weights, and what was measured on the way."""
+    """The outcome: a folder with the best weights, and what was measured on the way.
+
+    training_loss: of the best weights on examples that were learned from, without dropout; what the validation loss
+    exceeds it by is what was learned by heart.
+    """
 
     weights: Path
     metrics: Metrics
     initial_metrics: Metrics
+    training_loss: float
+    curve: list[dict[str, float]]
     steps: int
     best_step: int
 
 
-def fit(
-    config: Config, prepared: Prepared, work: Path, metrics_port: int, termination: Termination, say: Say
-) -> Fitted:
-    """Trains from the last whole checkpoint, or from the start, to the end. Raises exits.Failure."""
-    torch.set_num_threads(cpus.allowed())
-    transformers.utils.logging.disable_progress_bar()
-    gauges = Gauges(metrics_port)
-    kept = Checkpoints(work, prepared.identity, config.training.checkpoints.keep)
-    last = kept.last(say)
-    say(f"going on from {last.name}" if last else "starting from step 0")
-    if last is not None and (checkpoints.facts(last) or {})["finished"]:
-        state = trainer.last_state(last)
-    else:
-        state = _train(config, prepared, kept, last, gauges, termination, say)
-    fitted = _outcome(state, kept)
-    gauges.validation_loss.set(fitted.metrics["loss"])
-    return fitted
+class Fitting:
+    """One training: what is learned, by which rules, and where its state is kept."""
 
+    def __init__(self, config: Config, prepared: Prepared, work: Path, say: Say) -> None:
+        torch.set_num_threads(cpus.allowed())
+        transformers.utils.logging.disable_progress_bar()
+        self.config = config
+        self.prepared = prepared
+        self.say = say
+        self.objective: Objective = objective(config.task, prepared)
+        self.kept = Checkpoints(work, prepared.identity, config.training.checkpoints.keep)
+        self.held_out = self.objective.held_out(prepared.vocabulary, prepared.context, None)
 
-def compare(folder: Path, context: int, prepared: Prepared) -> Metrics:
-    """The metrics of another artifact on the same texts, with its own tokenizer and context.
+    def fit(self, metrics_port: int, termination: Termination) -> Fitted:
+        """Trains from the last whole checkpoint, or from the start, to the end. Raises exits.Failure."""
+        gauges = Gauges(metrics_port)
+        last = self.kept.last(self.say)
+        self.say(f"going on from {last.name}" if last else "starting from step 0")
+        if last is not None and (checkpoints.facts(last) or {})["finished"]:
+            state = trainer.last_state(last)
+        else:
+            state = self._train(last, gauges, termination)
+        fitted = self._outcome(state)
+        gauges.validation_loss.set(fitted.metrics["loss"])
+        return fitted
 
-    Its loss is per token of the candidate's tokenizer, so that both losses have the same denominator.
-    """
-    ids = tokens.load(folder).encode(texts(prepared.corpus.validation))
-    return evaluation.metrics(model.load(folder), _held_out(prepared, ids, context))
+    def compare(self, folder: Path, context: int) -> Metrics:
+        """The metrics of another artifact on the same examples, with its own tokenizer, context and labels."""
+        other = self.objective.held_out(tokenizer.load(folder), context, known_labels(folder))
+        return self.objective.assess(load(self.objective.auto, folder), other)
 
+    def _train(self, last: Path | None, gauges: Gauges, termination: Termination) -> TrainerState:
+        training = self.config.training
+        wanted = training.hyperparameters
+        network = self._network(last)
+        self.say(f"the model has {network.num_parameters():,} parameters; {torch.get_num_threads()} threads")
+        collator = self.objective.collator(network)
+        dataset = self.objective.dataset()
+        micro = wanted.micro_batch_size or batch_size.find(network, dataset, collator, wanted.batch_size, self.say)
+        runner = trainer.JudgedTrainer(
+            self.objective,
+            model=network,
+            args=trainer.arguments(training, self.kept.work, last is not None, micro),
+            train_dataset=dataset,
+            eval_dataset=self.held_out,
+            data_collator=collator,
+            compute_loss_func=trainer.smoothed(wanted.label_smoothing, self.objective.shifted),
+            callbacks=[
+                trainer.Saving(self.kept, training.early_stopping, termination),
+                Progress(gauges, self.objective.tokens_per_step(wanted.batch_size)),
+            ],
+        )
+        with termination.put_off():
+            runner.train(resume_from_checkpoint=str(last) if last else None)
+        if termination.requested:
+            message = f"stopped by SIGTERM at step {runner.state.global_step}; a checkpoint was saved"
+            raise Failure("Terminated", message, TERMINATED)
+        return runner.state
 
-def _train(
-    config: Config,
-    prepared: Prepared,
-    kept: Checkpoints,
-    last: Path | None,
-    gauges: Gauges,
-    termination: Termination,
-    say: Say,
-) -> TrainerState:
-    training = config.training
-    network = model.load(last) if last else _network(config, prepared)
-    say(f"the model has {network.num_parameters():,} parameters; {torch.get_num_threads()} threads")
-    runner = trainer.JudgedTrainer(
-        model=network,
-        args=trainer.arguments(training, kept.work, resumed=last is not None),
-        train_dataset=trainer.Blocks(prepared.train_ids, prepared.context),
-        eval_dataset=_held_out(prepared, prepared.validation_ids, prepared.context),
-        callbacks=[
-            trainer.Saving(kept, training.early_stopping, termination),
-            Progress(gauges, training.hyperparameters.batch_size * prepared.context),
-        ],
-    )
-    with termination.put_off():
-        runner.train(resume_from_checkpoint=str(last) if last else None)
-    if termination.requested:
-        message = f"stopped by SIGTERM at step {runner.state.global_step}; a checkpoint was saved"
-        raise Failure("Terminated", message, TERMINATED)
-    return runner.state
+    def _network(self, last: Path | None) -> Any:
+        """The model to go on with: from the checkpoint, the base or new."""
+        tuning = self.config.model.tuning
+        if tuning is None:
+            return load(self.objective.auto, last) if last else self._start()
+        from perennial_training import lora
 
+        if last is not None:
+            return lora.load(self._start(), last)
+        return lora.wrap(self._start(), tuning.lora, self.objective.peft, self.config.training.hyperparameters.seed)
 
-def _network(config: Config, prepared: Prepared) -> PreTrainedModel:
-    if prepared.base is not None:
-        return model.load(prepared.base.folder)
-    assert config.model.architecture is not None
-    return model.create(config.model.architecture, prepared.vocabulary, config.training.hyperparameters.seed)
+    def _start(self) -> PreTrainedModel:
+        base, labels = self.prepared.base, self.prepared.labels
+        seed = self.config.training.hyperparameters.seed
+        if base is not None:
+            names = {"id2label": dict(enumerate(labels)), "ignore_mismatched_sizes": True} if labels else {}
+            transformers.set_seed(seed)  # of a head that the base doesn't have
+            return load(self.objective.auto, base.folder, **names)
+        assert self.config.model.architecture is not None
+        wanted = self.config.model.architecture
+        return architectures.create(self.config.task, self.objective.auto, wanted, self.prepared, seed)
 
+    def _outcome(self, state: TrainerState) -> Fitted:
+        best = trainer.best_step(state)
+        weights = self._whole(self.kept.best(best))
+        model = load(self.objective.auto, weights)
+        learned = self.objective.measure(model, self.objective.learned())["loss"]
+        metrics = self.objective.assess(model, self.held_out)
+        judged = {int(entry["step"]): _metrics(entry) for entry in trainer.evaluations(state)}
+        return Fitted(
+            weights=weights,
+            metrics=metrics | judged[best],
+            initial_metrics=judged[0],
+            training_loss=rounded(learned),
+            curve=trainer.curve(state),
+            steps=state.global_step,
+            best_step=best,
+        )
 
-def _held_out(prepared: Prepared, ids: array, context: int) -> HeldOut:
-    return HeldOut(
-        ids=ids,
-        context=context,
-        tokens=len(prepared.validation_ids) - 1,
-        size=sum(len(text.encode()) for text in texts(prepared.corpus.validation)),
-    )
+    def _whole(self, weights: Path) -> Path:
+        """The weights as one model, where only an adapter was learned."""
+        tuning = self.config.model.tuning
+        if tuning is None:
+            return weights
+        from perennial_training import lora
 
-
-def _outcome(state: TrainerState, kept: Checkpoints) -> Fitted:
-    judged = {int(entry["step"]): entry for entry in trainer.evaluations(state)}
-    best = trainer.best_step(state)
-    return Fitted(kept.best(best), _metrics(judged[best]), _metrics(judged[0]), state.global_step, best)
+        folder = self.kept.work / "merged"
+        lora.merge(self._start(), weights, folder, tuning.lora.keep_adapter)
+        return folder
 
 
 def _metrics(entry: dict[str, float]) -> Metrics:
-    return {name: entry[f"eval_{name}"] for name in ("loss", "perplexity", "bitsPerByte")}
+    return {name.removeprefix("eval_"): number for name, number in entry.items() if name.startswith("eval_")}

@@ -29,14 +29,15 @@ def run(config: Config, mounts: Path, metrics_port: int, termination: Terminatio
     output.open()
     prepared = prepare(config, mounts, output.work, say)
 
-    from perennial_training import fitting  # torch takes seconds to load: not before the input proved good
+    from perennial_training.fitting import Fitting  # torch takes seconds to load: not before the input proved good
 
-    fitted = fitting.fit(config, prepared, output.work, metrics_port, termination, say)
+    fitting = Fitting(config, prepared, output.work, say)
+    fitted = fitting.fit(metrics_port, termination)
     comparison = None
     if config.compare_with is not None:
         say(f"judging the served version {config.compare_with.version} on the same texts")
         folder = local_path(config.compare_with.uri, mounts)
-        metrics = fitting.compare(folder, served["contextLength"], prepared)
+        metrics = fitting.compare(folder, served["contextLength"])
         comparison = {"version": config.compare_with.version, "metrics": metrics}
     say(f"writing the artifact to {config.output.uri}")
     return output.publish(fitted.weights, prepared.tokenizer, _facts(config, prepared, fitted, comparison))
@@ -63,16 +64,18 @@ def _facts(config: Config, prepared: Prepared, fitted: "Fitted", comparison: dic
             "digest": prepared.corpus.digest,
             "trainExamples": len(prepared.corpus.train),
             "validationExamples": len(prepared.corpus.validation),
-            "trainTokens": len(prepared.train_ids),
+            "trainTokens": prepared.train.tokens,
             "counts": prepared.corpus.counts,
         },
         "metrics": fitted.metrics,
         "initialMetrics": fitted.initial_metrics,
+        "trainingLoss": fitted.training_loss,
         "comparison": comparison,
         "steps": fitted.steps,
         "bestStep": fitted.best_step,
         "stoppedEarly": fitted.steps < config.training.hyperparameters.max_steps,
         "contextLength": prepared.context,
+        "labels": prepared.labels,
         "config": config.document(),
         "madeWith": publishing.made_with(),
     }

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Gauge, start_http_server
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from perennial_artifact.exits import BAD_CONFIGURATION, Failure
-from perennial_training.evaluation import refuse_non_finite, rounded
+from perennial_training.tasks.objective import finite, rounded
 
 REPORT_SECONDS = 2.0
 
@@ -68,7 +68,7 @@ class Progress(TrainerCallback):
     ) -> None:
         if not logs or "loss" not in logs:
             return
-        refuse_non_finite(logs["loss"] if math.isfinite(logs.get("grad_norm", 0.0)) else math.nan)
+        finite(logs["loss"] if math.isfinite(logs.get("grad_norm", 0.0)) else math.nan)
         steps = state.global_step - self.reported_step
         self.latest = {
             "loss": rounded(logs["loss"]),

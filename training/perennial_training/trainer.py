@@ -1,6 +1,6 @@
 """The training itself: transformers' Trainer, judged on the held-out texts, saved so that any kill is harmless."""
 
-from array import array
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,38 +15,29 @@ from transformers import (
     TrainingArguments,
 )
 
-from perennial_training import checkpoints, evaluation, stopping
+from perennial_training import checkpoints, stopping
 from perennial_training.checkpoints import Checkpoints
 from perennial_training.config import EarlyStopping, Training
+from perennial_training.tasks.objective import Metrics, Objective
 from perennial_training.termination import Termination
 
-Metrics = dict[str, float]
-
-
-class Blocks(torch.utils.data.Dataset):
-    """A stream of tokens (uint32) cut into contexts; the rest that fills none is left out."""
-
-    def __init__(self, ids: array, context: int) -> None:
-        whole = len(ids) // context * context
-        self.blocks = torch.frombuffer(ids, dtype=torch.int32)[:whole].view(-1, context)
-
-    def __len__(self) -> int:
-        return len(self.blocks)
-
-    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
-        block = self.blocks[index].long()
-        return {"input_ids": block, "labels": block}
+_SCHEDULES = {
+    "constant": "constant_with_warmup",
+    "inverseSqrt": "inverse_sqrt",
+    "cosineWithRestarts": "cosine_with_restarts",
+}
 
 
 class JudgedTrainer(Trainer):
-    """A Trainer whose `eval_dataset` is a HeldOut: every token of it counts, as when versions are compared."""
+    """A Trainer that judges as versions are compared: its `eval_dataset` is what the objective holds out."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, objective: Objective, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.objective = objective
         self.remove_callback(PrinterCallback)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Metrics:
-        found = evaluation.metrics(self.model, self.eval_dataset)
+        found = self.objective.measure(self.model, self.eval_dataset)
         metrics = {f"eval_{name}": number for name, number in found.items()}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
@@ -107,20 +98,48 @@ def evaluations(state: TrainerState) -> list[dict[str, float]]:
     return [entry for entry in state.log_history if "eval_loss" in entry]
 
 
+def curve(state: TrainerState) -> list[dict[str, float]]:
+    """What was logged: of each step the training loss or the evaluation."""
+    kept = ("step", "loss", "learning_rate", "grad_norm")
+    entries = state.log_history
+    return [{k: v for k, v in entry.items() if k in kept or k.startswith("eval_")} for entry in entries]
+
+
 def best_step(state: TrainerState) -> int:
     """The step of the lowest loss; of equals the first."""
     return int(min(evaluations(state), key=lambda entry: entry["eval_loss"])["step"])
 
 
-def arguments(training: Training, work: Path, resumed: bool) -> TrainingArguments:
+def smoothed(smoothing: float, shifted: bool) -> Callable[..., torch.Tensor] | None:
+    """Cross-entropy in which a share of the probability is spread over all classes (Szegedy et al. 2016, section 7)."""
+    if not smoothing:
+        return None
+
+    def loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:
+        logits = outputs.logits.float()
+        if shifted:
+            logits, labels = logits[:, :-1], labels[:, 1:]
+        total = torch.nn.functional.cross_entropy(
+            logits.reshape(-1, logits.shape[-1]), labels.reshape(-1), reduction="sum", label_smoothing=smoothing
+        )
+        return total / (num_items_in_batch if num_items_in_batch is not None else (labels != -100).sum())
+
+    return loss
+
+
+def arguments(training: Training, work: Path, resumed: bool, micro_batch: int) -> TrainingArguments:
     """The Trainer's own names for what the job asks for. Logging is up to Progress."""
     wanted = training.hyperparameters
     return TrainingArguments(
         output_dir=str(work),
         max_steps=wanted.max_steps,
-        per_device_train_batch_size=wanted.batch_size,
+        per_device_train_batch_size=micro_batch,
+        gradient_accumulation_steps=wanted.batch_size // micro_batch,
+        activation_checkpointing=wanted.gradient_checkpointing,
+        bf16=wanted.precision == "bfloat16",
+        fp16=wanted.precision == "float16",
         learning_rate=wanted.learning_rate,
-        lr_scheduler_type="constant_with_warmup" if wanted.schedule == "constant" else wanted.schedule,
+        lr_scheduler_type=_SCHEDULES.get(wanted.schedule, wanted.schedule),
         warmup_steps=wanted.warmup_steps,
         weight_decay=wanted.weight_decay,
         max_grad_norm=wanted.max_gradient_norm,

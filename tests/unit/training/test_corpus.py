@@ -20,7 +20,7 @@ def examples(*texts, weight=1.0):
 
 
 def sides(texts, fraction):
-    return tuple(corpus.texts(side) for side in corpus.split(examples(*texts), fraction))
+    return tuple(corpus.texts(side) for side in corpus.split(examples(*texts), fraction, "text"))
 
 
 @given(TEXTS, FRACTIONS)
@@ -75,8 +75,8 @@ def test_a_weight_is_met_over_many(weight, low, high):
 @given(st.text("ab ", min_size=1), st.integers(1, 3), st.floats(0, 0.9), st.floats(0, 1))
 def test_a_copy_has_the_words_of_its_original_and_is_the_same_every_time(text, copies, deleted, swapped):
     rules = Augmentation(copies=copies, delete_words=deleted, swap_words=swapped)
-    made = corpus.texts(list(augment(examples(text), rules)))
-    assert made == corpus.texts(list(augment(examples(text), rules)))
+    made = corpus.texts(list(augment(examples(text), rules, ("text",))))
+    assert made == corpus.texts(list(augment(examples(text), rules, ("text",))))
     assert len(made) <= copies
     assert text not in made
     for copy in made:
@@ -85,7 +85,7 @@ def test_a_copy_has_the_words_of_its_original_and_is_the_same_every_time(text, c
 
 def test_the_share_of_words_that_is_asked_for_goes():
     text = " ".join(str(number) for number in range(1000))
-    (copy,) = augment(examples(text), Augmentation(delete_words=0.3, swap_words=0))
+    (copy,) = augment(examples(text), Augmentation(delete_words=0.3, swap_words=0), ("text",))
     assert 640 < len(copy.roles["text"].split()) < 760
 
 
@@ -98,7 +98,7 @@ def test_held_out_examples_are_neither_weighted_nor_augmented(tmp_path):
         preprocessing=Preprocessing(),
         augmentation=Augmentation(),
     )
-    found = corpus.load(data, tmp_path, tmp_path, said.append)
+    found = corpus.load(data, "text-generation", tmp_path, tmp_path, said.append)
     held_out = set(corpus.texts(found.validation))
     assert len(held_out) == len(found.validation)
     assert not held_out & set(corpus.texts(found.train))

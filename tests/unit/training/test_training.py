@@ -76,7 +76,9 @@ def test_the_artifact_loads_in_transformers_and_scores_what_was_reported(pod, tr
     assert answer.shape[1] > len(tokenizer("the model").input_ids)
 
     data = load(pod.root / "job.json").data
-    held_out = texts(corpus.load(data, pod.root, pod.root / "downloads", lambda line: None).validation)
+    held_out = texts(
+        corpus.load(data, "text-generation", pod.root, pod.root / "downloads", lambda line: None).validation
+    )
     end = tokenizer.eos_token_id
     ids = [end] + [token for text in held_out for token in [*tokenizer(text).input_ids, end]]
     total = 0.0

@@ -1,14 +1,14 @@
 """More examples to learn from, made of those that there are."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from perennial_training.config import Augmentation
 from perennial_training.data.example import Example
 
 
-def augment(examples: list[Example], rules: Augmentation) -> Iterator[Example]:
-    """Copies in which some words are missing and some have changed places.
+def augment(examples: list[Example], rules: Augmentation, noisy: Collection[str]) -> Iterator[Example]:
+    """Copies in which some words of the `noisy` roles are missing and some have changed places.
 
     Random deletion and random swap of "EDA" (Wei and Zou 2019, section 2). What becomes of an example follows from its
     content, so it is the same in every version. A copy that came out as the original is left out.
@@ -16,7 +16,7 @@ def augment(examples: list[Example], rules: Augmentation) -> Iterator[Example]:
     for example in examples:
         for copy in range(rules.copies):
             dice = random.Random(example.digest() + bytes([copy]))
-            roles = {role: _noisy(text, rules, dice) for role, text in example.roles.items()}
+            roles = {r: _noisy(text, rules, dice) if r in noisy else text for r, text in example.roles.items()}
             if roles != example.roles:
                 yield example.with_roles(roles)
 

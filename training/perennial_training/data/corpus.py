@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perennial_artifact.exits import BAD_DATA, Failure
-from perennial_training.config import Data, Source
+from perennial_training.config import Data, Source, Task
 from perennial_training.data import formats, sources
 from perennial_training.data.augmentation import augment
-from perennial_training.data.example import Example
+from perennial_training.data.example import Example, share
 from perennial_training.data.preprocessing import Counts, preprocess
+from perennial_training.data.roles import ROLES
 from perennial_training.data.sources import Say
 
 _TOLD = {
     "read": "examples read",
     "short": "are empty or shorter than minCharacters: left out",
     "long": "are longer than maxCharacters: left out",
+    "unanswerable": "have an answer that is not in their context: left out",
     "repeated": "are repetitions: left out",
     "nearlyRepeated": "are nearly repetitions: left out",
     "heldOut": "are in the validation data too: left out of the training",
@@ -37,12 +39,13 @@ class Corpus:
     counts: dict[str, Counts]
 
 
-def load(data: Data, mounts: Path, downloads: Path, say: Say) -> Corpus:
+def load(data: Data, task: Task, mounts: Path, downloads: Path, say: Say) -> Corpus:
     """Reads, preprocesses, splits, weights and augments what `data` names.
 
     Raises exits.Failure where nothing could be learned.
     """
-    columns = {"text": data.fields.text}
+    roles = ROLES[task]
+    columns = roles.columns(data.fields)
 
     def read(found: list[Source], part: str) -> tuple[list[Example], Counts]:
         examples: list[Example] = []
@@ -51,7 +54,9 @@ def load(data: Data, mounts: Path, downloads: Path, say: Say) -> Corpus:
             folder.mkdir(parents=True)
             rows = formats.read(sources.fetch(source.uri, mounts, folder, say), source.uri, columns)
             examples += (Example(roles, source.weight) for roles in rows)
-        kept, counts = preprocess(examples, data.preprocessing)
+        kept, counts = preprocess(examples, data.preprocessing, roles)
+        if not kept and part == "training":
+            raise _nothing_left(data, examples, columns, counts)
         _tell(part, counts, say)
         return kept, counts
 
@@ -63,10 +68,10 @@ def load(data: Data, mounts: Path, downloads: Path, say: Say) -> Corpus:
         _add(counts, {"heldOut": more}, say)
     else:
         assert data.validation.fraction is not None
-        train, validation = split(train, data.validation.fraction)
+        train, validation = split(train, data.validation.fraction, roles.key)
     _refuse_empty(data, train, validation)
     if data.augmentation is not None:
-        made = list(augment(train, data.augmentation))
+        made = list(augment(train, data.augmentation, roles.noisy))
         train += made
         _add(counts, {"augmented": len(made)}, say)
     train = list(weighted(train))
@@ -81,12 +86,12 @@ def texts(examples: list[Example]) -> list[str]:
     return [example.roles["text"] for example in examples]
 
 
-def split(examples: Iterable[Example], fraction: float) -> tuple[list[Example], list[Example]]:
-    """Train and validation. An example's own content decides, so it falls on the same side in every version."""
+def split(examples: Iterable[Example], fraction: float, key: str) -> tuple[list[Example], list[Example]]:
+    """Train and validation. The text in the role `key` decides alone, so it is on the same side in every version."""
     train: list[Example] = []
     validation: list[Example] = []
     for example in examples:
-        (validation if example.share() < fraction else train).append(example)
+        (validation if share(example.roles[key]) < fraction else train).append(example)
     return train, validation
 
 
@@ -94,7 +99,7 @@ def weighted(examples: list[Example]) -> Iterator[Example]:
     """Each as often as its weight says, in rounds; the fraction of a weight is a share of the examples."""
     rounds = 0
     while examples:
-        examples = [example for example in examples if example.weight > rounds + example.share(offset=1)]
+        examples = [example for example in examples if example.weight > rounds + share(example.content, offset=1)]
         yield from examples
         rounds += 1
 
@@ -126,14 +131,19 @@ def _tell(part: str, counts: Counts, say: Say) -> None:
         say(f"{part} data: {count:,} {_TOLD[name]}")
 
 
+def _nothing_left(data: Data, examples: list[Example], columns: dict[str, str], counts: Counts) -> Failure:
+    why = ", ".join(f"{count:,} {_TOLD[name]}" for name, count in counts.items() if count and name != "read")
+    empty = [columns[role] for role in columns if examples and not any(e.roles[role].strip() for e in examples)]
+    return Failure(
+        "EmptyCorpus",
+        f"no text is left of {', '.join(source.uri for source in data.train)} after preprocessing "
+        f"(minCharacters: {data.preprocessing.min_characters}; {counts['read']:,} examples read{why and '; ' + why})"
+        f"{'; always empty: ' + ', '.join(empty) if empty else ''}; give data with text in it",
+        BAD_DATA,
+    )
+
+
 def _refuse_empty(data: Data, train: list[Example], validation: list[Example]) -> None:
-    if not train and not validation:
-        raise Failure(
-            "EmptyCorpus",
-            f"no text is left of {', '.join(source.uri for source in data.train)} after preprocessing "
-            f"(minCharacters: {data.preprocessing.min_characters}); give data with text in it",
-            BAD_DATA,
-        )
     if not train:
         raise Failure("EmptyCorpus", f"all {len(validation)} examples are held out; give more data", BAD_DATA)
     if not validation:

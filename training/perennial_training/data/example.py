@@ -23,6 +23,8 @@ class Example:
     def digest(self) -> bytes:
         return hashlib.sha256(self.content.encode()).digest()
 
-    def share(self, offset: int = 0) -> float:
-        """A number in [0, 1) that follows from the content alone; another one for each offset (0 to 3)."""
-        return int.from_bytes(self.digest()[8 * offset : 8 * offset + 8], "big") / 2**64
+
+def share(text: str, offset: int = 0) -> float:
+    """A number in [0, 1) that follows from the text alone; another one for each offset (0 to 3)."""
+    digest = hashlib.sha256(text.encode()).digest()
+    return int.from_bytes(digest[8 * offset : 8 * offset + 8], "big") / 2**64

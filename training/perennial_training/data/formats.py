@@ -23,6 +23,13 @@ def read(path: Path, source: str, columns: Columns) -> Iterator[dict[str, str]]:
     if reader := READERS.get(path.suffix.lower()):
         for where, record in reader(path, source, columns):
             yield {role: _cell(record, column, where, role) for role, column in columns.items()}
+    elif [*columns] != ["text"]:
+        raise Failure(
+            "MissingColumn",
+            f"{source} is plain text and has no columns; give a file with the columns {', '.join(columns.values())} "
+            f"({', '.join(READERS)})",
+            BAD_DATA,
+        )
     else:
         for block in _blocks(_text(path, source)):
             yield {"text": block}
@@ -113,11 +120,34 @@ READERS: dict[str, Reader] = {
 def _cell(record: Record, column: str, where: str, role: str) -> str:
     if column not in record:
         raise _missing(column, record, where, role)
-    text = record[column]
-    if not isinstance(text, str):
-        found = json.dumps(text, default=str)[:40]
-        raise Failure("BrokenRecord", f"{where}: {column} is not text but {found}", BAD_DATA)
+    value = record[column]
+    text = _READINGS.get(role, _prose)(value)
+    if text is None:
+        found, wanted = json.dumps(value, default=str)[:40], _WANTED.get(role, "text")
+        raise Failure("BrokenRecord", f"{where}: {column} is not {wanted} but {found}", BAD_DATA)
     return _encodable(text, where)
+
+
+def _prose(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _label(value: object) -> str | None:
+    """The name of a class: text, or a whole number as its digits."""
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
+
+
+def _answer(value: object) -> str | None:
+    """The answer, the first of several, or that of SQuAD's {"text": [...], "answer_start": [...]}."""
+    if isinstance(value, dict):
+        value = value.get("text")
+    if isinstance(value, list):
+        value = value[0] if value else ""
+    return _prose(value)
+
+
+_READINGS: dict[str, Callable[[object], str | None]] = {"label": _label, "answer": _answer}
+_WANTED = {"label": "text or a whole number", "answer": "text, a list of texts, or SQuAD's {text, answer_start}"}
 
 
 def _missing(column: str, there: Iterable[str], where: str, role: str) -> Failure:

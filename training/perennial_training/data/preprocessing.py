@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from perennial_training.config import Preprocessing
 from perennial_training.data.example import Example
+from perennial_training.data.roles import Roles
 
 Counts = dict[str, int]
 _SHINGLE = 5  # words; Lee et al. 2022, "Deduplicating Training Data Makes Language Models Better", section 4.2
@@ -12,22 +13,22 @@ _PERMUTATIONS = 128
 _SUREST = 0.9  # the highest threshold at which the index misses next to none; what it finds is compared itself
 
 
-def preprocess(examples: Iterable[Example], rules: Preprocessing) -> tuple[list[Example], Counts]:
+def preprocess(examples: Iterable[Example], rules: Preprocessing, roles: Roles) -> tuple[list[Example], Counts]:
     """What is left, and how many were read and left out by which rule."""
     given = list(examples)
-    changed = [example.with_roles(_texts(example.roles, rules)) for example in given]
+    changed = [example.with_roles(_changed(example.roles, rules, roles)) for example in given]
     counts = {"read": len(given)}
-    for name, step in _steps(rules).items():
+    for name, step in _steps(rules, roles).items():
         kept = list(step(changed))
         counts[name] = len(changed) - len(kept)
         changed = kept
     return changed, counts
 
 
-def _texts(roles: dict[str, str], rules: Preprocessing) -> dict[str, str]:
+def _changed(parts: dict[str, str], rules: Preprocessing, roles: Roles) -> dict[str, str]:
     for change in _changes(rules):
-        roles = {role: change(text) for role, text in roles.items()}
-    return roles
+        parts = {role: change(text) if role in roles.prose else text for role, text in parts.items()}
+    return parts
 
 
 def _changes(rules: Preprocessing) -> Iterator[Callable[[str], str]]:
@@ -50,11 +51,16 @@ def without_markup(text: str) -> str:
     return found.get_text()
 
 
-def _steps(rules: Preprocessing) -> dict[str, Callable[[list[Example]], Iterable[Example]]]:
+def _steps(rules: Preprocessing, roles: Roles) -> dict[str, Callable[[list[Example]], Iterable[Example]]]:
     """By the name of its count each rule that leaves examples out."""
-    steps: dict[str, Callable[[list[Example]], Iterable[Example]]] = {"short": lambda found: _long_enough(found, rules)}
+    least = max(1, rules.min_characters)  # an empty text is too short in any case
+    steps: dict[str, Callable[[list[Example]], Iterable[Example]]] = {
+        "short": lambda found: (e for e in found if _shortest(e, roles.texts) >= least and _shortest(e, roles.all))
+    }
     if (most := rules.max_characters) is not None:
-        steps["long"] = lambda found: (e for e in found if all(len(text) <= most for text in e.roles.values()))
+        steps["long"] = lambda found: (e for e in found if all(len(e.roles[role]) <= most for role in roles.texts))
+    if "answer" in roles.answers:
+        steps["unanswerable"] = lambda found: (e for e in found if e.roles["answer"] in e.roles["context"])
     if rules.deduplicate:
         steps["repeated"] = _unique
     if (similarity := rules.near_duplicates) is not None:
@@ -62,10 +68,8 @@ def _steps(rules: Preprocessing) -> dict[str, Callable[[list[Example]], Iterable
     return steps
 
 
-def _long_enough(examples: list[Example], rules: Preprocessing) -> Iterator[Example]:
-    """An empty text is too short in any case."""
-    least = max(1, rules.min_characters)
-    return (example for example in examples if all(len(text) >= least for text in example.roles.values()))
+def _shortest(example: Example, roles: Iterable[str]) -> int:
+    return min(len(example.roles[role]) for role in roles)
 
 
 def _unique(examples: list[Example]) -> Iterator[Example]:

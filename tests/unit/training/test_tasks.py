@@ -1,0 +1,166 @@
+"""Each task from its file to its artifact: what is learned beats what needs no learning."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from transformers import (
+    AutoModelForQuestionAnswering,
+    AutoModelForSeq2SeqLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+)
+
+from perennial_artifact import manifest
+from perennial_artifact.exits import BAD_CONFIGURATION, BAD_DATA
+from perennial_training.tasks.question_answering import f1, normalized
+
+GOOD, BAD = ["good", "warm", "bright", "kind", "lovely"], ["bad", "cold", "dull", "cruel", "awful"]
+DAYS = {"monday": "lundi", "friday": "vendredi", "sunday": "dimanche", "today": "aujourd'hui"}
+VERBS = {"rains": "pleut", "snows": "neige", "burns": "brûle", "freezes": "gèle"}
+
+
+def reviews(count: int) -> list[dict[str, object]]:
+    dice = random.Random(1)
+    for number in range(count):
+        label = dice.choice(["positive", "negative"])
+        words = dice.choices(GOOD if label == "positive" else BAD, k=3)
+        yield {"text": f"the {words[0]} film {number} was {words[1]} and {words[2]}", "label": label}
+
+
+def pairs(count: int) -> list[dict[str, object]]:
+    dice = random.Random(2)
+    for number in range(count):
+        (day, jour), (verb, verbe) = dice.choice([*DAYS.items()]), dice.choice([*VERBS.items()])
+        yield {"source": f"{day} it {verb} {number % 8}", "target": f"{jour} il {verbe} {number % 8}"}
+
+
+def questions(count: int) -> list[dict[str, object]]:
+    dice = random.Random(3)
+    for number in range(count):
+        town, other = dice.sample(["Oslo", "Rome", "Lima", "Cairo", "Delhi"], 2)
+        yield {
+            "question": "where is the town hall ?",
+            "context": f"note {number} : the museum is in {other} . the town hall is in {town} .",
+            "answer": {"text": [town], "answer_start": [0]},
+        }
+
+
+ROWS = {"sentiment-analysis": reviews, "translation": pairs, "question-answering": questions}
+AUTO = {
+    "sentiment-analysis": AutoModelForSequenceClassification,
+    "translation": AutoModelForSeq2SeqLM,
+    "question-answering": AutoModelForQuestionAnswering,
+}
+
+
+def give(pod, task: str, count: int = 240, **changes) -> None:
+    path = Path(pod.claims / "corpus" / "data.jsonl")
+    path.write_text("\n".join(json.dumps(row | changes) for row in ROWS[task](count)))
+    pod.job["task"] = task
+    pod.job["data"] |= {"train": [{"uri": "pvc://corpus/data.jsonl"}], "fields": {}}
+    pod.job["data"]["preprocessing"]["minCharacters"] = 1
+    pod.job["model"]["architecture"] |= {"hiddenSize": 32, "contextLength": 48, "vocabularySize": 400, "dropout": 0.0}
+    pod.job["training"]["hyperparameters"] |= {"maxSteps": 60, "batchSize": 16, "learningRate": 0.005}
+    pod.job["training"] |= {"evaluateEverySteps": 30, "checkpoints": {"everySteps": 30, "keep": 2}}
+
+
+def learned(pod) -> tuple[dict, dict]:
+    ended = pod.run()
+    assert ended.code == 0, ended.output
+    return ended.message, manifest.verify(pod.output, None)
+
+
+def test_sentiment_analysis(pod):
+    give(pod, "sentiment-analysis")
+    result, facts = learned(pod)
+    assert result["metrics"]["accuracy"] > 0.95 > result["initialMetrics"]["accuracy"]
+    assert set(result["metrics"]) == {"loss", "accuracy", "macroF1"}
+    assert facts["labels"] == ["negative", "positive"]
+    model = AUTO["sentiment-analysis"].from_pretrained(pod.output).eval()
+    tokenizer = AutoTokenizer.from_pretrained(pod.output)
+    said = model(**tokenizer("the lovely film was kind and warm", return_tensors="pt")).logits.argmax().item()
+    assert model.config.id2label[said] == "positive"
+
+
+def test_translation(pod):
+    give(pod, "translation")
+    pod.job["training"]["hyperparameters"] |= {"maxSteps": 250}
+    result, _ = learned(pod)
+    assert result["metrics"]["bleu"] > 60
+    assert result["metrics"]["chrf"] > 60
+    assert set(result["initialMetrics"]) == {"loss", "perplexity"}
+    model = AUTO["translation"].from_pretrained(pod.output).eval()
+    tokenizer = AutoTokenizer.from_pretrained(pod.output)
+    asked = tokenizer("friday it snows 7", return_tensors="pt")
+    said = model.generate(asked.input_ids, attention_mask=asked.attention_mask, max_new_tokens=16)
+    assert tokenizer.decode(said[0], skip_special_tokens=True).strip().startswith("vendredi il neige")
+
+
+def test_question_answering(pod):
+    give(pod, "question-answering")
+    pod.job["training"]["hyperparameters"] |= {"maxSteps": 120}
+    result, _ = learned(pod)
+    assert result["metrics"]["exactMatch"] > 0.9 > result["initialMetrics"]["exactMatch"]
+    assert result["metrics"]["f1"] >= result["metrics"]["exactMatch"]
+    AUTO["question-answering"].from_pretrained(pod.output)
+
+
+@pytest.mark.parametrize("task", ROWS)
+def test_a_served_version_is_judged_on_the_same_examples(pod, task):
+    give(pod, task)
+    pod.job["training"]["hyperparameters"]["maxSteps"] = 20
+    first, _ = learned(pod)
+    served = {"version": 1, "uri": pod.job["output"]["uri"], "digest": first["artifact"]["digest"]}
+    pod.job |= {"compareWith": served, "output": {"uri": "pvc://models/tiny/v2"}}
+    pod.job["job"]["uid"] = "uid-2"
+    second, _ = learned(pod)
+    assert second["comparison"] == {"version": 1, "metrics": first["metrics"]}
+
+
+@pytest.mark.parametrize(
+    ("task", "changes", "reason", "said"),
+    [
+        ("sentiment-analysis", {"label": 1.5}, "BrokenRecord", "line 1: label is not text or a whole number but 1.5"),
+        ("sentiment-analysis", {"label": "good"}, "OneLabel", "all examples have the label 'good'"),
+        ("translation", {"target": "  "}, "EmptyCorpus", "always empty: target"),
+        ("question-answering", {"answer": "Quito"}, "EmptyCorpus", "have an answer that is not in their context"),
+        ("question-answering", {"answer": 7}, "BrokenRecord", "answer is not text, a list of texts, or SQuAD's"),
+    ],
+)
+def test_bad_examples_are_refused(pod, task, changes, reason, said):
+    give(pod, task, **changes)
+    ended = pod.run()
+    assert (ended.code, ended.message["reason"]) == (BAD_DATA, reason)
+    assert said in ended.message["message"]
+
+
+def test_a_text_column_is_no_label(pod):
+    give(pod, "sentiment-analysis")
+    pod.job["data"]["fields"] = {"label": "text"}
+    ended = pod.run()
+    assert (ended.code, ended.message["reason"]) == (BAD_DATA, "LabelsAreNoClasses")
+
+
+@pytest.mark.parametrize("task", ROWS)
+def test_plain_text_has_no_columns(pod, task):
+    give(pod, task)
+    pod.job["data"]["train"] = [{"uri": "pvc://corpus/train.txt"}]
+    ended = pod.run()
+    assert (ended.code, ended.message["reason"]) == (BAD_DATA, "MissingColumn")
+
+
+def test_a_family_that_a_task_does_not_have_is_refused(pod):
+    give(pod, "translation")
+    pod.job["model"]["architecture"]["family"] = "cnn"
+    ended = pod.run()
+    assert (ended.code, ended.message["reason"]) == (BAD_CONFIGURATION, "BadConfiguration")
+    assert "translation has no cnn; use transformer" in ended.message["message"]
+
+
+def test_answers_are_compared_as_squad_does():
+    assert normalized("The  Cat, a dog!") == "cat dog"
+    assert f1("the black cat", "a cat") == pytest.approx(2 / 3)
+    assert f1("", "cat") == 0
+    assert f1("the", "a") == 1

@@ -1,0 +1,1 @@
+"""From examples to tokens, by task. Needs no torch, so bad data is refused before that is loaded."""

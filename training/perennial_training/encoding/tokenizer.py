@@ -1,0 +1,149 @@
+"""The tokenizer. Needs no torch, so bad data is refused before that is loaded."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+
+from perennial_artifact.exits import BAD_DATA, Failure
+from perennial_training.config import Architecture, Task
+from perennial_training.data.sources import Say
+
+END = "<|end|>"  # after each text; in a stream of texts before the first as well
+PAD = "<|pad|>"
+START = "<|start|>"  # before what is to be classified; its place stands for the whole
+UNKNOWN = "<|unknown|>"  # a character that no training text has
+CHAT_TEMPLATE = (
+    "{% for message in messages %}{{ message['role'] | capitalize }}: {{ message['content'] }}\n\n{% endfor %}"
+    "{% if add_generation_prompt %}Assistant:{% endif %}"
+)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """A tokenizer, and the ids of the tokens that end a text and that fill up a batch (None: it has none)."""
+
+    tokenizer: Tokenizer
+    end: int
+    pad: int | None = None
+
+    def __post_init__(self) -> None:
+        """A special token spelled out in a text is encoded as the plain text that it is."""
+        self.tokenizer.encode_special_tokens = True
+        self.tokenizer.no_padding()
+        self.tokenizer.no_truncation()
+
+    @property
+    def size(self) -> int:
+        return self.tokenizer.get_vocab_size()
+
+
+def train(texts: Iterable[str], wanted: Architecture, task: Task, say: Say) -> Vocabulary:
+    """A byte-level BPE tokenizer, which can write any text, or one of characters.
+
+    A small corpus may yield fewer tokens than `vocabulary_size`; the model then follows the tokenizer.
+    """
+    make = _of_characters if wanted.tokenizer == "characters" else _byte_pairs
+    specials = [END, PAD] if task == "text-generation" else [END, PAD, START]
+    tokenizer = make(texts, wanted.vocabulary_size, specials)
+    _surround(tokenizer, task)
+    found = tokenizer.get_vocab_size()
+    if found < wanted.vocabulary_size:
+        say(f"the corpus yields a vocabulary of {found:,} tokens, fewer than the {wanted.vocabulary_size:,} asked for")
+    return _vocabulary(tokenizer)
+
+
+def _vocabulary(tokenizer: Tokenizer) -> Vocabulary:
+    return Vocabulary(tokenizer, tokenizer.token_to_id(END), tokenizer.token_to_id(PAD))
+
+
+def _byte_pairs(texts: Iterable[str], size: int, specials: list[str]) -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=size,
+        special_tokens=specials,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def _of_characters(texts: Iterable[str], size: int, specials: list[str]) -> Tokenizer:
+    tokenizer = Tokenizer(models.WordLevel(unk_token=UNKNOWN))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("(?s)."), behavior="isolated")
+    tokenizer.decoder = decoders.Fuse()
+    trainer = trainers.WordLevelTrainer(vocab_size=size, special_tokens=[*specials, UNKNOWN], show_progress=False)
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def _surround(tokenizer: Tokenizer, task: Task) -> None:
+    """What stands around a text, or between two, is the tokenizer's own business: whoever loads it does the same."""
+    if task == "text-generation":
+        return
+    end, start = ((name, tokenizer.token_to_id(name)) for name in (END, START))
+    if task == "translation":
+        tokenizer.post_processor = processors.TemplateProcessing(single=f"$A {END}", special_tokens=[end])
+    else:
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"{START} $A {END}", pair=f"{START} $A {END} $B:1 {END}:1", special_tokens=[start, end]
+        )
+
+
+def save(vocabulary: Vocabulary, task: Task, context_length: int, folder: Path) -> None:
+    """Writes the tokenizer as transformers and vLLM load it; for texts with a plain-text chat template."""
+    from transformers import PreTrainedTokenizerFast
+
+    names = {"bos_token": END, "eos_token": END, "pad_token": PAD}
+    if task == "text-generation":
+        names["chat_template"] = CHAT_TEMPLATE
+    elif task != "translation":
+        names |= {"cls_token": START, "sep_token": END}
+    if vocabulary.tokenizer.token_to_id(UNKNOWN) is not None:
+        names["unk_token"] = UNKNOWN
+    PreTrainedTokenizerFast(
+        tokenizer_object=vocabulary.tokenizer,
+        model_max_length=context_length,
+        clean_up_tokenization_spaces=False,
+        **names,
+    ).save_pretrained(folder)
+
+
+def load(folder: Path) -> Vocabulary:
+    """The tokenizer in a model's folder (tokenizer.json, tokenizer_config.json)."""
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        raise Failure("UnknownTokenizer", f"{folder} has no tokenizer.json; convert its tokenizer to one", BAD_DATA)
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises nothing more precise
+        raise Failure("UnknownTokenizer", f"{path} can't be read: {error}", BAD_DATA) from None
+    found = [number for kind in ("eos", "sep") if (number := _special(tokenizer, folder, kind)) is not None]
+    if not found:
+        raise Failure("UnknownTokenizer", f"the tokenizer in {folder} has no end-of-text token (eos_token)", BAD_DATA)
+    return Vocabulary(tokenizer, found[0], _special(tokenizer, folder, "pad"))
+
+
+def _special(tokenizer: Tokenizer, folder: Path, kind: str) -> int | None:
+    name = _json(folder / "tokenizer_config.json").get(f"{kind}_token")
+    name = name.get("content") if isinstance(name, dict) else name
+    if isinstance(name, str):
+        return tokenizer.token_to_id(name)
+    number = _json(folder / "config.json").get(f"{kind}_token_id")
+    return number if isinstance(number, int) else None
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise Failure("UnknownTokenizer", f"{path} is not JSON: {error}", BAD_DATA) from None
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,36 @@
+"""Low-rank adaptation by peft: only thin matrices beside the weights are learned, and merged into them at the end."""
+
+from pathlib import Path
+
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import PreTrainedModel, set_seed
+
+from perennial_training.config import Lora
+
+
+def wrap(model: PreTrainedModel, wanted: Lora, task: str, seed: int) -> PeftModel:
+    """The model with new matrices at all of its linear layers but the head; a new head is learned whole."""
+    set_seed(seed)
+    config = LoraConfig(
+        task_type=task,
+        r=wanted.rank,
+        lora_alpha=wanted.alpha,
+        lora_dropout=wanted.dropout,
+        target_modules="all-linear",
+    )
+    return get_peft_model(model, config)
+
+
+def load(model: PreTrainedModel, folder: Path) -> PeftModel:
+    """The model with the matrices saved in `folder`, ready to learn on."""
+    return PeftModel.from_pretrained(model, str(folder), is_trainable=True)
+
+
+def merge(model: PreTrainedModel, adapter: Path, folder: Path, keep_adapter: bool) -> None:
+    """Writes the whole model to `folder`; and the matrices alone to adapter/ in it if they are to be kept."""
+    adapted = load(model, adapter)
+    if keep_adapter:
+        adapted.save_pretrained(folder / "adapter")
+    merged = adapted.merge_and_unload()
+    merged.config.use_cache = True
+    merged.save_pretrained(folder)

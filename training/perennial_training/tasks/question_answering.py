@@ -1,0 +1,88 @@
+"""Extractive question answering: where in the context the answer begins and ends (Rajpurkar et al. 2016)."""
+
+import inspect
+import re
+import string
+from collections import Counter
+from collections.abc import Callable
+
+import torch
+from transformers import AutoModelForQuestionAnswering, DataCollatorWithPadding, PreTrainedModel
+
+from perennial_training.encoding import rows
+from perennial_training.encoding.rows import Row, Rows
+from perennial_training.encoding.tokenizer import Vocabulary
+from perennial_training.tasks.objective import Metrics, RowObjective, finite, rounded
+
+_LONGEST_ANSWER = 30  # tokens
+Spans = list[tuple[int, int] | None]
+
+
+class QuestionAnswering(RowObjective):
+    auto = AutoModelForQuestionAnswering
+    peft = "QUESTION_ANS"
+
+    def collator(self, model: PreTrainedModel) -> Callable[[list[Row]], dict[str, torch.Tensor]]:
+        pad = DataCollatorWithPadding(self.tokenizer())
+        known = inspect.signature(type(model).forward).parameters
+        if "token_type_ids" in known or "input_ids" not in known:  # a wrapper of peft hands on what it gets
+            return pad
+        return lambda batch: pad([{k: v for k, v in row.items() if k != "token_type_ids"} for row in batch])
+
+    def held_out(self, vocabulary: Vocabulary, context: int, labels: list[str] | None) -> Rows:
+        return rows.question_answering(self.prepared.corpus.validation, vocabulary, context)
+
+    def picked(self, found: Rows, numbers: range) -> Rows:
+        """Whole examples, with all of their windows."""
+        assert found.places is not None
+        step = numbers.step
+        chosen = [i for i, (number, _) in enumerate(found.places) if number % step == 0]
+        places = [(found.places[i][0] // step, found.places[i][1]) for i in chosen]
+        return Rows([found.rows[i] for i in chosen], found.examples[::step], places)
+
+    def measure(self, model: PreTrainedModel, held_out: Rows) -> Metrics:
+        """loss (nats per window, the mean of start and end), exactMatch and f1 of the answers, 0 to 1."""
+        assert held_out.places is not None
+        total = 0.0
+        best: dict[int, tuple[float, str]] = {}
+        for numbers, batch, output in self.outputs(model, held_out):
+            starts, ends = output.start_logits.float().cpu(), output.end_logits.float().cpu()
+            for logits, name in ((starts, "start_positions"), (ends, "end_positions")):
+                wanted = batch[name].cpu()
+                total += torch.nn.functional.cross_entropy(logits, wanted, reduction="sum").item() / 2
+            for number, start, end in zip(numbers, starts, ends, strict=True):
+                example, spans = held_out.places[number]
+                found = best_span(start, end, spans, held_out.examples[example].roles["context"])
+                best[example] = max(best.get(example, found), found)
+        pairs = [(best[number][1], example.roles["answer"]) for number, example in enumerate(held_out.examples)]
+        return {
+            "loss": rounded(finite(total / len(held_out.rows))),
+            "exactMatch": rounded(sum(normalized(said) == normalized(right) for said, right in pairs) / len(pairs)),
+            "f1": rounded(sum(f1(said, right) for said, right in pairs) / len(pairs)),
+        }
+
+
+def best_span(start: torch.Tensor, end: torch.Tensor, spans: Spans, context: str) -> tuple[float, str]:
+    """The score and the text of the span in the context whose logits have the highest sum."""
+    length = len(spans)
+    inside = torch.tensor([span is not None for span in spans])
+    scores = start[:length, None] + end[None, :length]
+    possible = torch.ones(length, length).triu().tril(_LONGEST_ANSWER - 1).bool() & inside[:, None] & inside[None, :]
+    best = int(scores.masked_fill(~possible, -torch.inf).argmax())
+    first, last = spans[best // length], spans[best % length]
+    return (float(scores.flatten()[best]), context[first[0] : last[1]].strip()) if first and last else (-torch.inf, "")
+
+
+def normalized(answer: str) -> str:
+    """Small letters, no punctuation, no articles, single spaces: as SQuAD's evaluation compares (its section 6.1)."""
+    bare = answer.lower().translate(str.maketrans("", "", string.punctuation))
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", bare).split())
+
+
+def f1(said: str, right: str) -> float:
+    """The harmonic mean of precision and recall over the words that both have."""
+    one, other = normalized(said).split(), normalized(right).split()
+    common = sum((Counter(one) & Counter(other)).values())
+    if not common:
+        return float(one == other)
+    return 2 * common / (len(one) + len(other))
