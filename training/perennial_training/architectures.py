@@ -85,6 +85,7 @@ def _encoder_decoder(wanted: Architecture, common: Common) -> PreTrainedConfig:
         attention_dropout=wanted.dropout,
         activation_function="relu",
         scale_embedding=True,
+        init_std=wanted.hidden_size**-0.5,  # Glorot's; at 0.02 narrow embeddings would drown in the positions
         forced_eos_token_id=None,
         decoder_vocab_size=common["vocab_size"],
         **common,

@@ -18,6 +18,7 @@ from perennial_training.tasks.question_answering import f1, normalized
 
 GOOD, BAD = ["good", "warm", "bright", "kind", "lovely"], ["bad", "cold", "dull", "cruel", "awful"]
 DAYS = {"monday": "lundi", "friday": "vendredi", "sunday": "dimanche", "today": "aujourd'hui"}
+PLACES = {"here": "ici", "there": "là-bas", "outside": "dehors", "everywhere": "partout"}
 VERBS = {"rains": "pleut", "snows": "neige", "burns": "brûle", "freezes": "gèle"}
 
 
@@ -31,9 +32,9 @@ def reviews(count: int) -> list[dict[str, object]]:
 
 def pairs(count: int) -> list[dict[str, object]]:
     dice = random.Random(2)
-    for number in range(count):
-        (day, jour), (verb, verbe) = dice.choice([*DAYS.items()]), dice.choice([*VERBS.items()])
-        yield {"source": f"{day} it {verb} {number % 8}", "target": f"{jour} il {verbe} {number % 8}"}
+    for _ in range(count):
+        (day, jour), (verb, verbe), (place, lieu) = (dice.choice([*words.items()]) for words in (DAYS, VERBS, PLACES))
+        yield {"source": f"{day} it {verb} {place}", "target": f"{jour} il {verbe} {lieu}"}
 
 
 def questions(count: int) -> list[dict[str, object]]:
@@ -93,9 +94,9 @@ def test_translation(pod):
     assert set(result["initialMetrics"]) == {"loss", "perplexity"}
     model = AUTO["translation"].from_pretrained(pod.output).eval()
     tokenizer = AutoTokenizer.from_pretrained(pod.output)
-    asked = tokenizer("friday it snows 7", return_tensors="pt")
+    asked = tokenizer("friday it snows outside", return_tensors="pt")
     said = model.generate(asked.input_ids, attention_mask=asked.attention_mask, max_new_tokens=16)
-    assert tokenizer.decode(said[0], skip_special_tokens=True).strip().startswith("vendredi il neige")
+    assert tokenizer.decode(said[0], skip_special_tokens=True).strip() == "vendredi il neige dehors"
 
 
 def test_question_answering(pod):
