@@ -33,6 +33,31 @@ _MAKING: list[Rule] = [
         "data: {validation: {uri: 'pvc://corpus/held-out.txt', fraction: 0.1}}",
     ),
     (
+        "tuning adapts a model that exists: it needs pretrained",
+        "model: {architecture: null, pretrained: {uri: 'pvc://base/m'}, tuning: {lora: {rank: 4}}}",
+        "model: {tuning: {lora: {rank: 4}}}",
+    ),
+    (
+        "translation and question-answering have only the family transformer",
+        "model: {task: sentiment-analysis, architecture: {family: cnn}}",
+        "model: {task: question-answering, architecture: {family: cnn}}",
+    ),
+    (
+        "batchSize must be a multiple of microBatchSize",
+        "training: {hyperparameters: {batchSize: 12, microBatchSize: 4}}",
+        "training: {hyperparameters: {batchSize: 12, microBatchSize: 5}}",
+    ),
+    (
+        "labelSmoothing has no meaning for question-answering",
+        "{model: {task: translation}, training: {hyperparameters: {labelSmoothing: 0.1}}}",
+        "{model: {task: question-answering}, training: {hyperparameters: {labelSmoothing: 0.1}}}",
+    ),
+    (
+        "gradientCheckpointing is for transformers",
+        "training: {hyperparameters: {gradientCheckpointing: true}}",
+        "{model: {architecture: {family: rnn}}, training: {hyperparameters: {gradientCheckpointing: true}}}",
+    ),
+    (
         "warmupSteps must be less than maxSteps",
         "training: {hyperparameters: {warmupSteps: 999}}",
         "training: {hyperparameters: {warmupSteps: 1000}}",
@@ -61,6 +86,26 @@ _SERVING: list[Rule] = [
     ),
 ]
 _LIVING: list[Rule] = [
+    (
+        "text-generation has the metrics loss, perplexity, bitsPerByte",
+        "evaluation: {gates: [{metric: perplexity, max: 9}]}",
+        "evaluation: {gates: [{metric: bleu, min: 9}]}",
+    ),
+    (
+        "translation has the metrics loss, perplexity, bleu, chrf",
+        "{model: {task: translation}, evaluation: {gates: [{metric: bleu, min: 9}]}}",
+        "{model: {task: translation}, evaluation: {gates: [{metric: f1, min: 0.9}]}}",
+    ),
+    (
+        "sentiment-analysis has the metrics loss, accuracy, macroF1",
+        "{model: {task: sentiment-analysis}, evaluation: {gates: [{metric: macroF1, min: 0.9}]}}",
+        "{model: {task: sentiment-analysis}, evaluation: {gates: [{metric: perplexity, max: 9}]}}",
+    ),
+    (
+        "question-answering has the metrics loss, exactMatch, f1",
+        "{model: {task: question-answering}, evaluation: {gates: [{metric: f1, min: 0.9}]}}",
+        "{model: {task: question-answering}, evaluation: {gates: [{metric: accuracy, min: 0.9}]}}",
+    ),
     (
         "exactly one of max, min, betterThanServed must be set",
         "evaluation: {gates: [{metric: loss, betterThanServed: {}}]}",

@@ -13,7 +13,24 @@ Path = tuple[str | int, ...]
 _BREAKERS: dict[str, Callable[[Value], Value]] = {
     "!has(self.revision)": lambda v: {"uri": "pvc://a/b", "revision": "main"},
     "self.warmupSteps": lambda v: v | {"maxSteps": 10, "warmupSteps": 10},
-    "self.hiddenSize": lambda v: v | {"hiddenSize": 96, "heads": 5},
+    "self.family != 'transformer' || self.hiddenSize": lambda v: (
+        v | {"family": "transformer", "hiddenSize": 96, "heads": 5}
+    ),
+    "self.model.task != 'question-answering' || !has(self.training)": lambda v: _with(
+        v | {"model": {"task": "question-answering", "architecture": {}}}, "labelSmoothing", 0.1
+    ),
+    "!has(self.model.architecture)": lambda v: _with(
+        v | {"model": {"task": "text-generation", "architecture": {"family": "rnn"}}}, "gradientCheckpointing", True
+    ),
+    "self.model.task != 'text-generation'": lambda v: _judged(v, "text-generation", "f1"),
+    "self.model.task != 'translation'": lambda v: _judged(v, "translation", "f1"),
+    "self.model.task != 'sentiment-analysis'": lambda v: _judged(v, "sentiment-analysis", "f1"),
+    "self.model.task != 'question-answering' || !has(self.evaluation)": lambda v: _judged(
+        v, "question-answering", "bleu"
+    ),
+    "!has(self.microBatchSize)": lambda v: v | {"batchSize": 16, "microBatchSize": 3},
+    "!has(self.tuning)": lambda v: {k: x for k, x in v.items() if k != "pretrained"} | {"tuning": {"lora": {}}},
+    "!has(self.architecture)": lambda v: v | {"task": "translation", "architecture": {"family": "cnn"}},
     "self.minReplicas": lambda v: v | {"minReplicas": 3, "maxReplicas": 2},
     "!(has(self.replicas)": lambda v: (
         v | {"replicas": 1, "autoscaling": {"maxReplicas": 2, "metrics": [{"name": "queue-depth", "target": 1}]}}
@@ -22,6 +39,20 @@ _BREAKERS: dict[str, Callable[[Value], Value]] = {
     "self.name != 'queue-depth'": lambda v: {"name": "queue-depth", "query": "x", "target": 1},
     "self.name != 'schedule'": lambda v: v | {"name": "schedule"},
 }
+
+
+def _with(value: Value, hyperparameter: str, number: object) -> Value:
+    training = value.get("training", {})
+    return value | {"training": training | {"hyperparameters": {hyperparameter: number}}}
+
+
+def _judged(value: Value, task: str, metric: str) -> Value:
+    return value | {
+        "model": {"task": task, "architecture": {}},
+        "evaluation": {"gates": [{"metric": metric, "max": 1}]},
+    }
+
+
 _WRONG_TYPES = {"object": "text", "array": {"a": 1}, "string": {"a": 1}}
 
 

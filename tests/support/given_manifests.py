@@ -23,7 +23,8 @@ SMALL: dict[str, Manifest] = {
 
 _TRAINING = """
   hyperparameters:
-    {maxSteps: 300, batchSize: 16, learningRate: 1.0e-3, schedule: cosine, warmupSteps: 20, weightDecay: 0.1,
+    {maxSteps: 300, batchSize: 16, microBatchSize: 8, labelSmoothing: 0.1, precision: bfloat16,
+     gradientCheckpointing: true, learningRate: 1.0e-3, schedule: cosine, warmupSteps: 20, weightDecay: 0.1,
      maxGradientNorm: 1.0, seed: 1}
   evaluateEverySteps: 30
   earlyStopping: {patience: 3, minDelta: 0.002}
@@ -35,12 +36,13 @@ _TRAINING = """
 _MODEL = """
   task: text-generation
   architecture:
-    {family: transformer, layers: 4, hiddenSize: 128, heads: 4, contextLength: 128, vocabularySize: 2048, dropout: 0.1}
+    {family: transformer, tokenizer: bpe, layers: 4, hiddenSize: 128, heads: 4, contextLength: 128,
+     vocabularySize: 2048, dropout: 0.1}
 """
 _DATA = """
   train: [{uri: "pvc://corpus/train.jsonl", weight: 2.5}, {uri: "https://example.org/a.txt"}]
   validation: {fraction: 0.1}
-  fields: {text: text}
+  fields: {text: text, label: l, source: s, target: t, question: q, context: c, answer: a}
   preprocessing:
     {normalizeUnicode: NFKC, stripMarkup: true, lowercase: true, minCharacters: 20, maxCharacters: 5000,
      deduplicate: true, nearDuplicates: 0.8}

@@ -13,11 +13,17 @@ Schema = dict[str, Any]
 Value = dict[str, Any]
 
 _QUANTITIES = st.sampled_from(["1", "500m", "2Gi", 1, "0.5"])
-# What makes a drawn value keep a rule that is not "exactly one of".
+# By the start of a rule that is not "exactly one of", what makes a drawn value keep it.
 _REPAIRS: dict[str, Callable[[Value], Value]] = {
     "!has(self.revision) || self.uri.startsWith('hf://')": lambda v: _without(v, "revision"),
     "self.warmupSteps < self.maxSteps": lambda v: _without(v, "warmupSteps"),
-    "self.hiddenSize % (2 * self.heads) == 0": lambda v: _without(v, "heads") | {"hiddenSize": 64},
+    "self.family != 'transformer' || self.hiddenSize": lambda v: _without(v, "heads") | {"hiddenSize": 64},
+    "!has(self.microBatchSize)": lambda v: _without(v, "microBatchSize"),
+    "!has(self.tuning)": lambda v: _without(v, "tuning") if "architecture" in v else v,
+    "!has(self.architecture)": lambda v: v | {"task": "sentiment-analysis"} if "architecture" in v else v,
+    "self.model.task != 'question-answering' || !has(self.training)": lambda v: _plain(v, "labelSmoothing"),
+    "!has(self.model.architecture)": lambda v: _plain(v, "gradientCheckpointing"),
+    "self.model.task != ": lambda v: _without(v, "evaluation"),
     "self.minReplicas <= self.maxReplicas": lambda v: _without(v, "minReplicas"),
     "!(has(self.replicas) && has(self.autoscaling))": lambda v: _without(v, "replicas"),
     "self.name == 'queue-depth' || has(self.query)": lambda v: {"query": "x"} | v,
@@ -81,7 +87,7 @@ def _keeping(rule: str, fields: dict[str, st.SearchStrategy[Any]], drawn: st.Sea
     if _TRANSITIONS in rule:
         return drawn
     if not rule.startswith(_EXACTLY_ONE):
-        return drawn.map(_REPAIRS[rule])
+        return drawn.map(next(repair for start, repair in _REPAIRS.items() if rule.startswith(start)))
     names = [part.split(")")[0] for part in rule.split(_EXACTLY_ONE)[1:]]
     one = st.one_of([st.tuples(st.just(name), fields[name]) for name in names])
     return st.tuples(drawn, one).map(lambda pair: _without(pair[0], *names) | dict([pair[1]]))
@@ -104,6 +110,14 @@ def _strings(schema: Schema) -> st.SearchStrategy[str]:
             lambda text: len(text) <= longest and "\n" not in text
         )
     return st.text(min_size=schema.get("minLength", 0), max_size=min(longest, 64))
+
+
+def _plain(value: Value, name: str) -> Value:
+    """Without one of the hyperparameters."""
+    training = value.get("training", {})
+    if name not in training.get("hyperparameters", {}):
+        return value
+    return value | {"training": training | {"hyperparameters": _without(training["hyperparameters"], name)}}
 
 
 def _without(value: Value, *names: str) -> Value:

@@ -239,6 +239,19 @@ class Config(_Part):
     output: Output
 
     @model_validator(mode="after")
+    def _what_a_task_can_do(self) -> Self:
+        wanted = self.training.hyperparameters
+        if wanted.label_smoothing and self.task == "question-answering":
+            raise ValueError("labelSmoothing has no meaning for question-answering; leave it out")
+        if (
+            wanted.gradient_checkpointing
+            and self.model.architecture
+            and self.model.architecture.family != "transformer"
+        ):
+            raise ValueError("gradientCheckpointing is for transformers; leave it out")
+        return self
+
+    @model_validator(mode="after")
     def _family_of_the_task(self) -> Self:
         if (made := self.model.architecture) and made.family not in FAMILIES[self.task]:
             raise ValueError(f"{self.task} has no {made.family}; use {', '.join(FAMILIES[self.task])}")

@@ -90,7 +90,7 @@ class Output:
 def result(uri: str, folder: Path) -> dict[str, Any]:
     """What the operator is told, read from the artifact itself: asked again, the same."""
     facts = manifest.verify(folder, None)
-    same = ("metrics", "initialMetrics", "comparison", "data", "steps", "stoppedEarly", "madeWith")
+    same = ("metrics", "initialMetrics", "trainingLoss", "comparison", "data", "steps", "stoppedEarly", "madeWith")
     artifact = {"uri": uri, "digest": manifest.digest_of(folder), "sizeBytes": manifest.size(folder)}
     return {"perennial": "result", "schema": 1, "artifact": artifact} | {name: facts[name] for name in same}
 

@@ -82,7 +82,15 @@ def fraction(percentage: str) -> float:
     return float(percentage.removesuffix("%")) / 100
 
 
-MetricName = Literal["loss", "perplexity", "bitsPerByte"]
+# Of each task its metrics; of some the larger value is the better one.
+METRICS_OF_TASK: dict[str, tuple[str, ...]] = {
+    "text-generation": ("loss", "perplexity", "bitsPerByte"),
+    "translation": ("loss", "perplexity", "bleu", "chrf"),
+    "sentiment-analysis": ("loss", "accuracy", "macroF1"),
+    "question-answering": ("loss", "exactMatch", "f1"),
+}
+LARGER_IS_BETTER = {"bleu", "chrf", "accuracy", "macroF1", "exactMatch", "f1"}
+MetricName = Literal["loss", "perplexity", "bitsPerByte", "bleu", "chrf", "accuracy", "macroF1", "exactMatch", "f1"]
 Metrics = Annotated[dict[str, float], Field(max_length=16)]
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from perennial.api.common import (
+    METRICS_OF_TASK,
     ApiModel,
     Artifact,
     Column,
@@ -22,7 +23,7 @@ from perennial.api.common import (
     list_map,
 )
 from perennial.api.deployment import DeploymentTemplate
-from perennial.api.training import Data, ModelSource, Storage, Training
+from perennial.api.training import TASK_RULES, Data, ModelSource, Storage, Training
 from perennial.api.training_job import Comparison
 
 TriggerName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
@@ -35,11 +36,14 @@ class BetterThanServed(ApiModel):
 
 
 class Gate(ApiModel):
-    """What a version must reach to be served. Smaller is better for every metric of text generation."""
+    """What a version must reach to be served."""
 
     model_config = cel(exactly_one("max", "min", "betterThanServed"))
 
-    metric: MetricName = Field(description="loss (nats per token), perplexity, or bitsPerByte.")
+    metric: MetricName = Field(
+        description="loss (nats), or a metric of the task: perplexity, bitsPerByte, bleu, chrf, accuracy, macroF1, "
+        "exactMatch, f1."
+    )  # fmt: skip
     max: float | None = Field(None, description="The metric must not exceed this.")
     min: float | None = Field(None, description="The metric must not fall below this.")
     better_than_served: BetterThanServed | None = Field(
@@ -104,8 +108,20 @@ class Promotion(ApiModel):
     pin: Pin | None = Field(None, description="Serve this version, whatever comes after it; also rolls back.")
 
 
+_METRIC_RULES = [
+    (
+        f"self.model.task != '{task}' || !has(self.evaluation) || !has(self.evaluation.gates) "
+        f"|| self.evaluation.gates.all(gate, gate.metric in {list(metrics)})",
+        f"{task} has the metrics {', '.join(metrics)}",
+    )
+    for task, metrics in METRICS_OF_TASK.items()
+]
+
+
 class LanguageModelSpec(ApiModel):
     """What the model is for, what it learns from, how good it must be and how it is served."""
+
+    model_config = cel(*TASK_RULES, *_METRIC_RULES)
 
     model: ModelSource = Field(description="What is trained.")
     data: Data = Field(description="What it learns from.")

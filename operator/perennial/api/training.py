@@ -15,7 +15,7 @@ from perennial.api.common import (
     exactly_one,
 )
 
-Task = Literal["text-generation"]
+Task = Literal["text-generation", "translation", "sentiment-analysis", "question-answering"]
 SourceUri = Annotated[
     str, Field(pattern=r"^(file:///|pvc://[^/\s]+/|configmap://[^/\s]+/|https://)[^\s]+$", max_length=1024)
 ]
@@ -26,13 +26,21 @@ class Architecture(ApiModel):
     """A model trained from scratch."""
 
     model_config = cel(
-        ("self.hiddenSize % (2 * self.heads) == 0", "hiddenSize must be a multiple of twice the heads"),
+        (
+            "self.family != 'transformer' || self.hiddenSize % (2 * self.heads) == 0",
+            "hiddenSize must be a multiple of twice the heads",
+        ),
     )
 
-    family: Literal["transformer"] = Field("transformer", description="Kind of network.")
+    family: Literal["transformer", "rnn", "cnn", "mlp"] = Field(
+        "transformer", description="Kind of network; text-generation and sentiment-analysis have all four."
+    )
+    tokenizer: Literal["bpe", "characters"] = Field(
+        "bpe", description="What a token is: a piece of a word, learned from the data, or a character."
+    )
     layers: int = Field(4, ge=1, le=256, description="Number of blocks.")
     hidden_size: int = Field(128, ge=8, le=65536, description="Width of the residual stream, in units.")
-    heads: int = Field(4, ge=1, le=256, description="Attention heads per block.")
+    heads: int = Field(4, ge=1, le=256, description="Attention heads per block of a transformer.")
     context_length: int = Field(128, ge=8, le=1048576, description="Longest sequence, in tokens.")
     vocabulary_size: int = Field(
         2048, ge=272, le=1048576, description="Tokens of the BPE vocabulary, the 256 bytes and the specials included."
@@ -51,14 +59,38 @@ class Pretrained(ApiModel):
     )
 
 
+class Lora(ApiModel):
+    """Low-rank adaptation (Hu et al. 2021): the weights stay, thin matrices beside them are learned and then merged."""
+
+    rank: int = Field(8, ge=1, le=1024, description="Width of the matrices.")
+    alpha: float = Field(16.0, gt=0, le=65536, description="The matrices' product is scaled by alpha / rank.")
+    dropout: float = Field(0.0, ge=0, lt=1, description="Share of the matrices' inputs dropped while training, 0 to 1.")
+    keep_adapter: bool = Field(False, description="Keep the matrices also by themselves, in the artifact's adapter/.")
+
+
+class Tuning(ApiModel):
+    """How a pretrained model is changed; all of its weights by default."""
+
+    lora: Lora = Field(description="Learn thin matrices only.")
+
+
 class ModelSource(ApiModel):
     """What is trained."""
 
-    model_config = cel(exactly_one("architecture", "pretrained"))
+    model_config = cel(
+        exactly_one("architecture", "pretrained"),
+        ("!has(self.tuning) || has(self.pretrained)", "tuning adapts a model that exists: it needs pretrained"),
+        (
+            "!has(self.architecture) || self.architecture.family == 'transformer' "
+            "|| self.task in ['text-generation', 'sentiment-analysis']",
+            "translation and question-answering have only the family transformer",
+        ),
+    )
 
     task: Task = Field(description="What the model is for.")
     architecture: Architecture | None = Field(None, description="Train from scratch a model of this shape.")
     pretrained: Pretrained | None = Field(None, description="Continue from a model that exists.")
+    tuning: Tuning | None = Field(None, description="How a pretrained model is changed; all weights by default.")
 
 
 class DataSource(ApiModel):
@@ -83,11 +115,20 @@ class Validation(ApiModel):
     uri: SourceUri | None = Field(None, description="A file of its own.")
 
 
-class Fields(ApiModel):
-    """Which column is what."""
+ColumnName = Annotated[str, Field(min_length=1, max_length=253)]
 
-    text: Annotated[str, Field(min_length=1, max_length=253)] = Field(
-        "text", description="Column that holds the text, where a file has columns."
+
+class Fields(ApiModel):
+    """Which column is what; a task looks at its own."""
+
+    text: ColumnName = Field("text", description="Text: of text-generation and sentiment-analysis.")
+    label: ColumnName = Field("label", description="Class of a text, a name or a whole number: of sentiment-analysis.")
+    source: ColumnName = Field("source", description="What is translated.")
+    target: ColumnName = Field("target", description="Its translation.")
+    question: ColumnName = Field("question", description="What is asked: of question-answering.")
+    context: ColumnName = Field("context", description="The text that holds the answer.")
+    answer: ColumnName = Field(
+        "answer", description="The answer as it stands in the context: a text, a list of texts or SQuAD's answers."
     )
 
 
@@ -129,17 +170,37 @@ class Data(ApiModel):
 class Hyperparameters(ApiModel):
     """Parameters of the optimisation (AdamW on the cross-entropy)."""
 
-    model_config = cel(("self.warmupSteps < self.maxSteps", "warmupSteps must be less than maxSteps"))
+    model_config = cel(
+        ("self.warmupSteps < self.maxSteps", "warmupSteps must be less than maxSteps"),
+        (
+            "!has(self.microBatchSize) || self.batchSize % self.microBatchSize == 0",
+            "batchSize must be a multiple of microBatchSize",
+        ),
+    )
 
     max_steps: int = Field(1000, ge=1, le=100000000, description="Optimiser steps, unless it stops earlier.")
-    batch_size: int = Field(16, ge=1, le=65536, description="Sequences of contextLength tokens per step.")
+    batch_size: int = Field(16, ge=1, le=65536, description="Sequences per step, of at most contextLength tokens.")
+    micro_batch_size: int | None = Field(
+        None, ge=1, le=65536, description="Sequences at once; gradients are accumulated up to batchSize. By default as "
+        "many as the GPU's memory takes, which is tried out."
+    )  # fmt: skip
     learning_rate: float = Field(1e-3, gt=0, le=10, description="Peak step size.")
-    schedule: Literal["constant", "linear", "cosine"] = Field(
+    schedule: Literal["constant", "linear", "cosine", "polynomial", "inverseSqrt", "cosineWithRestarts"] = Field(
         "cosine", description="How the learning rate falls after the warm-up."
     )
     warmup_steps: int = Field(0, ge=0, le=1000000, description="Steps of linear growth of the learning rate.")
     weight_decay: float = Field(0.1, ge=0, le=1, description="Decoupled weight decay per step.")
     max_gradient_norm: float = Field(1.0, gt=0, le=1000, description="Gradients are clipped to this norm.")
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="Share of the probability spread over all classes; remedy for overfitting."
+    )
+    precision: Literal["float32", "bfloat16", "float16"] = Field(
+        "float32", description="Of the computation; the weights are kept in float32."
+    )
+    gradient_checkpointing: bool = Field(
+        False,
+        description="Compute activations again instead of keeping them: less memory, more time. Transformers only.",
+    )
     seed: int = Field(1, ge=0, le=4294967295, description="Seed of everything random.")
 
 
@@ -147,7 +208,7 @@ class EarlyStopping(ApiModel):
     """Stop when the validation loss no longer falls; the best model is kept."""
 
     patience: int = Field(3, ge=1, le=1000, description="Evaluations without progress before it stops.")
-    min_delta: float = Field(0.0, ge=0, le=1000, description="Smaller falls do not count, in nats per token.")
+    min_delta: float = Field(0.0, ge=0, le=1000, description="Smaller falls do not count, in nats.")
 
 
 class Checkpoints(ApiModel):
@@ -184,6 +245,22 @@ class Training(ApiModel):
     retries: int = Field(
         3, ge=0, le=1000, description="How often a failed pod is started again; disruptions do not count."
     )
+
+
+# On a spec that has both model and training: what not every task or network can do.
+TASK_RULES = (
+    (
+        "self.model.task != 'question-answering' || !has(self.training) || !has(self.training.hyperparameters) "
+        "|| !has(self.training.hyperparameters.labelSmoothing) || self.training.hyperparameters.labelSmoothing == 0.0",
+        "labelSmoothing has no meaning for question-answering",
+    ),
+    (
+        "!has(self.model.architecture) || self.model.architecture.family == 'transformer' || !has(self.training) "
+        "|| !has(self.training.hyperparameters) || !has(self.training.hyperparameters.gradientCheckpointing) "
+        "|| !self.training.hyperparameters.gradientCheckpointing",
+        "gradientCheckpointing is for transformers",
+    ),
+)
 
 
 class Storage(ApiModel):

@@ -15,7 +15,7 @@ from perennial.api.common import (
     Metrics,
     cel,
 )
-from perennial.api.training import Data, ModelSource, Output, ServedArtifact, Training
+from perennial.api.training import TASK_RULES, Data, ModelSource, Output, ServedArtifact, Training
 
 
 class TrainingJobSpec(ApiModel):
@@ -26,6 +26,7 @@ class TrainingJobSpec(ApiModel):
             "has(self.compareWith) == has(oldSelf.compareWith) && has(self.training) == has(oldSelf.training)",
             "only suspend can be changed; create another TrainingJob instead",
         ),
+        *TASK_RULES,
     )
 
     model: Annotated[ModelSource, Immutable] = Field(description="What is trained.")
@@ -43,8 +44,8 @@ class Progress(ApiModel):
 
     step: int = Field(description="Optimiser steps done.")
     max_steps: int = Field(description="Optimiser steps at most.")
-    loss: float | None = Field(None, description="Training loss of the last steps, in nats per token.")
-    validation_loss: float | None = Field(None, description="Last validation loss, in nats per token.")
+    loss: float | None = Field(None, description="Training loss of the last steps, in nats.")
+    validation_loss: float | None = Field(None, description="Last validation loss, in nats.")
     tokens_per_second: float | None = Field(None, description="Training tokens per second.")
     eta_seconds: float | None = Field(None, description="Seconds that the rest takes at this speed.")
 
@@ -74,6 +75,9 @@ class Result(ApiModel):
     artifact: Artifact = Field(description="The trained model.")
     metrics: Metrics = Field(description="Metrics on the held-out set.")
     initial_metrics: Metrics = Field({}, description="Metrics of the untrained model on the held-out set.")
+    training_loss: float | None = Field(
+        None, description="Loss on examples that were learnt from; metrics.loss exceeds it by what was learnt by heart."
+    )
     comparison: Comparison | None = Field(None, description="The served version on the same held-out set.")
     data: DataFacts | None = Field(None, description="What was learnt from.")
     steps: int = Field(description="Optimiser steps done.")

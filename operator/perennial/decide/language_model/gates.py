@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from perennial.api.common import fraction
+from perennial.api.common import LARGER_IS_BETTER, fraction
 from perennial.api.language_model import Gate
 from perennial.api.training_job import Result
 
@@ -38,7 +38,7 @@ def _check(gate: Gate, result: Result, served: int | None) -> Judgement:
 
 
 def _better(gate: Gate, value: float, result: Result, served: int | None) -> Judgement:
-    """Smaller is better for each metric of text generation; both values are of the same held-out set."""
+    """Both values are of the same held-out set."""
     assert gate.better_than_served
     rule = f"gate {gate.metric} better than served by {gate.better_than_served.by}"
     if served is None:
@@ -46,5 +46,9 @@ def _better(gate: Gate, value: float, result: Result, served: int | None) -> Jud
     other = result.comparison.metrics.get(gate.metric) if result.comparison else None
     if other is None:
         return Judgement(False, rule, f"{gate.metric} of v{served} was not measured")
-    limit = other * (1 - fraction(gate.better_than_served.by))
-    return Judgement(value < other and value <= limit, rule, f"{gate.metric} {value:g} against {other:g} of v{served}")
+    by = fraction(gate.better_than_served.by)
+    if gate.metric in LARGER_IS_BETTER:
+        passed = value > other and value >= other * (1 + by)
+    else:
+        passed = value < other and value <= other * (1 - by)
+    return Judgement(passed, rule, f"{gate.metric} {value:g} against {other:g} of v{served}")
