@@ -56,7 +56,7 @@ def test_defaults_are_filled_in_where_a_block_is_given(control_plane: ControlPla
     )
     stored = control_plane.get("lm", "a", "-n", namespace)["spec"]
     assert stored["model"]["architecture"] == {
-        "family": "transformer", "layers": 4, "hiddenSize": 128, "heads": 4, "contextLength": 128,
+        "family": "transformer", "tokenizer": "bpe", "layers": 4, "hiddenSize": 128, "heads": 4, "contextLength": 128,
         "vocabularySize": 2048, "dropout": 0.1,
     }  # fmt: skip
     assert set(stored) == set(SMALL["LanguageModel"])

@@ -39,6 +39,11 @@ _MODEL = """
     {family: transformer, tokenizer: bpe, layers: 4, hiddenSize: 128, heads: 4, contextLength: 128,
      vocabularySize: 2048, dropout: 0.1}
 """
+_ADAPTED = {
+    "task": "text-generation",
+    "pretrained": {"uri": "hf://Qwen/Qwen3-0.6B", "revision": "main"},
+    "tuning": {"lora": {"rank": 8, "alpha": 16, "dropout": 0.1, "keepAdapter": True}},
+}
 _DATA = """
   train: [{uri: "pvc://corpus/train.jsonl", weight: 2.5}, {uri: "https://example.org/a.txt"}]
   validation: {fraction: 0.1}
@@ -89,7 +94,7 @@ FULL: dict[str, list[Manifest]] = {
         },
         SMALL["LanguageModel"]
         | {
-            "model": {"task": "text-generation", "pretrained": {"uri": "hf://Qwen/Qwen3-0.6B", "revision": "main"}},
+            "model": _ADAPTED,
             "data": {"train": [{"uri": "configmap://a/b"}], "validation": {"uri": "file:///usr/share/a.txt"}},
             "deployment": {"replicas": 2},
         },
@@ -105,7 +110,7 @@ FULL: dict[str, list[Manifest]] = {
         },
         SMALL["TrainingJob"]
         | {
-            "model": {"task": "text-generation", "pretrained": {"uri": "hf://Qwen/Qwen3-0.6B", "revision": "main"}},
+            "model": _ADAPTED,
             "data": {"train": [{"uri": "configmap://a/b"}], "validation": {"uri": "file:///usr/share/a.txt"}},
         },
     ],
