@@ -22,7 +22,7 @@ from perennial.api.common import (
     list_map,
 )
 from perennial.api.deployment import DeploymentTemplate
-from perennial.api.training import Data, ModelSource, Storage, Training
+from perennial.api.training import BUILT_IN_MODEL, Data, ModelSource, Storage, Training
 from perennial.api.training_job import Comparison
 
 TriggerName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
@@ -106,6 +106,8 @@ class Promotion(ApiModel):
 
 class LanguageModelSpec(ApiModel):
     """What the model is for, what it learns from, how good it must be and how it is served."""
+
+    model_config = cel(*BUILT_IN_MODEL)
 
     model: ModelSource = Field(description="What is trained.")
     data: Data = Field(description="What it learns from.")
