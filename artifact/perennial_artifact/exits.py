@@ -7,6 +7,7 @@ from typing import Any
 BAD_DATA = 65
 MISSING_INPUT = 66
 TEMPORARY = 75
+PEER_LOST = 76  # "remote error": another pod of the same training is gone; no failure of this one
 BAD_CONFIGURATION = 78
 TERMINATED = 143  # 128 + SIGTERM
 

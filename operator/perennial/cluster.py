@@ -85,11 +85,11 @@ class Cluster:
             raise
 
     async def items(
-        self, resource: Resource, namespace: str | None, selector: str, *, accept: str = _JSON
+        self, resource: Resource, namespace: str | None, selector: str = "", *, fields: str = "", accept: str = _JSON
     ) -> AsyncIterator[Manifest]:
-        """The objects with these labels; of all namespaces if none is named."""
+        """The objects with these labels and fields; of all namespaces if none is named."""
         kind = {"apiVersion": resource.api_version, "kind": resource.kind}
-        query = {"labelSelector": selector, "limit": str(_PAGE)}
+        query = {"labelSelector": selector, "limit": str(_PAGE)} | ({"fieldSelector": fields} if fields else {})
         while True:
             page = await self._manifest("GET", resource.path(namespace), query, accept=accept)
             for item in page["items"] or ():

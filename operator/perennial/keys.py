@@ -5,7 +5,7 @@ from typing import NamedTuple
 from perennial.decide.deployment.workload import LABEL as DEPLOYMENT
 from perennial.decide.metadata import OWNER_KIND, OWNER_NAME
 from perennial.decide.outcome import Manifest
-from perennial.decide.training_job.job import LABEL as TRAINING_JOB
+from perennial.decide.training_job.processes import LABEL as TRAINING_JOB
 from perennial.resources import API_VERSION, OWN
 
 

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from perennial import logs
@@ -21,11 +22,14 @@ from perennial.decide.outcome import Manifest
 from perennial.decide.pods import Volumes
 from perennial.decide.training_job import observed as training_job
 from perennial.decide.training_job.config import config_map_name
-from perennial.decide.training_job.job import LABEL as TRAINING_JOB
+from perennial.decide.training_job.observed import Observed as ObservedTraining
+from perennial.decide.training_job.processes import LABEL as TRAINING_JOB
+from perennial.decide.training_job.processes import index
+from perennial.decide.training_job.state import pods_are_overdue
 from perennial.keys import Key
 from perennial.progress import last_progress
 from perennial.prometheus import Prometheus
-from perennial.resources import APPS_DEPLOYMENT, CLAIM, CONFIG_MAP, JOB, OWN, POD, Resource, is_owned_by
+from perennial.resources import APPS_DEPLOYMENT, CLAIM, CONFIG_MAP, CORE_EVENT, JOB, OWN, POD, Resource, is_owned_by
 
 logger = logging.getLogger(__name__)
 
@@ -51,15 +55,17 @@ class Observer:
             return training_job.Observed(self._defaults)
         child = await self._job(job)
         pods = await self._training_pods(job, child)
-        running = next((pod for pod in pods if _phase(pod) == "Running"), None)
-        return training_job.Observed(
+        runs = [pod for pod in pods if _phase(pod) == "Running"]
+        leader = next((pod for pod in runs if index(pod) == 0), None)
+        seen = training_job.Observed(
             self._defaults,
             job=child,
             has_config=self._cache.get(CONFIG_MAP, job.metadata.namespace, config_map_name(job)) is not None,
             pods=tuple(pods),
-            missing=() if running or _has_ended(child) else await self._missing(job, training_job.locations(job)),
-            progress=last_progress(await self._log(job, running), job.status.progress) if running else None,
+            missing=() if runs or _has_ended(child) else await self._missing(job, training_job.locations(job)),
+            progress=last_progress(await self._log(job, leader), job.status.progress) if leader else None,
         )
+        return replace(seen, refusal=await self._refusal(job, seen))
 
     async def deployment(self, service: ModelDeployment) -> deployment.Observed:
         """The apps/v1 Deployment, its pods, and the load."""
@@ -116,11 +122,20 @@ class Observer:
             return []
         uid = child["metadata"]["uid"]
         known = self._cache.owned(uid, POD)
-        if not _has_ended(child) or any(map(_has_result, known)):
+        if not _has_ended(child) or (known and all(map(_has_result, known))):
             return known
         at = job.metadata
         pods = self._cluster.items(POD, at.namespace, f"{TRAINING_JOB}={at.name}")
         return [pod async for pod in pods if is_owned_by(pod, uid)]
+
+    async def _refusal(self, job: TrainingJob, seen: ObservedTraining) -> str | None:
+        """Why a pod is overdue: only Events of the Job controller tell. They are read then, and never watched."""
+        if seen.job is None or _has_ended(seen.job) or not pods_are_overdue(job, seen, datetime.now(UTC)):
+            return None
+        fields = f"involvedObject.uid={seen.job['metadata']['uid']},reason=FailedCreate"
+        events = [event async for event in self._cluster.items(CORE_EVENT, job.metadata.namespace, fields=fields)]
+        newest = max(events, key=lambda event: event.get("lastTimestamp") or "", default={})
+        return newest.get("message", "").removeprefix("Error creating: ").rstrip(".") or None
 
     async def _log(self, job: TrainingJob, pod: Manifest) -> str:
         at = pod["metadata"]

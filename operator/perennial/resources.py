@@ -45,6 +45,8 @@ CLAIM = Resource("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
 JOB = Resource("batch/v1", "Job", "jobs")
 APPS_DEPLOYMENT = Resource("apps/v1", "Deployment", "deployments")
 EVENT = Resource("events.k8s.io/v1", "Event", "events")
+# As the Job controller writes them; this view alone can be searched by the object that they are about.
+CORE_EVENT = Resource("v1", "Event", "events")
 LEASE = Resource("coordination.k8s.io/v1", "Lease", "leases")
 
 OWN = {kind.KIND: Resource(API_VERSION, kind.KIND, kind.PLURAL) for kind in KINDS}

@@ -9,14 +9,65 @@ from given_manifests import DIGEST, SMALL, Manifest, manifest, merged
 
 # On the spec of each kind: message; what is laid over a small spec, accepted and refused.
 Rule = tuple[str, str, str]
-_ONE_OF_MODELS = (
-    "exactly one of architecture, pretrained must be set",
-    "model: {architecture: null, pretrained: {uri: 'hf://Qwen/Qwen3-0.6B'}}",
-    "model: {pretrained: {uri: 'hf://Qwen/Qwen3-0.6B'}}",
-)
+_OWN = "training: {runtime: {image: own, command: [train]}}"
 _MAKING: list[Rule] = [
-    _ONE_OF_MODELS,
-    (_ONE_OF_MODELS[0], _ONE_OF_MODELS[1], "model: {architecture: null}"),
+    (
+        "architecture and pretrained exclude each other",
+        "model: {architecture: null, pretrained: {uri: 'hf://Qwen/Qwen3-0.6B'}}",
+        "model: {pretrained: {uri: 'hf://Qwen/Qwen3-0.6B'}}",
+    ),
+    (
+        "one of model.architecture and model.pretrained must be set, unless training.runtime has a command",
+        f"{{model: {{architecture: null}}, {_OWN}}}",
+        "{model: {architecture: null}, training: {runtime: {image: own}}}",
+    ),
+    (
+        "model.task must be one of text-generation, unless training.runtime has a command",
+        f"{{model: {{task: summarisation}}, {_OWN}}}",
+        "{model: {task: summarisation}, training: {retries: 1}}",
+    ),
+    ("command needs an image that holds it", _OWN, "training: {runtime: {command: [train]}}"),
+    (
+        "args and parameters are for a command of one's own",
+        "training: {runtime: {image: own, command: [train], args: [--fast], parameters: {a: b}}}",
+        "training: {runtime: {image: own, parameters: {a: b}}}",
+    ),
+    (
+        "sharding needs several processes: nodes or gpusPerNode above 1",
+        "training: {compute: {nodes: 2, sharding: FSDP}}",
+        "training: {compute: {gpusPerNode: 1, sharding: FSDP}}",
+    ),
+    (
+        "the names tmp, config, claim-… and configmap-… are taken by the training's own volumes",
+        "training: {pod: {volumes: [{name: shm, emptyDir: {medium: Memory}}]}}",
+        "training: {pod: {volumes: [{name: claim-0, emptyDir: {}}]}}",
+    ),
+    (
+        "/tmp, /etc, /dev, /perennial and /etc/perennial are taken by the training's own mounts",
+        "training: {pod: {volumes: [{name: a, emptyDir: {}}], volumeMounts: [{name: a, mountPath: /dev/shm}]}}",
+        "training: {pod: {volumes: [{name: a, emptyDir: {}}], volumeMounts: [{name: a, mountPath: /etc/perennial/b}]}}",
+    ),
+    (
+        "each of volumeMounts must name one of volumes",
+        "training: {pod: {volumes: [{name: a, emptyDir: {}}], volumeMounts: [{name: a, mountPath: /a}]}}",
+        "training: {pod: {volumeMounts: [{name: a, mountPath: /a}]}}",
+    ),
+    (
+        "HOME, JOB_COMPLETION_INDEX, MASTER_ADDR, MASTER_PORT, RANK, LOCAL_RANK, WORLD_SIZE and PERENNIAL_… are set "
+        "by the operator",
+        "training: {pod: {env: [{name: NCCL_DEBUG, value: INFO}]}}",
+        "training: {pod: {env: [{name: MASTER_ADDR, value: elsewhere}]}}",
+    ),
+    (
+        "value and valueFrom exclude each other",
+        "training: {pod: {env: [{name: A, valueFrom: {secretKeyRef: {name: a, key: b}}}]}}",
+        "training: {pod: {env: [{name: A, value: b, valueFrom: {secretKeyRef: {name: a, key: b}}}]}}",
+    ),
+    (
+        "labels of perennial.dev, batch.kubernetes.io, kueue.x-k8s.io and the Job's own are set by the operator",
+        "training: {pod: {labels: {example.org/team: docs}}}",
+        "training: {pod: {labels: {perennial.dev/training-job: other}}}",
+    ),
     (
         "hiddenSize must be a multiple of twice the heads",
         "model: {architecture: {hiddenSize: 96, heads: 3}}",
@@ -150,7 +201,7 @@ def test_rule(
 
 # What may not change on a TrainingJob, and the sentence.
 IMMUTABLE = "is immutable; create another TrainingJob instead"
-ONLY_SUSPEND = "only suspend can be changed; create another TrainingJob instead"
+ONLY_SUSPEND = "only suspend and ttlSecondsAfterFinished can be changed; create another TrainingJob instead"
 COMPARED = {"compareWith": {"version": 1, "uri": "pvc://models/v1", "digest": DIGEST}}
 CHANGES: dict[str, tuple[Manifest, str]] = {
     "the model": ({"model": {"architecture": {"layers": 2}}}, f"spec.model: Invalid value: {IMMUTABLE}"),
@@ -174,7 +225,7 @@ def test_nothing_but_suspend_of_a_training_job_may_change(control_plane: Control
         assert refused.returncode != 0, what
         assert message in refused.stderr.replace('"object": ', ""), f"{what}: {refused.stderr}"
     control_plane.kubectl(*patch, '{"spec": {"suspend": true}}')
-    control_plane.kubectl(*patch, '{"spec": {"suspend": false}}')
+    control_plane.kubectl(*patch, '{"spec": {"suspend": false, "ttlSecondsAfterFinished": 60}}')
 
 
 def test_no_rule_is_without_such_a_pair() -> None:

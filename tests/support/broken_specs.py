@@ -38,6 +38,18 @@ _BREAKERS: dict[str, Callable[[Value], Value]] = {
     "self.name == 'queue-depth'": lambda v: {"name": "mine", "target": 1},
     "self.name != 'queue-depth'": lambda v: {"name": "queue-depth", "query": "x", "target": 1},
     "self.name != 'schedule'": lambda v: v | {"name": "schedule"},
+    "self.sharding == 'None'": lambda v: v | {"nodes": 1, "gpusPerNode": 1, "sharding": "FSDP"},
+    "!has(self.command) || has(self.image)": lambda v: {"command": ["train"]},
+    "has(self.command) || (!has": lambda v: {"args": ["--fast"]},
+    "!(has(self.architecture) && has": lambda v: v | {"architecture": {}, "pretrained": {"uri": "pvc://a/b"}},
+    "self.model.task in": lambda v: _with_model(v, task="summarisation"),
+    "has(self.model.architecture)": lambda v: _with_model(v, architecture=None, pretrained=None),
+    "!(self.name in ['tmp'": lambda v: v | {"name": "claim-0"},
+    "!(self.name in ['HOME'": lambda v: v | {"name": "PERENNIAL_NODES"},
+    "!(has(self.value) && has": lambda v: v | {"value": "a", "valueFrom": {}},
+    "!(self.mountPath in": lambda v: v | {"mountPath": "/perennial/claims/models"},
+    "!has(self.volumeMounts)": lambda v: v | {"volumes": [], "volumeMounts": [{"name": "a", "mountPath": "/a"}]},
+    "!has(self.labels)": lambda v: v | {"labels": {"perennial.dev/training-job": "other"}},
 }
 
 
@@ -51,6 +63,12 @@ def _judged(value: Value, task: str, metric: str) -> Value:
         "model": {"task": task, "architecture": {}},
         "evaluation": {"gates": [{"metric": metric, "max": 1}]},
     }
+
+
+def _with_model(spec: Value, **more: Any) -> Value:
+    """The spec with this model and without a command of its own."""
+    model = {name: value for name, value in (spec["model"] | more).items() if value is not None}
+    return {name: value for name, value in spec.items() if name != "training"} | {"model": model}
 
 
 _WRONG_TYPES = {"object": "text", "array": {"a": 1}, "string": {"a": 1}}
@@ -76,8 +94,9 @@ def places(schema: Schema, value: Any, path: Path = ()) -> Iterator[tuple[Path, 
             yield from places(schema["items"], item, (*path, index))
     elif isinstance(value, dict):
         for name, item in value.items():
-            inner = schema["properties"][name] if "properties" in schema else schema["additionalProperties"]
-            yield from places(inner, item, (*path, name))
+            inner = schema.get("properties", {}).get(name) or schema.get("additionalProperties")
+            if inner:  # else it is free-form
+                yield from places(inner, item, (*path, name))
 
 
 def bounds(schema: Schema, value: Any) -> Iterator[tuple[str, Any]]:
@@ -99,10 +118,12 @@ def bounds(schema: Schema, value: Any) -> Iterator[tuple[str, Any]]:
     if schema.get("minItems"):
         yield "minItems", []
     if "maxItems" in schema:
-        names = schema.get("x-kubernetes-list-map-keys")
-        yield "maxItems", [value[0] | ({"name": f"n{i}"} if names else {}) for i in range(schema["maxItems"] + 1)]
+        names = schema.get("x-kubernetes-list-map-keys", [])
+        count = range(schema["maxItems"] + 1)
+        different = [{name: f"n{i}" if name == "name" else f"/n{i}" for name in names} for i in count]
+        yield "maxItems", [value[0] | key if key else value[0] for key in different]
     if "maxProperties" in schema:
-        yield "maxProperties", {f"r{i}": 1 for i in range(schema["maxProperties"] + 1)}
+        yield "maxProperties", {f"r{i}": next(iter(value.values())) for i in range(schema["maxProperties"] + 1)}
     for name in schema.get("required", []):
         yield f"required {name}", {key: inner for key, inner in value.items() if key != name}
 
@@ -114,7 +135,7 @@ def _ways(schema: Schema, value: Any) -> Iterator[tuple[str, Any]]:
     if schema["type"] in _WRONG_TYPES:
         yield "type", _WRONG_TYPES[schema["type"]]
     yield from bounds(schema, value)
-    if isinstance(value, dict) and "properties" in schema:
+    if isinstance(value, dict) and "properties" in schema and "x-kubernetes-preserve-unknown-fields" not in schema:
         yield "unknown field", value | {"unheardOf": 1}
     for rule in (validation["rule"] for validation in schema.get("x-kubernetes-validations", [])):
         if "oldSelf" in rule:

@@ -29,9 +29,31 @@ _TRAINING = """
   evaluateEverySteps: 30
   earlyStopping: {patience: 3, minDelta: 0.002}
   checkpoints: {everySteps: 100, keep: 2}
-  compute: {gpusPerNode: 1, resources: {requests: {cpu: 1, memory: 2Gi}, limits: {memory: 2Gi}}}
+  compute:
+    {nodes: 2, gpusPerNode: 1, sharding: FSDP, resources: {requests: {cpu: 1, memory: 2Gi}, limits: {memory: 2Gi}}}
   runtime: {image: "registry.example/training:1"}
+  pod:
+    labels: {team: docs}
+    annotations: {example.org/owner: docs}
+    nodeSelector: {gpu: h200}
+    tolerations: [{key: gpu, operator: Equal, value: h200, effect: NoExecute, tolerationSeconds: 60}]
+    affinity:
+      podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: host, labelSelector: {}}]}
+    priorityClassName: high
+    schedulerName: gang
+    serviceAccountName: trainer
+    imagePullSecrets: [{name: registry}]
+    volumes: [{name: shm, emptyDir: {medium: Memory}}, {name: cache, ephemeral: {volumeClaimTemplate: {}}}]
+    volumeMounts: [{name: shm, mountPath: /dev/shm}, {name: cache, mountPath: /cache, subPath: hub, readOnly: true}]
+    env: [{name: NCCL_DEBUG, value: INFO}, {name: TOKEN, valueFrom: {secretKeyRef: {name: hub, key: token}}}]
+    envFrom: [{prefix: S3_, secretRef: {name: bucket}}]
+  queue: research
+  deadline: 2h30m
   retries: 3
+"""
+# Any program in any image.
+_OWN_PROGRAM = """
+  runtime: {image: "registry.example/own:1", command: [python, train.py], args: [--fast], parameters: {units: "64"}}
 """
 _MODEL = """
   task: text-generation
@@ -98,6 +120,7 @@ FULL: dict[str, list[Manifest]] = {
             "data": {"train": [{"uri": "configmap://a/b"}], "validation": {"uri": "file:///usr/share/a.txt"}},
             "deployment": {"replicas": 2},
         },
+        SMALL["LanguageModel"] | {"model": {"task": "own-task"}, "training": yaml.safe_load(_OWN_PROGRAM)},
     ],
     "TrainingJob": [
         {
@@ -107,12 +130,14 @@ FULL: dict[str, list[Manifest]] = {
             "compareWith": {"version": 1, "uri": "pvc://models/v1", "digest": DIGEST},
             "storage": {"uri": "pvc://models/docs/v2"},
             "suspend": True,
+            "ttlSecondsAfterFinished": 3600,
         },
         SMALL["TrainingJob"]
         | {
             "model": _ADAPTED,
             "data": {"train": [{"uri": "configmap://a/b"}], "validation": {"uri": "file:///usr/share/a.txt"}},
         },
+        SMALL["TrainingJob"] | {"model": {"task": "own-task"}, "training": yaml.safe_load(_OWN_PROGRAM)},
     ],
     "Deployment": [
         {

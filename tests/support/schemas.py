@@ -30,6 +30,18 @@ _REPAIRS: dict[str, Callable[[Value], Value]] = {
     "self.name != 'queue-depth' || !has(self.query)": lambda v: (
         _without(v, "query") if v["name"] == "queue-depth" else v
     ),
+    "self.sharding == 'None'": lambda v: _without(v, "sharding"),
+    "!has(self.command) || has(self.image)": lambda v: {"image": "x"} | v,
+    "has(self.command) || (!has": lambda v: v if "command" in v else _without(v, "args", "parameters"),
+    "!(has(self.architecture) && has": lambda v: _without(v, "pretrained") if "architecture" in v else v,
+    "self.model.task in": lambda v: v if _has_command(v) else v | {"model": v["model"] | {"task": "text-generation"}},
+    "has(self.model.architecture)": lambda v: v if _is_given(v) else v | {"model": v["model"] | {"architecture": {}}},
+    "!(self.name in ['tmp'": lambda v: v | {"name": f"my{v['name']}"[:63].rstrip("-")},
+    "!(self.name in ['HOME'": lambda v: v | {"name": f"my{v['name']}"[:253]},
+    "!(has(self.value) && has": lambda v: _without(v, "value"),
+    "!(self.mountPath in": lambda v: v | {"mountPath": "/data"},
+    "!has(self.volumeMounts)": lambda v: _without(v, "volumeMounts"),
+    "!has(self.labels)": lambda v: v,
     "self.name != 'schedule'": lambda v: v | {"name": v["name"] + "-x"} if v["name"] == "schedule" else v,
 }
 _TRANSITIONS = "oldSelf"
@@ -68,7 +80,17 @@ def values(schema: Schema) -> st.SearchStrategy[Any]:
     )
 
 
+def _has_command(spec: Value) -> bool:
+    return "command" in spec.get("training", {}).get("runtime", {})
+
+
+def _is_given(spec: Value) -> bool:
+    return _has_command(spec) or bool(spec["model"].keys() & {"architecture", "pretrained"})
+
+
 def _objects(schema: Schema) -> st.SearchStrategy[Value]:
+    if "properties" not in schema and "additionalProperties" not in schema:  # free-form
+        return st.just({"some": {"thing": ["else"]}})
     if "properties" not in schema:
         keys = st.text(string.ascii_lowercase, min_size=1, max_size=8)
         return st.dictionaries(keys, values(schema["additionalProperties"]), max_size=3)

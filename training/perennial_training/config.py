@@ -209,11 +209,20 @@ class Checkpoints(_Part):
     keep: int = Field(ge=1, le=100)
 
 
+class Compute(_Part):
+    """How many processes train together: one on each GPU of each node, or one on each node without any."""
+
+    nodes: int = Field(default=1, ge=1)
+    gpus_per_node: int = Field(default=0, ge=0)
+    sharding: Literal["FSDP"] | None = None
+
+
 class Training(_Part):
     hyperparameters: Hyperparameters
     evaluate_every_steps: int = Field(ge=1)
     early_stopping: EarlyStopping | None = None
     checkpoints: Checkpoints
+    compute: Compute = Compute()
 
 
 class Served(_Part):

@@ -71,6 +71,10 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]
+# Why the pods of a Job can't be made (a quota, say) is in the Events of the Job controller only.
+- apiGroups: [""]
+  resources: [events]
+  verbs: [list]
 # Its own Lease, whose renewals prove that events flow; the watch looks for it wherever it looks for all else.
 - apiGroups: [coordination.k8s.io]
   resources: [leases]

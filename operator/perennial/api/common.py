@@ -48,6 +48,10 @@ DURATION_PATTERN = r"^([0-9]{1,5}(h|m|s))+$"
 _SECONDS = {"h": 3600, "m": 60, "s": 1}
 
 Duration = Annotated[str, Field(pattern=DURATION_PATTERN, max_length=32)]
+# As above, and at least a second.
+PositiveDuration = Annotated[
+    str, Field(pattern=r"^([0-9]{1,5}(h|m|s))*[1-9][0-9]{0,4}(h|m|s)([0-9]{1,5}(h|m|s))*$", max_length=32)
+]
 # What Kubernetes parses, but nothing negative; bounded, as its own pattern lets pass numbers that no pod can have.
 _QUANTITY = r"^([0-9]{1,18}(\.[0-9]{0,9})?|\.[0-9]{1,9})([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$"
 Quantity = Annotated[
@@ -58,11 +62,11 @@ Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$", max_length=71)]
 Query = Annotated[str, Field(min_length=1, max_length=2048)]
 Image = Annotated[str, Field(min_length=1, max_length=512)]
 # Names of a folder's parts, but neither "." nor "..".
-_PART = r"[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*"
+PART = r"[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*"
 _CLAIM = r"pvc://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
 # The version's folder is added to it: see ArtifactUri.
-StorageUri = Annotated[str, Field(pattern=rf"^{_CLAIM}(/{_PART})*/?$", max_length=320)]
-ArtifactUri = Annotated[str, Field(pattern=rf"^{_CLAIM}(/{_PART})+/?$", max_length=512)]
+StorageUri = Annotated[str, Field(pattern=rf"^{_CLAIM}(/{PART})*/?$", max_length=320)]
+ArtifactUri = Annotated[str, Field(pattern=rf"^{_CLAIM}(/{PART})+/?$", max_length=512)]
 Immutable = Field(
     json_schema_extra={
         "x-kubernetes-validations": [

@@ -23,7 +23,7 @@ from perennial.api.common import (
     list_map,
 )
 from perennial.api.deployment import DeploymentTemplate
-from perennial.api.training import TASK_RULES, Data, ModelSource, Storage, Training
+from perennial.api.training import BUILT_IN_MODEL, TASK_RULES, Data, ModelSource, Storage, Training
 from perennial.api.training_job import Comparison
 
 TriggerName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
@@ -121,7 +121,7 @@ _METRIC_RULES = [
 class LanguageModelSpec(ApiModel):
     """What the model is for, what it learns from, how good it must be and how it is served."""
 
-    model_config = cel(*TASK_RULES, *_METRIC_RULES)
+    model_config = cel(*BUILT_IN_MODEL, *TASK_RULES, *_METRIC_RULES)
 
     model: ModelSource = Field(description="What is trained.")
     data: Data = Field(description="What it learns from.")

@@ -9,13 +9,17 @@ from perennial.api.common import (
     ArtifactUri,
     Digest,
     Image,
+    PositiveDuration,
     Resources,
     StorageUri,
     cel,
     exactly_one,
 )
+from perennial.api.pod import PodOverlay
 
-Task = Literal["text-generation", "translation", "sentiment-analysis", "question-answering"]
+# What the built-in runtime knows; a command of one's own may have a task of its own.
+TASKS = ("text-generation", "translation", "sentiment-analysis", "question-answering")
+Task = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
 SourceUri = Annotated[
     str, Field(pattern=r"^(file:///|pvc://[^/\s]+/|configmap://[^/\s]+/|https://)[^\s]+$", max_length=1024)
 ]
@@ -78,16 +82,19 @@ class ModelSource(ApiModel):
     """What is trained."""
 
     model_config = cel(
-        exactly_one("architecture", "pretrained"),
+        (
+            "!(has(self.architecture) && has(self.pretrained))",
+            "architecture and pretrained exclude each other",
+        ),
         ("!has(self.tuning) || has(self.pretrained)", "tuning adapts a model that exists: it needs pretrained"),
         (
             "!has(self.architecture) || self.architecture.family == 'transformer' "
-            "|| self.task in ['text-generation', 'sentiment-analysis']",
+            "|| !(self.task in ['translation', 'question-answering'])",
             "translation and question-answering have only the family transformer",
         ),
     )
 
-    task: Task = Field(description="What the model is for.")
+    task: Task = Field(description=f"What the model is for: {', '.join(TASKS)}; a command of one's own may add others.")
     architecture: Architecture | None = Field(None, description="Train from scratch a model of this shape.")
     pretrained: Pretrained | None = Field(None, description="Continue from a model that exists.")
     tuning: Tuning | None = Field(None, description="How a pretrained model is changed; all weights by default.")
@@ -219,16 +226,53 @@ class Checkpoints(ApiModel):
 
 
 class Compute(ApiModel):
-    """What a training pod gets."""
+    """On how many nodes and GPUs the training runs, and what each pod gets."""
 
-    gpus_per_node: int = Field(0, ge=0, le=64, description="GPUs (nvidia.com/gpu) of the pod.")
-    resources: Resources = Field(Resources(), description="Requests and limits of the training container.")
+    model_config = cel(
+        (
+            "self.sharding == 'None' || self.nodes > 1 || self.gpusPerNode > 1",
+            "sharding needs several processes: nodes or gpusPerNode above 1",
+        ),
+    )
+
+    nodes: int = Field(1, ge=1, le=1000, description="Pods that train together, each on a node of its own if need be.")
+    gpus_per_node: int = Field(
+        0, ge=0, le=64, description="GPUs (nvidia.com/gpu) of each pod; a process runs for each, and one without any."
+    )
+    sharding: Literal["None", "FSDP"] = Field(
+        "None",
+        description="None: each process holds the whole model (DDP). FSDP: weights, gradients and optimiser state "
+        "are split among the processes, for models that no single GPU can hold.",
+    )
+    resources: Resources = Field(Resources(), description="Requests and limits of the training container of each pod.")
+
+
+_Word = Annotated[str, Field(max_length=4096)]
 
 
 class TrainingRuntime(ApiModel):
-    """Which image trains."""
+    """What trains: Perennial's own package, or with `command` any program in any image (docs/runtimes.md)."""
 
-    image: Image | None = Field(None, description="Image with Perennial's training package; the operator's by default.")
+    model_config = cel(
+        ("!has(self.command) || has(self.image)", "command needs an image that holds it"),
+        (
+            "has(self.command) || (!has(self.args) && !has(self.parameters))",
+            "args and parameters are for a command of one's own",
+        ),
+    )
+
+    image: Image | None = Field(
+        None, description="Image with Perennial's training package or with command; the operator's by default."
+    )
+    command: Annotated[list[_Word], Field(min_length=1, max_length=64)] | None = Field(
+        None, description="Program that trains instead of Perennial's package, and its first arguments."
+    )
+    args: Annotated[list[_Word], Field(max_length=256)] | None = Field(
+        None, description="Further arguments of command."
+    )
+    parameters: Annotated[dict[str, Annotated[str, Field(max_length=4096)]], Field(max_length=64)] | None = Field(
+        None, description="Handed on to command untouched, as training.parameters of its configuration."
+    )
 
 
 class Training(ApiModel):
@@ -240,10 +284,20 @@ class Training(ApiModel):
     )
     early_stopping: EarlyStopping | None = Field(None, description="Remedy for overfitting; off by default.")
     checkpoints: Checkpoints = Field(Checkpoints(), description="How often the state is saved.")
-    compute: Compute = Field(Compute(), description="What the pod gets.")
-    runtime: TrainingRuntime = Field(TrainingRuntime(), description="Which image trains.")
+    compute: Compute = Field(Compute(), description="On how many nodes and GPUs it runs, and what each pod gets.")
+    runtime: TrainingRuntime = Field(TrainingRuntime(), description="What trains.")
+    pod: PodOverlay = Field(PodOverlay(), description="What is laid over the pods.")
+    queue: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=63)] | None = Field(
+        None, description="LocalQueue of Kueue, which then says when the training starts."
+    )
+    deadline: PositiveDuration | None = Field(
+        None, description="The training fails when it has run that long in all, retries included."
+    )
     retries: int = Field(
-        3, ge=0, le=1000, description="How often a failed pod is started again; disruptions do not count."
+        3,
+        ge=0,
+        le=1000,
+        description="How often the training is started again after a failure; disruptions don't count.",
     )
 
 
@@ -281,3 +335,17 @@ class ServedArtifact(ApiModel):
     version: int = Field(ge=1, le=1000000, description="Its number.")
     uri: ArtifactUri = Field(description="Where it is.")
     digest: Digest = Field(description="SHA-256 of its manifest.")
+
+
+_HAS_COMMAND = "(has(self.training) && has(self.training.runtime) && has(self.training.runtime.command))"
+# Rules on a spec with model and training: only a program of one's own knows what model it makes.
+BUILT_IN_MODEL = (
+    (
+        f"self.model.task in {list(TASKS)} || {_HAS_COMMAND}",
+        f"model.task must be one of {', '.join(TASKS)}, unless training.runtime has a command",
+    ),
+    (
+        f"has(self.model.architecture) || has(self.model.pretrained) || {_HAS_COMMAND}",
+        "one of model.architecture and model.pretrained must be set, unless training.runtime has a command",
+    ),
+)

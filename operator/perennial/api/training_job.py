@@ -15,16 +15,28 @@ from perennial.api.common import (
     Metrics,
     cel,
 )
-from perennial.api.training import TASK_RULES, Data, ModelSource, Output, ServedArtifact, Training
+from perennial.api.training import (
+    BUILT_IN_MODEL,
+    TASK_RULES,
+    Data,
+    ModelSource,
+    Output,
+    ServedArtifact,
+    Training,
+)
 
 
 class TrainingJobSpec(ApiModel):
-    """One run: what is trained, on what, how, and where the artifact goes. Immutable but for suspend."""
+    """One run: what is trained, on what, how, and where the artifact goes.
+
+    Immutable, but for suspend and the time to live.
+    """
 
     model_config = cel(
+        *BUILT_IN_MODEL,
         (
             "has(self.compareWith) == has(oldSelf.compareWith) && has(self.training) == has(oldSelf.training)",
-            "only suspend can be changed; create another TrainingJob instead",
+            "only suspend and ttlSecondsAfterFinished can be changed; create another TrainingJob instead",
         ),
         *TASK_RULES,
     )
@@ -36,7 +48,13 @@ class TrainingJobSpec(ApiModel):
         None, description="An artifact judged on the same held-out set in the same run."
     )
     storage: Annotated[Output, Immutable] = Field(description="The folder that becomes the artifact.")
-    suspend: bool = Field(False, description="Stops the pod after a checkpoint; false lets it go on from there.")
+    suspend: bool = Field(False, description="Stops the pods after a checkpoint; false lets them go on from there.")
+    ttl_seconds_after_finished: int | None = Field(
+        None,
+        ge=0,
+        le=2147483647,
+        description="Seconds after its end when the TrainingJob is deleted; its artifact stays.",
+    )
 
 
 class Progress(ApiModel):

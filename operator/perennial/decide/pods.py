@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from perennial.decide.outcome import Manifest
+from perennial.decide.scheduling import why_unscheduled
 from perennial_artifact import uri as uris
 
 USER = 10001
@@ -94,7 +95,7 @@ def trouble(pod: Manifest) -> Trouble | None:
 def _unscheduled(status: Manifest) -> Trouble | None:
     for condition in status.get("conditions", []):
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            return Trouble("Unschedulable", f"No node takes the pod: {condition.get('message', 'no reason given')}")
+            return Trouble("Unschedulable", why_unscheduled(condition.get("message", "")))
     return None
 
 

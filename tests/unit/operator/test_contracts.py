@@ -1,5 +1,6 @@
 """What the operator hands to its pods is what they accept."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,10 @@ from perennial_training.config import Config
 
 DEFAULTS = Defaults("training:1", "serving:1")
 METADATA = {"name": "writer-v1", "namespace": "demo", "uid": "0f0e0d0c-1111-2222-3333-444444444444"}
+ARCHITECTURE = {
+    "family": "transformer", "layers": 1, "hiddenSize": 8, "heads": 1, "contextLength": 8, "vocabularySize": 272,
+    "dropout": 0.0,
+}  # fmt: skip
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PATIENT = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -35,8 +40,15 @@ def test_every_job_configuration_is_valid_to_the_training_package(data: st.DataO
     job = TrainingJob.model_validate({"metadata": METADATA, "spec": data.draw(specs(TrainingJob))})
     if not all(map(_readable, locations(job))):
         return  # the operator says InvalidUri and starts no pod
-    config = Config.model_validate_json(config_map(job)["data"]["job.json"])
+    document = json.loads(config_map(job)["data"]["job.json"])
+    if job.spec.training.runtime.command:  # what only a program of one's own knows; the rest is the same
+        assert document["training"].pop("parameters") == (job.spec.training.runtime.parameters or {})
+        document |= {"task": "text-generation", "model": {"architecture": ARCHITECTURE}}
+    config = Config.model_validate_json(json.dumps(document))
     assert config.output.uri == job.spec.storage.uri
+    compute = job.spec.training.compute
+    assert config.training.compute.nodes == compute.nodes
+    assert (config.training.compute.sharding or "None") == compute.sharding
 
 
 def _readable(location: str) -> bool:
@@ -87,7 +99,7 @@ def test_the_result_and_the_failure_of_a_pod_are_read_as_they_are_written(tmp_pa
     assert ended_badly(ended) == Trouble("EmptyCorpus", "It is empty…")
     codes = {exits.BAD_DATA, exits.MISSING_INPUT, exits.BAD_CONFIGURATION}
     assert codes <= set(FINAL_EXIT_CODES)
-    assert not {exits.TEMPORARY, exits.TERMINATED} & set(FINAL_EXIT_CODES)
+    assert not {exits.TEMPORARY, exits.PEER_LOST, exits.TERMINATED} & set(FINAL_EXIT_CODES)
 
 
 def _model() -> LanguageModel:

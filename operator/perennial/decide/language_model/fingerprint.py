@@ -6,7 +6,7 @@ import json
 from perennial.api.language_model import LanguageModelSpec
 
 # Where and how often it runs does not change what is learnt.
-_NOT_SHAPING = {"compute", "runtime", "retries", "checkpoints"}
+_NOT_SHAPING = {"compute", "runtime", "pod", "queue", "deadline", "retries", "checkpoints"}
 
 
 def fingerprint(spec: LanguageModelSpec) -> str:
@@ -14,12 +14,13 @@ def fingerprint(spec: LanguageModelSpec) -> str:
 
     Fields at their default count as absent, so that an operator that knows more fields retrains nothing.
     """
+    own = spec.training.runtime.model_dump(mode="json", exclude_defaults=True, exclude={"image"})
     shaping = {
         "model": spec.model.model_dump(mode="json", exclude_defaults=True),
         "data": spec.data.model_dump(mode="json", exclude_defaults=True),
         "training": spec.training.model_dump(mode="json", exclude_defaults=True, exclude=_NOT_SHAPING),
     }
-    return digest(shaping)
+    return digest(shaping | ({"runtime": own} if own else {}))
 
 
 def run_fingerprint(spec: LanguageModelSpec) -> str:

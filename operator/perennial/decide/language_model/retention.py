@@ -68,9 +68,10 @@ def cleanup(model: LanguageModel, version: Version, image: str) -> Manifest:
     if version.artifact:
         arguments += ["--digest", version.artifact.digest]
     volumes = Volumes.of([version.uri])
+    runtime = model.spec.training.runtime  # with a command of its own, the image need not hold our package
     container = {
         "name": "delete-artifact",
-        "image": model.spec.training.runtime.image or image,
+        "image": image if runtime.command else runtime.image or image,
         "imagePullPolicy": "IfNotPresent",
         "command": ["python", "-m", "perennial_training", "delete-artifact", *arguments],
         "env": environment(),

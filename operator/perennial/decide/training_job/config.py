@@ -45,11 +45,26 @@ def _data(data: Data) -> dict[str, Any]:
 
 
 def _training(training: Training) -> dict[str, Any]:
-    """Without what only the operator needs (compute, runtime, retries)."""
+    """Without what only the operator needs (runtime, pod, queue, deadline, retries)."""
     every = training.evaluate_every_steps or max(1, training.hyperparameters.max_steps // 10)
-    return {
+    common = {
         "hyperparameters": training.hyperparameters.to_wire(),
         "evaluateEverySteps": every,
         "earlyStopping": training.early_stopping.to_wire() if training.early_stopping else None,
         "checkpoints": training.checkpoints.to_wire(),
     }
+    return common | _compute(training) | _parameters(training)
+
+
+def _compute(training: Training) -> dict[str, Any]:
+    """How many processes there are and what they share; nothing where there is one."""
+    compute = training.compute
+    if compute.nodes == 1 and compute.gpus_per_node < 2:
+        return {}
+    sharding = None if compute.sharding == "None" else compute.sharding
+    return {"compute": {"nodes": compute.nodes, "gpusPerNode": compute.gpus_per_node, "sharding": sharding}}
+
+
+def _parameters(training: Training) -> dict[str, Any]:
+    """What a command of one's own is told beside all that; the built-in one knows no such field."""
+    return {"parameters": training.runtime.parameters or {}} if training.runtime.command else {}

@@ -1,16 +1,17 @@
-"""What follows for a TrainingJob: a ConfigMap, a Job, and a status."""
+"""What follows for a TrainingJob: a ConfigMap, a Job, a Service where there are several pods, and a status."""
 
 from datetime import datetime, timedelta
 
-from perennial.api import TrainingJob
+from perennial.api import GROUP, VERSION, TrainingJob
 from perennial.api.common import Condition
 from perennial.api.training_job import Progress, TrainingJobStatus
 from perennial.decide import conditions
-from perennial.decide.outcome import Event, Manifest, Outcome
+from perennial.decide.outcome import Event, Manifest, Outcome, Reference
 from perennial.decide.training_job.config import config_map
 from perennial.decide.training_job.job import batch_job
 from perennial.decide.training_job.observed import Observed
-from perennial.decide.training_job.state import PATIENCE, State, state, waits_for_pod
+from perennial.decide.training_job.processes import nodes, service
+from perennial.decide.training_job.state import PATIENCE, State, lacks_pods, state
 
 PROGRESS_PERIOD = timedelta(seconds=5)
 MISSING_PERIOD = timedelta(seconds=10)
@@ -20,14 +21,26 @@ ENDED = ("Complete", "Failed")
 def decide(job: TrainingJob, seen: Observed, now: datetime) -> Outcome:
     """Pure. A run that has ended is never started again, even if its Job is gone."""
     if job.status.state in ENDED:
-        return Outcome(status=_seen_again(job))
+        return _at_rest(job, now)
     found = state(job, seen, now)
     return Outcome(
         status=_status(job, seen, found, now),
         apply=_children(job, seen, found),
+        delete=_withdrawn(job, seen, found),
         events=(_event(found),) if _is_news(job, found) else (),
-        again_at=_again_at(found, seen, now),
+        again_at=_again_at(job, found, seen, now),
     )
+
+
+def _at_rest(job: TrainingJob, now: datetime) -> Outcome:
+    """A run that has ended is deleted when its time is over; what it owns goes with it, its artifact stays."""
+    status, ttl = _seen_again(job), job.spec.ttl_seconds_after_finished
+    if ttl is None or job.status.completion_time is None:
+        return Outcome(status=status)
+    at, due = job.metadata, job.status.completion_time + timedelta(seconds=ttl)
+    if now < due:
+        return Outcome(status=status, again_at=due)
+    return Outcome(status=status, delete=(Reference(f"{GROUP}/{VERSION}", job.KIND, at.namespace, at.name, at.uid),))
 
 
 def _seen_again(job: TrainingJob) -> TrainingJobStatus:
@@ -39,17 +52,31 @@ def _seen_again(job: TrainingJob) -> TrainingJobStatus:
 
 def _children(job: TrainingJob, seen: Observed, found: State) -> tuple[Manifest, ...]:
     """The Job is applied once, and again only for what of it can be changed: its pods can't be."""
-    if found.reason in ("InvalidUri", "InputMissing") or found.name in ENDED:
+    if found.reason in ("InvalidUri", "InputMissing") or found.name in ENDED or _is_withdrawn(job):
         return ()
     if seen.job is None or not _runs_as_wanted(seen.job, job):
-        return config_map(job), batch_job(job, seen)
+        return (config_map(job), *((service(job),) if nodes(job) > 1 else ()), batch_job(job, seen))
     return () if seen.has_config else (config_map(job),)
 
 
+def _is_withdrawn(job: TrainingJob) -> bool:
+    """Kueue starts whatever Job is in its queue: a run that is to pause has none."""
+    return job.spec.suspend and job.spec.training.queue is not None
+
+
+def _withdrawn(job: TrainingJob, seen: Observed, found: State) -> tuple[Reference, ...]:
+    if seen.job is None or not _is_withdrawn(job) or found.name in ENDED:
+        return ()
+    at = seen.job["metadata"]
+    gone = "deletionTimestamp" in at
+    return () if gone else (Reference("batch/v1", "Job", job.metadata.namespace, at["name"], at["uid"]),)
+
+
 def _runs_as_wanted(batch: Manifest, job: TrainingJob) -> bool:
+    """In a queue, Kueue says when the Job is suspended."""
     spec = batch["spec"]
-    runs: bool = spec.get("suspend", False) == job.spec.suspend and spec.get("parallelism", 1) == 1
-    return runs
+    paused: bool = job.spec.training.queue is not None or spec.get("suspend", False) == job.spec.suspend
+    return paused and bool(spec.get("parallelism", 1) == nodes(job))
 
 
 def _status(job: TrainingJob, seen: Observed, found: State, now: datetime) -> TrainingJobStatus:
@@ -106,9 +133,9 @@ def _event(found: State) -> Event:
     return Event("Warning" if bad else "Normal", found.reason, found.message)
 
 
-def _again_at(found: State, seen: Observed, now: datetime) -> datetime | None:
+def _again_at(job: TrainingJob, found: State, seen: Observed, now: datetime) -> datetime | None:
     if found.name == "Running":
         return now + PROGRESS_PERIOD
-    if found.reason == "Starting" and waits_for_pod(seen):
-        return now + PATIENCE
-    return now + MISSING_PERIOD if found.reason == "InputMissing" else None
+    if found.reason == "InputMissing":
+        return now + MISSING_PERIOD
+    return now + PATIENCE if found.name == "Pending" and lacks_pods(job, seen) else None

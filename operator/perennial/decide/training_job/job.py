@@ -3,14 +3,18 @@
 from typing import Any
 
 from perennial.api import TrainingJob
+from perennial.api.common import seconds
 from perennial.decide.metadata import child, labels_of
 from perennial.decide.outcome import Manifest
+from perennial.decide.overlay import overlaid
 from perennial.decide.pods import CONTAINER_SECURITY, POD_SECURITY, Volumes, environment
 from perennial.decide.training_job.config import config_map_name
 from perennial.decide.training_job.observed import Observed, locations
+from perennial.decide.training_job.processes import LABEL, nodes, variables
+from perennial_artifact.exits import PEER_LOST
 
 CONTAINER = "training"
-LABEL = "perennial.dev/training-job"
+QUEUE = "kueue.x-k8s.io/queue-name"
 # Long enough to write a checkpoint after SIGTERM.
 GRACE_SECONDS = 120
 # Exit codes of sysexits.h by which a pod says that another try ends the same way:
@@ -19,32 +23,45 @@ FINAL_EXIT_CODES = [64, 65, 66, 78]
 
 
 def batch_job(job: TrainingJob, seen: Observed) -> Manifest:
-    """One pod at a time; a disruption is not a failure, and bad input is not tried again (KEP-3329)."""
+    """A pod per node; a disruption is not a failure, and bad input is not tried again (KEP-3329).
+
+    When one pod fails, the others lose their peer and end as well; all are started again and go on from the last
+    checkpoint. Those that say so (PEER_LOST) don't count as failures; those that are torn down otherwise do, so that
+    the limit is that of `retries` failures of all pods.
+    """
+    count = nodes(job)
     spec = {
         "completionMode": "Indexed",
-        "completions": 1,
-        "parallelism": 1,
-        "backoffLimit": job.spec.training.retries,
+        "completions": count,
+        "parallelism": count,
+        "backoffLimit": job.spec.training.retries * count,
         "podReplacementPolicy": "Failed",
-        "suspend": job.spec.suspend,
-        "podFailurePolicy": {
-            "rules": [
-                {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
-                {
-                    "action": "FailJob",
-                    "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": FINAL_EXIT_CODES},
-                },
-            ]
-        },
+        "podFailurePolicy": {"rules": _failure_rules()},
         "template": _pod(job, seen),
     }
-    return child(job, "batch/v1", "Job", job.metadata.name) | {"spec": spec}
+    if count > 1:  # the result is there when index 0 has ended well, whatever becomes of the others
+        spec["successPolicy"] = {"rules": [{"succeededIndexes": "0", "succeededCount": 1}]}
+    if job.spec.training.deadline:
+        spec["activeDeadlineSeconds"] = seconds(job.spec.training.deadline)
+    if job.spec.training.queue is None:  # else it is Kueue's
+        spec["suspend"] = job.spec.suspend
+    labels = {QUEUE: job.spec.training.queue} if job.spec.training.queue else {}
+    return child(job, "batch/v1", "Job", job.metadata.name, labels) | {"spec": spec}
+
+
+def _failure_rules() -> list[Manifest]:
+    final = {"containerName": CONTAINER, "operator": "In", "values": FINAL_EXIT_CODES}
+    return [
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+        {"action": "FailJob", "onExitCodes": final},
+        {"action": "Ignore", "onExitCodes": final | {"values": [PEER_LOST]}},
+    ]
 
 
 def _pod(job: TrainingJob, seen: Observed) -> Manifest:
     volumes = Volumes.of(locations(job))
     config = {"name": "config", "configMap": {"name": config_map_name(job)}}
-    return {
+    template = {
         "metadata": {"labels": labels_of(job, {LABEL: job.metadata.name})},
         "spec": {
             "restartPolicy": "Never",
@@ -54,8 +71,10 @@ def _pod(job: TrainingJob, seen: Observed) -> Manifest:
             "securityContext": POD_SECURITY,
             "containers": [_container(job, seen, volumes)],
             "volumes": [*volumes.volumes(), config],
-        },
+        }
+        | ({"subdomain": job.metadata.name} if nodes(job) > 1 else {}),
     }
+    return overlaid(template, job.spec.training.pod)
 
 
 def _container(job: TrainingJob, seen: Observed, volumes: Volumes) -> Manifest:
@@ -63,8 +82,8 @@ def _container(job: TrainingJob, seen: Observed, volumes: Volumes) -> Manifest:
         "name": CONTAINER,
         "image": _image(job, seen),
         "imagePullPolicy": "IfNotPresent",
-        "command": ["python", "-m", "perennial_training", "train"],
-        "env": environment(),
+        **_program(job),
+        "env": environment(**variables(job)),
         "ports": [{"name": "metrics", "containerPort": 9400, "protocol": "TCP"}],
         "resources": _resources(job),
         "securityContext": CONTAINER_SECURITY,
@@ -74,6 +93,13 @@ def _container(job: TrainingJob, seen: Observed, volumes: Volumes) -> Manifest:
             {"name": "config", "mountPath": "/etc/perennial", "readOnly": True},
         ],
     }
+
+
+def _program(job: TrainingJob) -> Manifest:
+    runtime = job.spec.training.runtime
+    if runtime.command is None:
+        return {"command": ["python", "-m", "perennial_training", "train"]}
+    return {"command": runtime.command} | ({"args": runtime.args} if runtime.args else {})
 
 
 def _image(job: TrainingJob, seen: Observed) -> str:

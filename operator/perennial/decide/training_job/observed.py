@@ -16,7 +16,8 @@ class Observed:
     has_config: whether the ConfigMap with the configuration of its pods is there.
     pods: the pods of the Job; read from the server, not from the cache, once the Job has ended.
     missing: what the spec refers to and the namespace lacks, such as 'PersistentVolumeClaim "corpus"'.
-    progress: the last progress line in the log of the running pod.
+    progress: the last progress line in the log of the running pod of index 0.
+    refusal: why the Job could not make a pod, in the words of the API server; asked for when one is overdue.
     """
 
     defaults: Defaults
@@ -25,6 +26,7 @@ class Observed:
     pods: tuple[Manifest, ...] = ()
     missing: tuple[str, ...] = ()
     progress: Progress | None = None
+    refusal: str | None = None
 
 
 def locations(job: TrainingJob) -> Iterable[str]:

@@ -11,10 +11,15 @@ from perennial.api import TrainingJob
 from perennial.api.training_job import Result
 from perennial.decide.outcome import Manifest
 from perennial.decide.pods import Volumes, ended_badly, message_of, trouble
+from perennial.decide.training_job.job import FINAL_EXIT_CODES
 from perennial.decide.training_job.observed import Observed, locations
+from perennial.decide.training_job.processes import index, nodes
+from perennial_artifact.exits import PEER_LOST, TERMINATED
 
 # A pod usually comes with its Job's start; to tell of each second between would be a write for nothing.
 PATIENCE = timedelta(seconds=30)
+# The ends of pods that follow from the end of another one.
+CONSEQUENCES = {PEER_LOST, TERMINATED}
 Name = Literal["Pending", "Running", "Suspended", "Complete", "Failed"]
 
 
@@ -43,10 +48,11 @@ def unreadable_uri(job: TrainingJob, seen: Observed, now: datetime) -> State | N
 
 
 def complete(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
-    """The Job is complete: the result is in the termination message of the pod that succeeded."""
+    """The Job is complete: the result is in the termination message of the pod of index 0 that succeeded."""
     if not _job_is(seen, "Complete"):
         return None
-    message = next(filter(None, (message_of(ended, "result") for ended in _ended(seen) if not ended["exitCode"])), None)
+    ends = [ended for pod in seen.pods if index(pod) == 0 for ended in _ends(pod) if not ended["exitCode"]]
+    message = next(filter(None, (message_of(ended, "result") for ended in ends)), None)
     try:
         result = Result.model_validate(message)
     except ValidationError:
@@ -60,24 +66,49 @@ def complete(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
         told = f"The pod's result speaks of an artifact at {result.artifact.uri} instead of {job.spec.storage.uri}."
         return State("Failed", "WrongResult", told, stalled=True)
     loss = result.metrics.get("loss")
-    return State("Complete", "Trained", f"Trained in {result.steps} steps; validation loss {loss}.", result=result)
+    found = f"validation loss {loss}" if loss is not None else ", ".join(f"{k} {v}" for k, v in result.metrics.items())
+    return State("Complete", "Trained", f"Trained in {result.steps} steps; {found}.", result=result)
 
 
 def failed(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
     condition = _job_is(seen, "Failed")
     if not condition:
         return None
-    ends = [ended for ended in _ended(seen) if ended["exitCode"]]
+    if condition.get("reason") == "DeadlineExceeded":
+        return State("Failed", "DeadlineExceeded", _too_late(job), stalled=True)
+    ends = [ended for pod in seen.pods for ended in _ends(pod) if ended["exitCode"]]
     if ends:
-        why = ended_badly(max(ends, key=lambda ended: ended.get("finishedAt") or ""))
+        why = ended_badly(max(ends, key=_weight))
         return State("Failed", why.reason, why.message, stalled=True)
     return State("Failed", condition.get("reason", "JobFailed"), condition.get("message", "The Job failed."), True)
+
+
+def _too_late(job: TrainingJob) -> str:
+    return (
+        f"The training ran for longer than training.deadline ({job.spec.training.deadline}); create another one "
+        "with a later deadline, fewer steps or more compute."
+    )
+
+
+def _weight(ended: dict[str, Any]) -> tuple[bool, bool, str]:
+    """Of the ends of several pods the one that tells most: what is final, else what began it, else the last."""
+    code = ended["exitCode"]
+    return code in FINAL_EXIT_CODES, code not in CONSEQUENCES, ended.get("finishedAt") or ""
 
 
 def suspended(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
     if not job.spec.suspend:
         return None
     return State("Suspended", "Suspended", "Suspended by spec.suspend; set it to false to go on.")
+
+
+def queued(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
+    """Kueue holds the Job back, or has suspended it again for one that goes before."""
+    queue = job.spec.training.queue
+    if queue is None or seen.job is None or not seen.job["spec"].get("suspend"):
+        return None
+    asked = f"kubectl describe workloads --namespace {job.metadata.namespace}"
+    return State("Pending", "Queued", f'Waits in the queue "{queue}" until Kueue admits it; `{asked}` says why.')
 
 
 def missing(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
@@ -89,15 +120,16 @@ def missing(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
 
 
 def running(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
-    """What a running pod mounts can be deleted without harm to it, so that this rule comes before missing."""
-    if not any(_phase(pod) == "Running" for pod in seen.pods):
+    """All pods are there. What they mount can be deleted without harm, so that this rule comes before missing."""
+    going = {index(pod) for pod in seen.pods if _phase(pod) in ("Running", "Succeeded")}
+    if not any(_phase(pod) == "Running" for pod in seen.pods) or len(going) < nodes(job):
         return None
     at = f" at step {seen.progress.step} of {seen.progress.max_steps}" if seen.progress else ""
     return State("Running", "Training", f"Training{at}.")
 
 
 def finishing(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
-    if not any(_phase(pod) == "Succeeded" for pod in seen.pods):
+    if not any(_phase(pod) == "Succeeded" and index(pod) == 0 for pod in seen.pods):
         return None
     return State("Running", "Finishing", "The training has ended; its Job is being completed.")
 
@@ -112,10 +144,23 @@ def in_trouble(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
     return None
 
 
+def refused(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
+    if seen.refusal is None:
+        return None
+    if "exceeded quota" in seen.refusal:
+        told = f"{seen.refusal}. Raise the quota of the namespace, or ask for less in training.compute."
+        return State("Pending", "QuotaExceeded", told, stalled=True)
+    return State("Pending", "PodRefused", f"{seen.refusal}. Correct the spec, or what refuses its pods.", stalled=True)
+
+
 def pending(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
-    if waits_for_pod(seen) and now - _started_at(seen) >= PATIENCE:
+    if pods_are_overdue(job, seen, now):
         asked = f"kubectl describe job {job.metadata.name} --namespace {job.metadata.namespace}"
-        return State("Pending", "WaitingForPod", f"There is no pod yet; if it stays so (a quota?), ask `{asked}`.")
+        lacks = "There is no pod yet" if nodes(job) == 1 else f"Not all of the {nodes(job)} pods are there yet"
+        return State("Pending", "WaitingForPod", f"{lacks}; if it stays so, ask `{asked}`.")
+    if nodes(job) > 1:
+        count = len({index(pod) for pod in seen.pods if _phase(pod) == "Running"})
+        return State("Pending", "Starting", f"{count} of {nodes(job)} pods run; the training begins when all do.")
     return State("Pending", "Starting", "The training pod is being started.")
 
 
@@ -125,9 +170,11 @@ RULES: tuple[Rule, ...] = (
     complete,
     failed,
     suspended,
+    queued,
     running,
     finishing,
     missing,
+    refused,
     in_trouble,
     pending,
 )
@@ -138,24 +185,23 @@ def _job_is(seen: Observed, type_: str) -> dict[str, Any] | None:
     return next((c for c in conditions if c["type"] == type_ and c["status"] == "True"), None)
 
 
-def _ended(seen: Observed) -> list[dict[str, Any]]:
-    """How the containers of the pods ended."""
-    return [
-        container["state"]["terminated"]
-        for pod in seen.pods
-        for container in pod.get("status", {}).get("containerStatuses", [])
-        if container.get("state", {}).get("terminated")
-    ]
+def _ends(pod: Manifest) -> list[dict[str, Any]]:
+    """How the containers of the pod ended."""
+    containers = pod.get("status", {}).get("containerStatuses", [])
+    return [c["state"]["terminated"] for c in containers if c.get("state", {}).get("terminated")]
 
 
-def waits_for_pod(seen: Observed) -> bool:
-    """Whether the Job controller has begun and there is no pod."""
-    return not seen.pods and "startTime" in (seen.job or {}).get("status", {})
+def lacks_pods(job: TrainingJob, seen: Observed) -> bool:
+    """Whether the Job controller has begun and a pod is not there."""
+    there = {index(pod) for pod in seen.pods}
+    return len(there) < nodes(job) and "startTime" in (seen.job or {}).get("status", {})
 
 
-def _started_at(seen: Observed) -> datetime:
-    assert seen.job
-    return datetime.fromisoformat(seen.job["status"]["startTime"])
+def pods_are_overdue(job: TrainingJob, seen: Observed, now: datetime) -> bool:
+    """Whether a pod has not come for so long that it is worth asking why."""
+    if seen.job is None or not lacks_pods(job, seen):
+        return False
+    return now - datetime.fromisoformat(seen.job["status"]["startTime"]) >= PATIENCE
 
 
 def _phase(pod: Manifest) -> str:

@@ -240,8 +240,10 @@ def test_the_job_follows_the_restricted_profile_and_fails_at_once_on_bad_input()
     }  # fmt: skip
     assert container["resources"] == {"requests": {"cpu": "1"}, "limits": {"nvidia.com/gpu": "2"}}
     assert (spec["backoffLimit"], spec["completions"], spec["parallelism"]) == (7, 1, 1)
-    disruption, final = spec["podFailurePolicy"]["rules"]
-    assert (disruption["action"], final["action"]) == ("Ignore", "FailJob")
+    disruption, final, consequence = spec["podFailurePolicy"]["rules"]
+    assert (disruption["action"], final["action"], consequence["action"]) == ("Ignore", "FailJob", "Ignore")
+    assert disruption["onPodConditions"] == [{"type": "DisruptionTarget", "status": "True"}]  # a spot node that goes
+    assert consequence["onExitCodes"]["values"] == [76]
     assert set(final["onExitCodes"]["values"]) >= {65, 66, 78}
     assert configuration["immutable"] is True
     for manifest in (configuration, batch):

@@ -1,0 +1,159 @@
+"""What a user may add to the pods of a training: where they run, what they see, what they are called.
+
+Only what is shallow has a schema of its own. The deep parts (affinity, volumes, sources of variables) are handed
+on as they are: what is wrong in them the API server says when the Job is applied, and the conditions repeat it.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from perennial.api.common import PART, ApiModel, cel, list_map
+
+FREE_FORM: dict[str, Any] = {"x-kubernetes-preserve-unknown-fields": True}
+ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
+VolumeName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
+# Variables by which the processes of a training find each other, and the home that can be written to.
+_OWN_VARIABLES = (
+    "HOME", "JOB_COMPLETION_INDEX", "MASTER_ADDR", "MASTER_PORT", "RANK", "LOCAL_RANK", "WORLD_SIZE",
+)  # fmt: skip
+_OWN_MOUNTS = ("/dev", "/dev/termination-log", "/etc", "/etc/perennial", "/perennial", "/tmp")
+_OWN_LABELS = ("app.kubernetes.io/managed-by", "controller-uid", "job-name")
+_OWN_PREFIXES = ("perennial.dev/", "batch.kubernetes.io/", "kueue.x-k8s.io/")
+
+
+class Toleration(ApiModel):
+    """A taint that keeps the pod from no node, as in a Pod."""
+
+    key: Annotated[str, Field(max_length=316)] | None = Field(None, description="Key of the taint; none: any taint.")
+    operator: Literal["Exists", "Equal"] | None = Field(None, description="How value is compared; Equal by default.")
+    value: Annotated[str, Field(max_length=63)] | None = Field(None, description="Value of the taint.")
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
+        None, description="Effect of the taint; none: any."
+    )
+    toleration_seconds: int | None = Field(
+        None, ge=0, le=2147483647, description="Seconds for which a taint with NoExecute is tolerated; none: for ever."
+    )
+
+
+class Volume(ApiModel):
+    """A volume, as in a Pod: its name and one kind of source."""
+
+    model_config = ConfigDict(extra="allow") | cel(
+        (
+            "!(self.name in ['tmp', 'config']) && !self.name.startsWith('claim-') && "
+            "!self.name.startsWith('configmap-')",
+            "the names tmp, config, claim-… and configmap-… are taken by the training's own volumes",
+        ),
+        **FREE_FORM,
+    )
+
+    name: VolumeName = Field(description="Name by which volumeMounts refer to it.")
+
+
+class VolumeMount(ApiModel):
+    """Where the training container sees a volume."""
+
+    model_config = cel(
+        (
+            f"!(self.mountPath in {list(_OWN_MOUNTS)}) && !self.mountPath.startsWith('/perennial/') && "
+            "!self.mountPath.startsWith('/etc/perennial/')",
+            "/tmp, /etc, /dev, /perennial and /etc/perennial are taken by the training's own mounts",
+        ),
+    )
+
+    name: VolumeName = Field(description="Name of one of volumes.")
+    mount_path: Annotated[str, Field(pattern=rf"^(/{PART})+$", max_length=512)] = Field(
+        description="Absolute path in the container, without '.', '..' or a slash at its end."
+    )
+    sub_path: Annotated[str, Field(min_length=1, max_length=512)] | None = Field(
+        None, description="Folder of the volume that is mounted; its root by default."
+    )
+    read_only: bool = Field(False, description="Whether the training only reads it.")
+
+
+class Variable(ApiModel):
+    """An environment variable of the training container, as in a Pod."""
+
+    model_config = cel(
+        (
+            f"!(self.name in {list(_OWN_VARIABLES)}) && !self.name.startsWith('PERENNIAL_')",
+            f"{', '.join(_OWN_VARIABLES)} and PERENNIAL_… are set by the operator",
+        ),
+        ("!(has(self.value) && has(self.valueFrom))", "value and valueFrom exclude each other"),
+    )
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=253)] = Field(
+        description="Name of the variable."
+    )
+    value: Annotated[str, Field(max_length=4096)] | None = Field(None, description="Its value; empty by default.")
+    value_from: Annotated[dict[str, Any], Field(json_schema_extra=FREE_FORM)] | None = Field(
+        None, description="Where the value comes from: secretKeyRef, configMapKeyRef, fieldRef, resourceFieldRef."
+    )
+
+
+class VariableSource(ApiModel):
+    """All entries of a ConfigMap or Secret as environment variables, as in a Pod."""
+
+    model_config = ConfigDict(extra="allow") | cel(**FREE_FORM)
+
+    prefix: Annotated[str, Field(max_length=253)] | None = Field(
+        None, description="Put before the name of each entry; beside it stands configMapRef or secretRef."
+    )
+
+
+class PullSecret(ApiModel):
+    """A Secret with access to a registry of images."""
+
+    name: ObjectName = Field(description="Name of the Secret.")
+
+
+_Labels = Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=16)]
+_Annotations = Annotated[dict[str, Annotated[str, Field(max_length=4096)]], Field(max_length=16)]
+_RESERVED_LABELS = " || ".join([f"key in {list(_OWN_LABELS)}", *(f"key.startsWith('{p}')" for p in _OWN_PREFIXES)])
+
+
+class PodOverlay(ApiModel):
+    """What is laid over the training's pods. Nothing here can take away what the training itself needs."""
+
+    model_config = cel(
+        (
+            "!has(self.volumeMounts) || self.volumeMounts.all(mount, "
+            "has(self.volumes) && self.volumes.exists(volume, volume.name == mount.name))",
+            "each of volumeMounts must name one of volumes",
+        ),
+        (
+            f"!has(self.labels) || !self.labels.exists(key, {_RESERVED_LABELS})",
+            "labels of perennial.dev, batch.kubernetes.io, kueue.x-k8s.io and the Job's own are set by the operator",
+        ),
+    )
+
+    labels: _Labels | None = Field(None, description="Labels of the pods, beside those that the operator sets.")
+    annotations: _Annotations | None = Field(None, description="Annotations of the pods.")
+    node_selector: _Labels | None = Field(None, description="Labels of the nodes that the pods may run on.")
+    tolerations: Annotated[list[Toleration], Field(max_length=32)] | None = Field(
+        None, description="Taints of nodes that don't keep the pods away."
+    )
+    affinity: Annotated[dict[str, Any], Field(json_schema_extra=FREE_FORM)] | None = Field(
+        None, description="Affinity to nodes and to other pods, as in a Pod."
+    )
+    priority_class_name: ObjectName | None = Field(None, description="PriorityClass of the pods.")
+    scheduler_name: ObjectName | None = Field(None, description="Which scheduler places the pods.")
+    service_account_name: ObjectName | None = Field(
+        None, description="ServiceAccount of the pods, for access to a cloud; its token is not mounted."
+    )
+    image_pull_secrets: Annotated[list[PullSecret], Field(max_length=8, json_schema_extra=list_map("name"))] | None = (
+        Field(None, description="Secrets with which the image is pulled.")
+    )
+    volumes: Annotated[list[Volume], Field(max_length=16, json_schema_extra=list_map("name"))] | None = Field(
+        None, description="Volumes beside those that the URIs of the spec name."
+    )
+    volume_mounts: (
+        Annotated[list[VolumeMount], Field(max_length=16, json_schema_extra=list_map("mountPath"))] | None
+    ) = Field(None, description="Where the training container sees them.")
+    env: Annotated[list[Variable], Field(max_length=64, json_schema_extra=list_map("name"))] | None = Field(
+        None, description="Environment variables of the training container."
+    )
+    env_from: Annotated[list[VariableSource], Field(max_length=8)] | None = Field(
+        None, description="ConfigMaps and Secrets whose entries become environment variables."
+    )

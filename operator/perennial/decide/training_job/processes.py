@@ -1,0 +1,43 @@
+"""How the pods of one training find each other: their number, their names and their addresses.
+
+One pod per node. The Job's index says which is which; the pod of index 0 leads, and alone leaves progress and result.
+"""
+
+from perennial.api import TrainingJob
+from perennial.decide.metadata import MANAGED_BY, child
+from perennial.decide.outcome import Manifest
+
+LABEL = "perennial.dev/training-job"
+INDEX = "batch.kubernetes.io/job-completion-index"
+PORT = 29500
+
+
+def nodes(job: TrainingJob) -> int:
+    """Pods that train together."""
+    return job.spec.training.compute.nodes
+
+
+def variables(job: TrainingJob) -> dict[str, str]:
+    """What each pod is told, by the names that PyTorch uses where it has one; the Job adds JOB_COMPLETION_INDEX."""
+    name = job.metadata.name
+    return {
+        "MASTER_ADDR": f"{name}-0.{name}" if nodes(job) > 1 else "localhost",
+        "MASTER_PORT": str(PORT),
+        "PERENNIAL_NODES": str(nodes(job)),
+        "PERENNIAL_PROCESSES_PER_NODE": str(max(1, job.spec.training.compute.gpus_per_node)),
+    }
+
+
+def service(job: TrainingJob) -> Manifest:
+    """The headless Service that gives each pod its name in the DNS, also before it is ready."""
+    spec = {
+        "clusterIP": "None",
+        "publishNotReadyAddresses": True,
+        "selector": MANAGED_BY | {LABEL: job.metadata.name},
+    }
+    return child(job, "v1", "Service", job.metadata.name) | {"spec": spec}
+
+
+def index(pod: Manifest) -> int:
+    """Which of the Job's pods it is."""
+    return int(pod["metadata"].get("labels", {}).get(INDEX, 0))

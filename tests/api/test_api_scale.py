@@ -1,0 +1,125 @@
+"""Several pods, quotas, deadlines, refused overlays and the time to live, on the real Job controller."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from control_plane import ControlPlane, Manifest
+from given_manifests import SMALL, manifest, merged
+from node import Node, eventually, loss_by_seed
+from operator_process import Operator
+from story import Story
+
+TWO = {"training": {"compute": {"nodes": 2}}}
+
+
+@pytest.fixture
+def claims(control_plane: ControlPlane, namespace: str) -> None:
+    Story(control_plane, namespace)  # makes the claims
+
+
+def create(control_plane: ControlPlane, namespace: str, **spec: Any) -> None:
+    document = manifest("TrainingJob", "one", merged(SMALL["TrainingJob"], spec))
+    control_plane.kubectl("create", "-n", namespace, "-f", "-", stdin=document)
+
+
+def await_reason(control_plane: ControlPlane, namespace: str, reason: str, seconds: float = 60) -> str:
+    """Waits until Ready gives this reason; the message."""
+
+    def ready() -> Manifest:
+        conditions = control_plane.get("tj", "one", "-n", namespace).get("status", {}).get("conditions", [])
+        return next((c for c in conditions if c["type"] == "Ready"), {})
+
+    eventually(lambda: ready().get("reason") == reason, f"{reason}, not {ready()}", seconds)
+    return str(ready()["message"])
+
+
+@pytest.mark.usefixtures("claims")
+def test_two_pods_train_and_go_when_their_time_is_over(
+    control_plane: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    with Operator(control_plane, tmp_path / "log", namespace), Node(control_plane, namespace, loss_by_seed) as node:
+        create(control_plane, namespace, **TWO)
+        assert "300 steps" in await_reason(control_plane, namespace, "Trained")
+        service = control_plane.get("service", "one", "-n", namespace)["spec"]
+        assert (service["clusterIP"], service["publishNotReadyAddresses"]) == ("None", True)
+        pods = control_plane.get("pods", "-n", namespace, "-l", "perennial.dev/training-job=one")["items"]
+        names = {(pod["spec"]["hostname"], pod["spec"]["subdomain"]) for pod in pods}
+        assert names == {("one-0", "one"), ("one-1", "one")}
+        assert "one" in node.trained
+        control_plane.kubectl(
+            "patch", "tj", "one", "-n", namespace, "--type=merge", "-p", '{"spec": {"ttlSecondsAfterFinished": 1}}'
+        )
+        eventually(lambda: control_plane.get("tj", "one", "-n", namespace) is None, "it is deleted")
+        eventually(lambda: control_plane.get("service", "one", "-n", namespace) is None, "its Service goes too")
+
+
+@pytest.mark.usefixtures("claims")
+def test_a_quota_that_keeps_a_pod_away_is_told(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> None:
+    control_plane.kubectl("create", "quota", "pods", "--hard=pods=1", "-n", namespace)
+    quota = ("resourcequota", "pods", "-n", namespace)
+    eventually(lambda: "hard" in control_plane.get(*quota).get("status", {}), "the quota counts")
+    with Operator(control_plane, tmp_path / "log", namespace):
+        create(control_plane, namespace, **TWO)
+        message = await_reason(control_plane, namespace, "QuotaExceeded", seconds=90)
+        assert "exceeded quota: pods" in message
+        assert message.endswith("Raise the quota of the namespace, or ask for less in training.compute.")
+
+
+@pytest.mark.usefixtures("claims")
+def test_a_deadline_ends_it(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> None:
+    with Operator(control_plane, tmp_path / "log", namespace):
+        create(control_plane, namespace, training={"deadline": "2s"})
+        assert "longer than training.deadline (2s)" in await_reason(control_plane, namespace, "DeadlineExceeded")
+        assert control_plane.get("tj", "one", "-n", namespace)["status"]["state"] == "Failed"
+
+
+# What only the Job's own schema and validation know; a part of what the API server says.
+REFUSED: dict[str, tuple[Manifest, str]] = {
+    "a field that affinity has not": ({"affinity": {"nodeAfinity": {}}}, "nodeAfinity"),
+    "a volume of two kinds": (
+        {"volumes": [{"name": "a", "emptyDir": {}, "hostPath": {"path": "/a"}}]}, "more than 1 volume type",
+    ),
+    "a variable from nowhere": ({"env": [{"name": "A", "valueFrom": {}}]}, "valueFrom"),
+    "a toleration of a value that does not count": (
+        {"tolerations": [{"key": "a", "operator": "Exists", "value": "b"}]}, "value must be empty",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.usefixtures("claims")
+def test_what_the_api_server_refuses_of_an_overlay_is_told(
+    control_plane: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    with Operator(control_plane, tmp_path / "log", namespace):
+        for what, (overlay, part) in REFUSED.items():
+            create(control_plane, namespace, training={"pod": overlay})
+            message = await_reason(control_plane, namespace, "ApplyRefused")
+            assert part in message, what
+            assert "Correct the spec." in message, what
+            control_plane.kubectl("delete", "tj", "one", "-n", namespace)
+
+
+@pytest.mark.usefixtures("claims")
+def test_a_queue_without_kueue_holds_nothing_up_and_a_pause_leaves_it(
+    control_plane: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    """Here the test is Kueue: it alone suspends and admits."""
+    suspend = '{"spec": {"suspend": %s}}'
+
+    def patch(kind: str, value: str) -> None:
+        control_plane.kubectl("patch", kind, "one", "-n", namespace, "--type=merge", "-p", suspend % value)
+
+    with Operator(control_plane, tmp_path / "log", namespace):
+        create(control_plane, namespace, training={"queue": "research"})
+        eventually(lambda: control_plane.get("job", "one", "-n", namespace), "there is a Job")
+        patch("job", "true")
+        assert '"research"' in await_reason(control_plane, namespace, "Queued")
+        patch("job", "false")
+        await_reason(control_plane, namespace, "Starting")
+        assert control_plane.get("job", "one", "-n", namespace)["spec"]["suspend"] is False
+        patch("tj", "true")
+        await_reason(control_plane, namespace, "Suspended")
+        eventually(lambda: control_plane.get("job", "one", "-n", namespace) is None, "the Job has left the queue")
+        patch("tj", "false")
+        eventually(lambda: control_plane.get("job", "one", "-n", namespace), "it is back in the queue")
