@@ -1,5 +1,6 @@
 """From prepared data to the best weights: the part of a job that computes. Loads torch."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,7 @@ class Fitting:
             train_dataset=dataset,
             eval_dataset=self.held_out,
             data_collator=collator,
-            compute_loss_func=trainer.smoothed(wanted.label_smoothing, self.objective.shifted),
+            compute_loss_func=self._loss(),
             callbacks=[
                 trainer.Saving(self.kept, training.early_stopping, termination),
                 Progress(gauges, self.objective.tokens_per_step(wanted.batch_size)),
@@ -97,6 +98,13 @@ class Fitting:
             message = f"stopped by SIGTERM at step {runner.state.global_step}; a checkpoint was saved"
             raise Failure("Terminated", message, TERMINATED)
         return runner.state
+
+    def _loss(self) -> Callable[..., torch.Tensor] | None:
+        """None: the model's own."""
+        smoothing = self.config.training.hyperparameters.label_smoothing
+        if smoothing or self.objective.own_loss_is_of_a_part:
+            return trainer.cross_entropy(smoothing, self.objective.shifted)
+        return None
 
     def _network(self, last: Path | None) -> Any:
         """The model to go on with: from the checkpoint, the base or new."""

@@ -15,6 +15,7 @@ from transformers import (
     TrainingArguments,
 )
 
+from perennial_artifact.exits import BAD_CONFIGURATION, Failure
 from perennial_training import checkpoints, stopping
 from perennial_training.checkpoints import Checkpoints
 from perennial_training.config import EarlyStopping, Training
@@ -42,6 +43,12 @@ class JudgedTrainer(Trainer):
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler:
+        """Whole batches only: else the last step of an epoch would take what is left in parts of a batch."""
+        dataset = self.train_dataset if train_dataset is None else train_dataset
+        batch = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
+        return torch.utils.data.RandomSampler(dataset, num_samples=len(dataset) // batch * batch)
 
     def _load_from_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: the model came from that checkpoint by from_pretrained.
@@ -110,10 +117,11 @@ def best_step(state: TrainerState) -> int:
     return int(min(evaluations(state), key=lambda entry: entry["eval_loss"])["step"])
 
 
-def smoothed(smoothing: float, shifted: bool) -> Callable[..., torch.Tensor] | None:
-    """Cross-entropy in which a share of the probability is spread over all classes (Szegedy et al. 2016, section 7)."""
-    if not smoothing:
-        return None
+def cross_entropy(smoothing: float, shifted: bool) -> Callable[..., torch.Tensor]:
+    """The mean over all labels of a batch, however many parts it has.
+
+    `smoothing` is the share of the probability that is spread over all classes (Szegedy et al. 2016, section 7).
+    """
 
     def loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:
         logits = outputs.logits.float()
@@ -130,6 +138,8 @@ def smoothed(smoothing: float, shifted: bool) -> Callable[..., torch.Tensor] | N
 def arguments(training: Training, work: Path, resumed: bool, micro_batch: int) -> TrainingArguments:
     """The Trainer's own names for what the job asks for. Logging is up to Progress."""
     wanted = training.hyperparameters
+    if wanted.precision == "float16" and not torch.cuda.is_available():
+        raise Failure("NoGpu", "precision float16 needs a GPU; use bfloat16 or float32", BAD_CONFIGURATION)
     return TrainingArguments(
         output_dir=str(work),
         max_steps=wanted.max_steps,
@@ -138,6 +148,7 @@ def arguments(training: Training, work: Path, resumed: bool, micro_batch: int) -
         activation_checkpointing=wanted.gradient_checkpointing,
         bf16=wanted.precision == "bfloat16",
         fp16=wanted.precision == "float16",
+        use_cpu=not torch.cuda.is_available(),
         learning_rate=wanted.learning_rate,
         lr_scheduler_type=_SCHEDULES.get(wanted.schedule, wanted.schedule),
         warmup_steps=wanted.warmup_steps,

@@ -23,12 +23,14 @@ class Objective(ABC):
     """A task's model class, its batches, its loss and its metrics.
 
     `auto` is the class of transformers that loads its models; `peft` the name of the task in peft; `shifted` whether
-    the model shifts its labels by one token itself.
+    the model shifts its labels by one token itself; `own_loss_is_of_a_part` whether its own loss is the mean over the
+    tokens of a part of the batch, which weighs the tokens of a short part more.
     """
 
     auto: ClassVar[Any]
     peft: ClassVar[str]
     shifted: ClassVar[bool] = False
+    own_loss_is_of_a_part: ClassVar[bool] = False
 
     def __init__(self, prepared: Prepared) -> None:
         self.prepared = prepared

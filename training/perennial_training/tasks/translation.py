@@ -16,6 +16,7 @@ from perennial_training.tasks.objective import Metrics, RowObjective, finite, ro
 class Translation(RowObjective):
     auto = AutoModelForSeq2SeqLM
     peft = "SEQ_2_SEQ_LM"
+    own_loss_is_of_a_part = True
 
     def collator(self, model: PreTrainedModel) -> Callable[[list[Row]], dict[str, torch.Tensor]]:
         return DataCollatorForSeq2Seq(self.tokenizer(), model=model)
