@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from torch import Tensor
 
-from perennial_serving.batch import Batch
 from perennial_serving.generation import Generation
 from perennial_serving.metrics import Metrics
-from perennial_serving.model import LoadedModel
+from perennial_serving.model import AnyBatch, LoadedModel
 from perennial_serving.sampling import choose
 
 log = logging.getLogger(__name__)
@@ -101,7 +100,7 @@ class Engine:
             self._serve(self.loaded)
 
     def _serve(self, loaded: LoadedModel) -> None:
-        batch: Batch[Generation] = Batch(loaded.model)
+        batch = loaded.batch()
         while self._admit():
             try:
                 self._step(batch)
@@ -109,7 +108,7 @@ class Engine:
                 log.exception("a batch of %d requests failed", len(self._running))
                 self._fail(self._running, GenerationFailed(type(error).__name__))
                 self._running = []
-                batch = Batch(loaded.model)
+                batch = loaded.batch()
         with self._changed:
             self._fail([*self._running, *self._waiting], EngineStopped())
             self._running = []
@@ -124,7 +123,7 @@ class Engine:
                 self._running.append(self._waiting.popleft())
             return not self._stopping
 
-    def _step(self, batch: Batch[Generation]) -> None:
+    def _step(self, batch: AnyBatch) -> None:
         """Makes the batch what is running now, and gives each of its rows another token."""
         self._drop_ended(batch)
         if newcomers := self._running[len(batch.rows) :]:
@@ -136,7 +135,7 @@ class Engine:
         if batch.rows:
             self._take(batch.rows, batch.advance())
 
-    def _drop_ended(self, batch: Batch[Generation]) -> None:
+    def _drop_ended(self, batch: AnyBatch) -> None:
         batch.leave([row for row in batch.rows if row not in self._running])
 
     def _take(self, rows: Sequence[Generation], logits: Tensor) -> None:

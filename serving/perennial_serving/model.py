@@ -2,13 +2,19 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+import perennial_networks
 from perennial_artifact import exits, manifest
 from perennial_artifact.exits import Failure
+from perennial_networks import NetworkConfig
 from perennial_serving.batch import Batch
+from perennial_serving.uncached_batch import UncachedBatch
+
+AnyBatch = Batch[Any] | UncachedBatch[Any]
 
 
 @dataclass(frozen=True)
@@ -29,12 +35,17 @@ class LoadedModel:
     def fingerprint(self) -> str:
         return f"v{self.version}-{self.digest.removeprefix('sha256:')[:12]}"
 
+    def batch(self) -> AnyBatch:
+        """An empty batch of a kind that this model can be decoded in."""
+        return batch_of(self.model)
+
     def decode(self, tokens: list[int]) -> str:
         return self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
 
 def load(folder: Path, name: str, version: str) -> LoadedModel:
     """Loads the artifact in `folder`, which `preflight.check` accepted, and tries it once. Raises Failure."""
+    perennial_networks.register()
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         model = _load_weights(folder)
@@ -79,6 +90,10 @@ def _load_weights(folder: Path) -> PreTrainedModel:
     return model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def batch_of(model: PreTrainedModel) -> AnyBatch:
+    return UncachedBatch(model) if isinstance(model.config, NetworkConfig) else Batch(model)
+
+
 class _Trial:
     """A row for the try-out."""
 
@@ -92,7 +107,7 @@ class _Trial:
 def _try_out(model: PreTrainedModel) -> None:
     """Joins, decodes and leaves once: the first request then finds a warm model of a kind that can batch."""
     first, second = _Trial(1), _Trial(2)
-    batch: Batch[_Trial] = Batch(model)
+    batch = batch_of(model)
     try:
         batch.join([first])
         batch.join([second])

@@ -9,6 +9,7 @@ import torch
 import transformers
 from transformers import PreTrainedModel, TrainerState
 
+import perennial_networks
 from perennial_artifact import cpus
 from perennial_artifact.exits import TERMINATED, Failure
 from perennial_training import architectures, batch_size, checkpoints, trainer
@@ -46,6 +47,7 @@ class Fitting:
     def __init__(self, config: Config, prepared: Prepared, work: Path, say: Say) -> None:
         torch.set_num_threads(cpus.allowed())
         transformers.utils.logging.disable_progress_bar()
+        perennial_networks.register()
         self.config = config
         self.prepared = prepared
         self.say = say

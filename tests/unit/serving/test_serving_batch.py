@@ -3,6 +3,7 @@
 import pytest
 import torch
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     GPT2Config,
     GPTNeoXConfig,
@@ -13,8 +14,9 @@ from transformers import (
     Qwen3Config,
 )
 
+import perennial_networks
 from perennial_serving.batch import Batch
-from perennial_serving.model import _try_out
+from perennial_serving.model import _try_out, batch_of
 
 PROMPTS = [[5], [7, 8, 9, 10, 11, 12], [13, 14, 15], list(range(20, 40))]
 NEW_TOKENS = 12
@@ -31,12 +33,19 @@ SHAPE = {
     "bos_token_id": None,
     "pad_token_id": None,
 }
+perennial_networks.register()
 CONFIGS = {
     "llama": LlamaConfig(**SHAPE),
     "gpt-neox": GPTNeoXConfig(**SHAPE),
     "gpt2": GPT2Config(**(SHAPE | {"n_embd": 32, "n_layer": 2, "n_head": 2})),
     "mistral with a sliding window": MistralConfig(**SHAPE, sliding_window=4),
     "qwen3": Qwen3Config(**SHAPE),
+    **{
+        f"our own {family}": AutoConfig.for_model(
+            f"perennial-{family}", vocab_size=64, hidden_size=32, max_position_embeddings=64
+        )
+        for family in ("rnn", "cnn", "mlp")
+    },
 }
 
 
@@ -56,7 +65,7 @@ def test_rows_that_join_and_leave_at_any_time_answer_as_alone(config: PreTrained
     torch.manual_seed(3)
     model = AutoModelForCausalLM.from_config(config).eval()
     rows = [Row(prompt) for prompt in PROMPTS]
-    batch: Batch[Row] = Batch(model)
+    batch = batch_of(model)
     take(rows[:2], batch.join(rows[:2]))
     waiting = rows[2:]
     while batch.rows:
@@ -79,7 +88,8 @@ def test_padding_goes_with_the_row_that_needed_it() -> None:
 
 
 def test_the_try_out_accepts_what_can_be_batched() -> None:
-    _try_out(AutoModelForCausalLM.from_config(CONFIGS["gpt-neox"]).eval())
+    for name in ("gpt-neox", "our own rnn"):
+        _try_out(AutoModelForCausalLM.from_config(CONFIGS[name]).eval())
 
 
 def take(rows: list[Row], logits: torch.Tensor) -> None:

@@ -95,9 +95,10 @@ class Pod:
 
 def _modules() -> list[str]:
     import perennial_artifact
+    import perennial_networks
     import perennial_training
 
-    return [str(perennial_artifact.__file__), str(perennial_training.__file__)]
+    return [str(module.__file__) for module in (perennial_artifact, perennial_networks, perennial_training)]
 
 
 def tiny_job() -> dict[str, Any]:

@@ -165,3 +165,27 @@ def test_answers_are_compared_as_squad_does():
     assert f1("the black cat", "a cat") == pytest.approx(2 / 3)
     assert f1("", "cat") == 0
     assert f1("the", "a") == 1
+
+
+@pytest.mark.parametrize("family", ["rnn", "cnn", "mlp"])
+def test_every_family_classifies(pod, family):
+    give(pod, "sentiment-analysis")
+    pod.job["model"]["architecture"]["family"] = family
+    result, _ = learned(pod)
+    assert result["metrics"]["accuracy"] > 0.95
+    config = json.loads((pod.output / "config.json").read_text())
+    assert config["model_type"] == f"perennial-{family}"
+
+
+@pytest.mark.parametrize("family", ["rnn", "cnn", "mlp"])
+def test_every_family_writes(pod, family):
+    pod.job["model"]["architecture"]["family"] = family
+    pod.job["training"]["hyperparameters"]["maxSteps"] = 40
+    result, _ = learned(pod)
+    assert result["metrics"]["loss"] < 0.9 * result["initialMetrics"]["loss"]
+    first = {"version": 1, "uri": pod.job["output"]["uri"], "digest": result["artifact"]["digest"]}
+    pod.job |= {"compareWith": first, "output": {"uri": "pvc://models/tiny/v2"}}
+    pod.job["model"] = {"pretrained": {"uri": first["uri"]}}
+    pod.job["job"]["uid"] = "uid-2"
+    second, _ = learned(pod)
+    assert second["comparison"]["metrics"] == result["metrics"] == second["initialMetrics"]
