@@ -7,13 +7,13 @@ from pathlib import Path
 CGROUP = Path("/sys/fs/cgroup")
 
 
-def limit_threads() -> None:
+def limit_threads(processes: int = 1) -> None:
     """Sets up the threads of OpenMP (torch) and Rayon (tokenizers), which listen when they load: call it before that.
 
-    What is set already stays.
+    So many processes share the container's CPUs. What is set already stays.
     """
     for name in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS"):
-        os.environ.setdefault(name, str(allowed()))
+        os.environ.setdefault(name, str(max(1, allowed() // processes)))
     # Threads that spin while they wait make a step many times slower where other pods want the same cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 

@@ -3,6 +3,7 @@
 import argparse
 import errno
 import json
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from perennial_artifact import cpus, exits
 from perennial_artifact.exits import Failure
 from perennial_artifact.uri import MOUNTS
-from perennial_training import config, deletion, job
+from perennial_training import config, deletion, job, launch
 from perennial_training.termination import Termination
 
 CONFIG = Path("/etc/perennial/job.json")
@@ -19,7 +20,8 @@ CONFIG = Path("/etc/perennial/job.json")
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns its exit code, and leaves result or failure as the termination message."""
     options = _parser().parse_args(arguments)
-    cpus.limit_threads()
+    options.given = sys.argv[1:] if arguments is None else arguments
+    cpus.limit_threads(launch.processes_per_node(os.environ))
     try:
         options.run(options)
     except Failure as failure:
@@ -31,10 +33,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def train(options: argparse.Namespace) -> None:
+    wanted = config.load(options.config)  # before processes are started that would each refuse it
+    launch.join(os.environ, ["perennial_training", *options.given])
     termination = Termination()
-    result = job.run(config.load(options.config), options.mounts, options.metrics_port, termination, say)
-    _leave(result, options.termination_log)
-    print(json.dumps(result), flush=True)
+    result = job.run(wanted, options.mounts, options.metrics_port, termination, say)
+    if launch.leads(os.environ):
+        _leave(result, options.termination_log)
+        print(json.dumps(result), flush=True)
+    launch.part(os.environ)
 
 
 def delete_artifact(options: argparse.Namespace) -> None:
@@ -50,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m perennial_training",
         description="Trains a language model from a job's configuration, or deletes an artifact.",
         epilog="Exit codes: 0 done, 65 bad data, 66 input missing, 75 try again later, 78 bad configuration, "
+        "76 another pod of the training is gone, "
         "143 stopped by SIGTERM (a checkpoint was saved); any other: unexpected, try again.",
     )
     common = argparse.ArgumentParser(add_help=False)
@@ -76,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _fail(failure: Failure, log: Path) -> int:
     print(f"{failure.reason}: {failure.message}", file=sys.stderr, flush=True)
-    if _is_there(log):
+    if _is_there(log) and not (failure.code in launch.CONSEQUENCES and _is_written(log)):
         exits.report(failure, log)
     return failure.code
 
@@ -84,6 +91,11 @@ def _fail(failure: Failure, log: Path) -> int:
 def _leave(result: dict, log: Path) -> None:
     if _is_there(log):
         exits.leave(result, log)
+
+
+def _is_written(log: Path) -> bool:
+    """Whether another process of this pod has said already what began it all."""
+    return log.exists() and log.stat().st_size > 0
 
 
 def _is_there(log: Path) -> bool:
@@ -98,6 +110,8 @@ def _explain(error: Exception) -> Failure:
     if isinstance(error, PermissionError):
         return Failure("NotPermitted", f"no right to use {error.filename}: {error.strerror}", exits.BAD_CONFIGURATION)
     traceback.print_exc()
+    if failure := launch.explain(error):
+        return failure
     return Failure("UnexpectedError", f"{type(error).__name__}: {error}", 1)
 
 
