@@ -20,7 +20,7 @@ from botocore.config import Config
 from perennial_artifact.credentials import Credentials
 from perennial_artifact.exits import BAD_CONFIGURATION, BAD_DATA, Failure
 from perennial_artifact.s3_errors import code_of, explained
-from perennial_artifact.uri import parse
+from perennial_artifact.uri import parse, safe_path
 
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
@@ -149,13 +149,6 @@ class Progress:
             if time.monotonic() - self._said >= REPORT_SECONDS:
                 self._said = time.monotonic()
                 self._say(f"{self._what} {self._done / 2**20:,.1f} of {self._total / 2**20:,.1f} MiB of {self._uri}")
-
-
-def safe_path(folder: Path, key: str) -> Path:
-    """The file of a key in a folder; a key may be any text, so that one that leads out of it is refused."""
-    if {"..", ".", ""} & set(key.split("/")):
-        raise Failure("UnsafeKey", f"the key {key!r} can't be the name of a file; rename the object", BAD_DATA)
-    return folder / key
 
 
 def _client(credentials: Credentials | None) -> Any:

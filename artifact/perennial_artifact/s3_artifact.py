@@ -8,7 +8,8 @@ from typing import Any
 from perennial_artifact import manifest
 from perennial_artifact.exits import MISSING_INPUT, Failure
 from perennial_artifact.manifest import TamperedArtifact
-from perennial_artifact.s3 import Say, Store, safe_path
+from perennial_artifact.s3 import Say, Store
+from perennial_artifact.uri import safe_path
 
 
 def read(store: Store, digest: str | None) -> tuple[dict[str, Any], bytes]:

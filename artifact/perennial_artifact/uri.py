@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
+from perennial_artifact.exits import BAD_DATA, Failure
+
 MOUNTS = Path("/perennial")
 FORMS = {
     "pvc": "pvc://CLAIM/PATH",
@@ -57,6 +59,16 @@ def wanted(path: str) -> re.Pattern[str]:
     """What fits a path in a bucket or dataset: itself, all below it if it ends in "/"; a `*` stands for anything."""
     pattern = ".*".join(map(re.escape, path.split("*")))
     return re.compile(pattern + ".+" if path.endswith("/") else pattern, re.DOTALL)
+
+
+def safe_path(folder: Path, key: str) -> Path:
+    """The file of a key in a folder; a key may be any text, so that one that leads out of it is refused.
+
+    Raises exits.Failure.
+    """
+    if {"..", ".", ""} & set(key.split("/")):
+        raise Failure("UnsafeKey", f"the key {key!r} can't be the name of a file; rename the object", BAD_DATA)
+    return folder / key
 
 
 def local_path(uri: str, mounts: Path = MOUNTS) -> Path:
