@@ -46,6 +46,7 @@ class Store:
         self.bucket = location.name
         self.prefix = f"{location.path}/" if location.path else ""
         self._credentials = credentials
+        self._made: tuple[dict[str, Any], Any] | None = None  # what the client was made from, and the client
 
     def sizes(self, below: str = "") -> dict[str, int]:
         """Bytes of each object whose key starts with `below`."""
@@ -121,11 +122,15 @@ class Store:
         return explained(f"{self.uri}/{key}".rstrip("/"), self._credentials.name if self._credentials else None)
 
     def _client(self) -> Any:
-        try:
-            return _client(self._credentials)
-        except ValueError as error:
-            source = f"the Secret {self._credentials.name}" if self._credentials else "the pod's environment"
-            raise Failure("BadEndpoint", f"{self.uri}: {error}; mend it in {source}", BAD_CONFIGURATION) from None
+        """A client as of now: another one once the Secret was renewed."""
+        settings = _settings(self._credentials) if self._credentials else {}
+        if self._made is None or self._made[0] != settings:
+            try:
+                self._made = settings, _client(settings)
+            except ValueError as error:
+                source = f"the Secret {self._credentials.name}" if self._credentials else "the pod's environment"
+                raise Failure("BadEndpoint", f"{self.uri}: {error}; mend it in {source}", BAD_CONFIGURATION) from None
+        return self._made[1]
 
     def _check_room(self, size: int, folder: Path) -> None:
         free = shutil.disk_usage(folder).free - RESERVED_BYTES
@@ -151,15 +156,14 @@ class Progress:
                 self._say(f"{self._what} {self._done / 2**20:,.1f} of {self._total / 2**20:,.1f} MiB of {self._uri}")
 
 
-def _client(credentials: Credentials | None) -> Any:
-    """A client as of now: a Secret may have been renewed."""
+def _client(settings: dict[str, Any]) -> Any:
     config = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         max_pool_connections=PARTS_AT_ONCE + 2,
     )
-    return boto3.session.Session().client("s3", config=config, **(_settings(credentials) if credentials else {}))
+    return boto3.session.Session().client("s3", config=config, **settings)
 
 
 def _settings(secret: Credentials) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from perennial_training.data.sources import Say
 from perennial_training.evaluation import HeldOut
 from perennial_training.preparation import Prepared
 from perennial_training.progress import Gauges, Progress
+from perennial_training.publishing import Output
 from perennial_training.termination import Termination
 
 Metrics = dict[str, float]
@@ -35,13 +36,13 @@ class Fitted:
 
 
 def fit(
-    config: Config, prepared: Prepared, work: Path, metrics_port: int, termination: Termination, say: Say
+    config: Config, prepared: Prepared, output: Output, metrics_port: int, termination: Termination, say: Say
 ) -> Fitted:
     """Trains from the last whole checkpoint, or from the start, to the end. Raises exits.Failure."""
     torch.set_num_threads(cpus.allowed())
     transformers.utils.logging.disable_progress_bar()
     gauges = Gauges(metrics_port)
-    kept = Checkpoints(work, prepared.identity, config.training.checkpoints.keep)
+    kept = Checkpoints(output.work, prepared.identity, config.training.checkpoints.keep, output.mirror)
     last = kept.last(say)
     say(f"going on from {last.name}" if last else "starting from step 0")
     if last is not None and (checkpoints.facts(last) or {})["finished"]:

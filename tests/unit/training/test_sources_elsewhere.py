@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import socket
 import threading
 from pathlib import Path
 from typing import ClassVar
@@ -120,6 +121,14 @@ class Hub(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def _loopback_only(look_up):
+    def guarded(host, *rest, **more):
+        assert host in ("127.0.0.1", b"127.0.0.1"), f"a test asked for {host}"
+        return look_up(host, *rest, **more)
+
+    return guarded
+
+
 @pytest.fixture
 def hub(monkeypatch, tmp_path):
     """The requests that a hub on loopback got."""
@@ -127,16 +136,11 @@ def hub(monkeypatch, tmp_path):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     endpoint = f"http://127.0.0.1:{server.server_port}"
-    import huggingface_hub
-
-    for module in ("constants", "hf_api", "file_download"):
-        target = getattr(huggingface_hub, module)
-        for name, value in {"ENDPOINT": endpoint, "HF_HUB_CACHE": str(tmp_path)}.items():
-            if hasattr(target, name):
-                monkeypatch.setattr(target, name, value)
-    monkeypatch.setattr(
-        "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", endpoint + "/{repo_id}/resolve/{revision}/{filename}"
-    )
+    urls = endpoint + "/{repo_id}/resolve/{revision}/{filename}"  # both follow from HF_ENDPOINT, when it is imported
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", endpoint)
+    monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", urls)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("socket.getaddrinfo", _loopback_only(socket.getaddrinfo))
     yield handler.asked
     server.shutdown()
     server.server_close()
