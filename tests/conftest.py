@@ -1,10 +1,16 @@
-"""A control plane for the session (etcd, kube-apiserver, controller-manager; no node), a namespace for each test."""
+"""A control plane for the session (etcd, kube-apiserver, controller-manager; no node), a namespace for each test.
 
+And an S3 server for the session, a bucket for each test.
+"""
+
+import os
 import uuid
 from collections.abc import Iterator
 
 import pytest
+import s3_server
 from control_plane import ROOT, ControlPlane, provided
+from s3_server import S3Server
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +25,27 @@ def namespace(control_plane: ControlPlane) -> Iterator[str]:
     control_plane.kubectl("create", "namespace", name)
     yield name
     control_plane.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def shared_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with s3_server.running(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def s3(shared_s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """An S3 server; the environment of who runs the tests says nothing of S3."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in s3_server.ALONE.items():
+        monkeypatch.setenv(name, value)
+    return shared_s3
+
+
+@pytest.fixture
+def bucket(s3: S3Server) -> str:
+    return s3.bucket(f"t-{uuid.uuid4().hex[:12]}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

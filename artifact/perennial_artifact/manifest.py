@@ -23,7 +23,7 @@ def write(folder: Path, facts: dict[str, Any]) -> str:
     Everything is on disk when it returns. Raises ValueError where the folder holds a link or a device.
     """
     (folder / NAME).unlink(missing_ok=True)
-    digests = {name: _digest_of_file(folder / name, sync=True) for name in _files(folder)}
+    digests = {name: digest_of_file(folder / name, sync=True) for name in _files(folder)}
     manifest = {"schema": SCHEMA, **facts, "files": digests}
     content = json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"
     with (folder / NAME).open("wb") as file:
@@ -31,7 +31,7 @@ def write(folder: Path, facts: dict[str, Any]) -> str:
         file.flush()
         os.fsync(file.fileno())
     sync_folder(folder)
-    return _digest(content)
+    return sha256(content)
 
 
 def verify(folder: Path, digest: str | None) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def verify(folder: Path, digest: str | None) -> dict[str, Any]:
     for name in sorted(set(found) - expected.keys() - {NAME}):
         raise TamperedArtifact(f"{name} in {folder} is not in the manifest; expected no such file")
     for name, wanted in expected.items():
-        actual = _digest_of_file(folder / name)
+        actual = digest_of_file(folder / name)
         if actual != wanted:
             raise TamperedArtifact(f"{name} in {folder} was changed; expected {wanted}, found {actual}")
     return manifest
@@ -63,7 +63,7 @@ def size(folder: Path) -> int:
 
 def digest_of(folder: Path) -> str:
     """The artifact's digest as its manifest gives it; the other files are not looked at."""
-    return _digest((folder / NAME).read_bytes())
+    return sha256((folder / NAME).read_bytes())
 
 
 def sync_folder(folder: Path) -> None:
@@ -75,13 +75,10 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _read(folder: Path, digest: str | None) -> dict[str, Any]:
-    path = folder / NAME
-    if path.is_symlink() or not path.is_file():
-        raise TamperedArtifact(f"{folder} holds no artifact: {NAME} is missing")
-    content = path.read_bytes()
-    if digest is not None and _digest(content) != digest:
-        raise TamperedArtifact(f"{NAME} in {folder} was changed; expected {digest}, found {_digest(content)}")
+def parse(content: bytes, digest: str | None, folder: object) -> dict[str, Any]:
+    """The manifest in the bytes of perennial.json; `folder` is where they come from. Raises TamperedArtifact."""
+    if digest is not None and sha256(content) != digest:
+        raise TamperedArtifact(f"{NAME} in {folder} was changed; expected {digest}, found {sha256(content)}")
     try:
         manifest = json.loads(content)
     except ValueError as error:
@@ -91,6 +88,13 @@ def _read(folder: Path, digest: str | None) -> dict[str, Any]:
     if manifest.get("schema") != SCHEMA:
         raise TamperedArtifact(f"{NAME} in {folder} has schema {manifest.get('schema')!r}; expected {SCHEMA}")
     return manifest
+
+
+def _read(folder: Path, digest: str | None) -> dict[str, Any]:
+    path = folder / NAME
+    if path.is_symlink() or not path.is_file():
+        raise TamperedArtifact(f"{folder} holds no artifact: {NAME} is missing")
+    return parse(path.read_bytes(), digest, folder)
 
 
 def _files(folder: Path) -> list[str]:
@@ -106,12 +110,14 @@ def _files(folder: Path) -> list[str]:
     return names
 
 
-def _digest_of_file(path: Path, sync: bool = False) -> str:
+def digest_of_file(path: Path, sync: bool = False) -> str:
+    """The digest of a file, which is on disk then if `sync`."""
     with path.open("rb") as file:
         if sync:
             os.fsync(file.fileno())
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
-def _digest(content: bytes) -> str:
+def sha256(content: bytes) -> str:
+    """The digest of some bytes."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"

@@ -5,18 +5,24 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
+from perennial_artifact.exits import BAD_DATA, Failure
+
 MOUNTS = Path("/perennial")
 FORMS = {
     "pvc": "pvc://CLAIM/PATH",
     "configmap": "configmap://NAME/KEY",
     "file": "file:///PATH",
     "https": "https://HOST/PATH",
+    "s3": "s3://BUCKET/PATH",
     "hf": "hf://ORGANISATION/MODEL",
+    "hf dataset": "hf://datasets/ORGANISATION/NAME[@REVISION]/PATH",
 }
 
 _OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _REPOSITORY = re.compile(r"[\w][\w.-]{0,95}(/[\w][\w.-]{0,95})?")
+_DATASET = re.compile(r"datasets/(?P<name>\w[\w.-]{0,95}/\w[\w.-]{0,95}(@\w([\w.-]|%2F){0,254})?)/(?P<path>[^/].*)")
 _MAX_LENGTH = 1024
 
 
@@ -24,8 +30,9 @@ _MAX_LENGTH = 1024
 class Location:
     """A parsed URI.
 
-    `name` is the claim, ConfigMap, host or hub repository (empty for file);
-    `path` is what lies inside it: relative for pvc and configmap, absolute for file and https, empty for hf.
+    `name` is the claim, ConfigMap, host, bucket or hub repository (empty for file);
+    `path` is what lies inside it: relative for pvc, configmap, s3 and a dataset of the hub, absolute for file and
+    https, empty for a model of the hub. Of s3 and the hub, one that ends in "/" means all that is below it.
     """
 
     scheme: str
@@ -48,6 +55,22 @@ def parse(uri: str) -> Location:
     return location
 
 
+def wanted(path: str) -> re.Pattern[str]:
+    """What fits a path in a bucket or dataset: itself, all below it if it ends in "/"; a `*` stands for anything."""
+    pattern = ".*".join(map(re.escape, path.split("*")))
+    return re.compile(pattern + ".+" if path.endswith("/") else pattern, re.DOTALL)
+
+
+def safe_path(folder: Path, key: str) -> Path:
+    """The file of a key in a folder; a key may be any text, so that one that leads out of it is refused.
+
+    Raises exits.Failure.
+    """
+    if {"..", ".", ""} & set(key.split("/")):
+        raise Failure("UnsafeKey", f"the key {key!r} can't be the name of a file; rename the object", BAD_DATA)
+    return folder / key
+
+
 def local_path(uri: str, mounts: Path = MOUNTS) -> Path:
     """The path at which a pod sees a pvc, configmap or file URI; `mounts` holds claims/ and configmaps/."""
     location = parse(uri)
@@ -63,15 +86,23 @@ def local_path(uri: str, mounts: Path = MOUNTS) -> Path:
 
 def _plain(uri: str, scheme: str, rest: str) -> Location:
     if scheme == "hf":
-        return _checked(uri, Location(scheme, rest, ""), bool(_REPOSITORY.fullmatch(rest)))
+        return _hub(uri, rest)
     if scheme == "file":
         return _checked(uri, Location(scheme, "", rest), rest.startswith("/"))
     name, _, path = rest.partition("/")
     named = bool(_OBJECT_NAME.fullmatch(name))
     if scheme == "configmap":
         return _checked(uri, Location(scheme, name, path), named and bool(_KEY.fullmatch(path)))
+    if scheme == "s3":
+        return _checked(uri, Location(scheme, name, path), bool(_BUCKET.fullmatch(name)) and not path.startswith("/"))
     path = path.strip("/")
     return _checked(uri, Location(scheme, name, path), named)
+
+
+def _hub(uri: str, rest: str) -> Location:
+    if dataset := _DATASET.fullmatch(rest):
+        return Location("hf", dataset["name"], dataset["path"])
+    return _checked(uri, Location("hf", rest, ""), bool(_REPOSITORY.fullmatch(rest)))
 
 
 def _https(uri: str) -> Location:
@@ -88,5 +119,6 @@ def _https(uri: str) -> Location:
 
 def _checked(uri: str, location: Location, valid: bool) -> Location:
     if not valid:
-        raise ValueError(f"{uri!r} does not have the form {FORMS[location.scheme]}")
+        form = "hf dataset" if uri.startswith("hf://datasets/") else location.scheme
+        raise ValueError(f"{uri!r} does not have the form {FORMS[form]}")
     return location

@@ -41,7 +41,7 @@ def _report(failure: Failure, path: Path) -> None:
 
 
 def _fetch(options: argparse.Namespace) -> None:
-    fetch(options.uri, options.digest, options.to, options.mounts)
+    fetch(options.uri, options.digest, options.to, options.mounts, options.secret)
 
 
 def _serve(options: argparse.Namespace) -> None:
@@ -74,7 +74,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_fetch(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     command = _command(commands, "fetch", "copy an artifact into a folder and verify its digests", _fetch)
-    command.add_argument("--uri", required=True, help="where the artifact is: pvc://CLAIM/PATH or file:///PATH")
+    command.add_argument("--uri", required=True, help="where it is: pvc://CLAIM/PATH, s3://BUCKET/PATH or file:///PATH")
+    command.add_argument("--secret", help="name of the mounted Secret with the credentials for s3://")
     command.add_argument("--digest", required=True, help="the artifact's digest: sha256:…")
     command.add_argument("--to", required=True, type=Path, metavar="FOLDER", help="an empty folder, made if missing")
     command.add_argument(
@@ -82,7 +83,7 @@ def _add_fetch(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         type=Path,
         default=uri.MOUNTS,
         metavar="FOLDER",
-        help="holds claims/CLAIM (default: %(default)s)",
+        help="holds claims/CLAIM and secrets/SECRET (default: %(default)s)",
     )
 
 

@@ -44,7 +44,7 @@ def train(options: argparse.Namespace) -> None:
 
 
 def delete_artifact(options: argparse.Namespace) -> None:
-    deletion.delete(options.uri, options.digest, options.mounts, say)
+    deletion.delete(options.uri, options.digest, options.mounts, say, options.secret)
 
 
 def say(line: str) -> None:
@@ -75,8 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--metrics-port", type=int, default=9400, help="port of /metrics, 0 for none (default: 9400)")
     run.set_defaults(run=train)
     remove = commands.add_parser("delete-artifact", parents=[common], help="delete an artifact if it is the one meant")
-    remove.add_argument("--uri", required=True, help="pvc://CLAIM/PATH")
+    remove.add_argument("--uri", required=True, help="pvc://CLAIM/PATH or s3://BUCKET/PATH")
     remove.add_argument("--digest", help="sha256:… of its manifest; without it only an unfinished one is deleted")
+    remove.add_argument("--secret", help="name of the mounted Secret with the credentials for s3://")
     remove.set_defaults(run=delete_artifact)
     return parser
 

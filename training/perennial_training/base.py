@@ -1,12 +1,18 @@
-"""The model that a training starts from: a folder in a claim, or a download from a hub."""
+"""The model that a training starts from: a folder in a claim, or a download from a bucket or a hub."""
 
 import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
-from perennial_artifact import manifest, uri
-from perennial_artifact.exits import BAD_CONFIGURATION, BAD_DATA, MISSING_INPUT, TEMPORARY, Failure
-from perennial_training.config import Pretrained
+from perennial_artifact import credentials, manifest, uri
+from perennial_artifact.credentials import Credentials
+from perennial_artifact.exits import BAD_CONFIGURATION, BAD_DATA, MISSING_INPUT, Failure
+from perennial_training import hub
+from perennial_training.config import Pretrained, Served
 from perennial_training.data.sources import Say
 
 MAX_CONTEXT = 1024  # tokens, unless the job asks for another; what a model could do may not fit into memory
@@ -25,8 +31,8 @@ class Base:
 def fetch(pretrained: Pretrained, mounts: Path, say: Say) -> Base:
     """The base model's folder, verified if it is an artifact of ours. Raises exits.Failure."""
     if pretrained.uri.startswith("hf://"):
-        return _from_hub(pretrained, say)
-    folder = uri.local_path(pretrained.uri, mounts)
+        return _from_hub(pretrained, _secret(pretrained, mounts), say)
+    folder = _folder(pretrained, None, mounts, say)
     if not folder.is_dir():
         raise Failure("InputNotFound", f"{pretrained.uri} is not a folder with a model", MISSING_INPUT)
     digest = None
@@ -36,14 +42,37 @@ def fetch(pretrained: Pretrained, mounts: Path, say: Say) -> Base:
     return _complete(Base(folder, pretrained.uri, digest))
 
 
+def served(wanted: Served, mounts: Path, say: Say) -> tuple[Path, dict]:
+    """The folder and the manifest of an artifact, verified. Raises exits.Failure."""
+    folder = _folder(wanted, wanted.digest, mounts, say)
+    return folder, verify(folder, wanted.uri, wanted.digest)
+
+
 def verify(folder: Path, name: str, digest: str | None) -> dict:
     """The manifest of an artifact; exits.Failure where it is missing or was changed."""
     if not folder.is_dir():
         raise Failure("ArtifactNotFound", f"{name} doesn't exist", MISSING_INPUT)
-    try:
+    with _untampered(name):
         return manifest.verify(folder, digest)
+
+
+@contextmanager
+def _untampered(name: str) -> Iterator[None]:
+    try:
+        yield
     except manifest.TamperedArtifact as error:
         raise Failure("TamperedArtifact", f"{name} is not what was written: {error}", BAD_DATA) from None
+
+
+def _folder(where: Pretrained | Served, digest: str | None, mounts: Path, say: Say) -> Path:
+    """Where the files of a model are; those in a bucket are fetched first."""
+    if where.uri.startswith("s3://"):
+        return _from_bucket(where.uri, digest, _secret(where, mounts), say)
+    return uri.local_path(where.uri, mounts)
+
+
+def _secret(where: Pretrained | Served, mounts: Path) -> Credentials | None:
+    return credentials.mounted(where.credentials and where.credentials.secret_name, mounts)
 
 
 def context_length(base: Base, asked: int | None) -> int:
@@ -66,29 +95,29 @@ def _complete(base: Base) -> Base:
     return base
 
 
-def _from_hub(pretrained: Pretrained, say: Say) -> Base:
+def _from_hub(pretrained: Pretrained, secret: Credentials | None, say: Say) -> Base:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     revision = pretrained.revision or "main"
     say(f"downloading {pretrained.uri}, revision {revision}")
-    try:
-        name = pretrained.uri.removeprefix("hf://")
-        folder = Path(snapshot_download(name, revision=revision, allow_patterns=_FILES))
-    except (HfHubHTTPError, LocalEntryNotFoundError, ConnectionError) as error:
-        status = _status(error)
-        if status is not None and 400 <= status < 500 and status != 429:
-            message = f"the hub answers {status} for {pretrained.uri}, revision {revision}; check name and revision"
-            raise Failure("InputNotFound", message, MISSING_INPUT) from None
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise Failure("InputUnreachable", f"{pretrained.uri}: {reason}", TEMPORARY) from None
-    return _complete(Base(folder, pretrained.uri, f"commit:{folder.name}"))
+    name = pretrained.uri.removeprefix("hf://")
+    with hub.explained(pretrained.uri, revision):
+        folder = snapshot_download(name, revision=revision, allow_patterns=_FILES, token=hub.token(secret))
+    return _complete(Base(Path(folder), pretrained.uri, f"commit:{Path(folder).name}"))
 
 
-def _status(error: BaseException | None) -> int | None:
-    """The HTTP status at the root of a hub error, which may be wrapped in "not in the cache either"."""
-    while error is not None:
-        if (response := getattr(error, "response", None)) is not None:
-            return int(response.status_code)
-        error = error.__cause__
-    return None
+def _from_bucket(uri: str, digest: str | None, secret: Credentials | None, say: Say) -> Path:
+    """A folder with the model at an s3:// URI: an artifact of ours, or any other model."""
+    from perennial_artifact import s3_artifact
+    from perennial_artifact.s3 import Store
+
+    store = Store(uri, secret)
+    folder = Path(tempfile.mkdtemp(prefix="model-"))
+    say(f"fetching {uri}")
+    if digest is not None or store.read(manifest.NAME) is not None:
+        with _untampered(uri):
+            s3_artifact.download(store, folder, digest, say)
+        return folder
+    sizes = {key: size for key, size in store.sizes().items() if any(fnmatch(key, kind) for kind in _FILES)}
+    store.download(sizes, folder, say)
+    return folder

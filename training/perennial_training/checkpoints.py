@@ -6,10 +6,13 @@ written, or what a disk lost, has no valid manifest and is never used.
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from perennial_artifact import manifest
 from perennial_training.data.sources import Say
+
+if TYPE_CHECKING:
+    from perennial_training.mirror import Mirror
 
 
 def seal(folder: Path, facts: dict[str, Any]) -> None:
@@ -29,13 +32,15 @@ def facts(folder: Path) -> dict[str, Any] | None:
 class Checkpoints:
     """The checkpoints of one job below `work`: checkpoint-STEP/ (the Trainer's) and best-STEP/ (weights).
 
-    `identity` names configuration and data; a checkpoint with another one is of no use.
+    `identity` names configuration and data; a checkpoint with another one is of no use. `mirror` keeps copies
+    elsewhere if `work` dies with the pod.
     """
 
-    def __init__(self, work: Path, identity: str, keep: int) -> None:
+    def __init__(self, work: Path, identity: str, keep: int, mirror: "Mirror | None" = None) -> None:
         self.work = work
         self.identity = identity
         self.keep = keep
+        self.mirror = mirror
 
     def best(self, step: int) -> Path:
         return self.work / f"best-{step}"
@@ -62,6 +67,8 @@ class Checkpoints:
         for folder in self._newest_first()[self.keep :]:
             shutil.rmtree(folder)
         self.drop_weights(best_step)
+        if self.mirror is not None:
+            self.mirror.push()
 
     def drop_weights(self, best_step: int) -> None:
         """Drops best-* that neither is the best now nor was when a kept checkpoint was written."""

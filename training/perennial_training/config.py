@@ -12,24 +12,29 @@ from perennial_artifact import exits, uri
 MIN_VOCABULARY = 260  # the 256 bytes and the special tokens
 
 
+def _kind(location: uri.Location) -> str:
+    """The key of uri.FORMS: of the hub there are models and datasets."""
+    return "hf dataset" if location.scheme == "hf" and location.path else location.scheme
+
+
 def _of_scheme(*schemes: str) -> AfterValidator:
     """A URI of one of the schemes, with a path in it where the scheme has one."""
 
     def check(value: str) -> str:
         location = uri.parse(value)
-        if location.scheme not in schemes:
+        if _kind(location) not in schemes:
             accepted = ", ".join(uri.FORMS[scheme] for scheme in schemes)
             raise ValueError(f"{value!r} can't be used here; use {accepted}")
-        if location.scheme == "pvc" and not location.path:
-            raise ValueError(f"{value!r} names a claim, but no path in it; use {uri.FORMS['pvc']}")
+        if location.scheme in ("pvc", "s3") and not location.path:
+            raise ValueError(f"{value!r} names no path; use {uri.FORMS[location.scheme]}")
         return value
 
     return AfterValidator(check)
 
 
-DataURI = Annotated[str, _of_scheme("pvc", "configmap", "https", "file")]
-ModelURI = Annotated[str, _of_scheme("pvc", "hf")]
-ArtifactURI = Annotated[str, _of_scheme("pvc")]
+DataURI = Annotated[str, _of_scheme("pvc", "configmap", "s3", "hf dataset", "https", "file")]
+ModelURI = Annotated[str, _of_scheme("pvc", "s3", "hf")]
+ArtifactURI = Annotated[str, _of_scheme("pvc", "s3")]
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
@@ -37,6 +42,12 @@ class _Part(BaseModel):
     model_config = ConfigDict(
         strict=True, extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True, allow_inf_nan=False
     )
+
+
+class Credentials(_Part):
+    """A Secret that is mounted below secrets/: the keys of S3, or the hub's token."""
+
+    secret_name: str = Field(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")
 
 
 class JobName(_Part):
@@ -80,6 +91,7 @@ class Pretrained(_Part):
     uri: ModelURI
     revision: str | None = Field(default=None, max_length=255, description="branch, tag or commit of an hf model")
     context_length: int | None = Field(default=None, ge=8, description="tokens; the model's own, at most 1024")
+    credentials: Credentials | None = None
 
     @model_validator(mode="after")
     def _revision_is_of_a_hub(self) -> Self:
@@ -118,11 +130,13 @@ class Model(_Part):
 class Source(_Part):
     uri: DataURI
     weight: float = Field(default=1.0, gt=0, le=100)
+    credentials: Credentials | None = None
 
 
 class Validation(_Part):
     fraction: float | None = Field(default=None, gt=0, lt=1)
     uri: DataURI | None = None
+    credentials: Credentials | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -231,10 +245,12 @@ class Served(_Part):
     version: int = Field(ge=1)
     uri: ArtifactURI
     digest: Digest
+    credentials: Credentials | None = None
 
 
 class Output(_Part):
     uri: ArtifactURI
+    credentials: Credentials | None = None
 
 
 class Config(_Part):

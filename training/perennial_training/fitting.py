@@ -19,6 +19,7 @@ from perennial_training.data.sources import Say
 from perennial_training.encoding import tokenizer
 from perennial_training.preparation import Prepared, known_labels
 from perennial_training.progress import Gauges, Progress
+from perennial_training.publishing import Output
 from perennial_training.tasks import objective
 from perennial_training.tasks.objective import Metrics, Objective, load, rounded
 from perennial_training.termination import Termination
@@ -44,7 +45,7 @@ class Fitted:
 class Fitting:
     """One training: what is learned, by which rules, and where its state is kept."""
 
-    def __init__(self, config: Config, prepared: Prepared, work: Path, say: Say) -> None:
+    def __init__(self, config: Config, prepared: Prepared, output: Output, say: Say) -> None:
         torch.set_num_threads(cpus.allowed())
         transformers.utils.logging.disable_progress_bar()
         perennial_networks.register()
@@ -52,7 +53,7 @@ class Fitting:
         self.prepared = prepared
         self.say = say
         self.objective: Objective = objective(config.task, prepared)
-        self.kept = Checkpoints(work, prepared.identity, config.training.checkpoints.keep)
+        self.kept = Checkpoints(output.work, prepared.identity, config.training.checkpoints.keep, output.mirror)
         self.held_out = self.objective.held_out(prepared.vocabulary, prepared.context, None)
 
     def fit(self, metrics_port: int, termination: Termination) -> Fitted:

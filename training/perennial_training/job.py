@@ -4,12 +4,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from perennial_artifact.uri import local_path
+from perennial_artifact import uri
 from perennial_training import base, publishing
 from perennial_training.config import Config
 from perennial_training.data.sources import Say
 from perennial_training.preparation import Prepared, prepare
-from perennial_training.publishing import Output
 from perennial_training.termination import Termination
 
 if TYPE_CHECKING:
@@ -21,41 +20,34 @@ def run(config: Config, mounts: Path, metrics_port: int, termination: Terminatio
 
     A job that is already done gives its result again.
     """
-    output = Output(config, mounts)
+    output = publishing.output(config, mounts, say)
     if done := output.finished():
         say(f"{config.output.uri} already holds the artifact of this job")
         return done
-    served = _served(config, mounts)
+    # What is compared with is verified before hours of training depend on it.
+    served = base.served(config.compare_with, mounts, say) if config.compare_with else None
     output.open()
     prepared = prepare(config, mounts, output.work, say)
 
     from perennial_training.fitting import Fitting  # torch takes seconds to load: not before the input proved good
 
-    fitting = Fitting(config, prepared, output.work, say)
+    fitting = Fitting(config, prepared, output, say)
     fitted = fitting.fit(metrics_port, termination)
     comparison = None
-    if config.compare_with is not None:
+    if config.compare_with is not None and served is not None:
         say(f"judging the served version {config.compare_with.version} on the same texts")
-        folder = local_path(config.compare_with.uri, mounts)
-        metrics = fitting.compare(folder, served["contextLength"])
+        folder, facts = served
+        metrics = fitting.compare(folder, facts["contextLength"])
         comparison = {"version": config.compare_with.version, "metrics": metrics}
     say(f"writing the artifact to {config.output.uri}")
     return output.publish(fitted.weights, prepared.tokenizer, _facts(config, prepared, fitted, comparison))
-
-
-def _served(config: Config, mounts: Path) -> dict[str, Any]:
-    """The manifest of the version to compare with, verified before hours of training depend on it."""
-    if config.compare_with is None:
-        return {}
-    served = config.compare_with
-    return base.verify(local_path(served.uri, mounts), served.uri, served.digest)
 
 
 def _facts(config: Config, prepared: Prepared, fitted: "Fitted", comparison: dict[str, Any] | None) -> dict[str, Any]:
     """All that the manifest says; card and result repeat it."""
     start = prepared.base
     return {
-        "name": config.output.uri.rstrip("/").removeprefix("pvc://").partition("/")[2],
+        "name": uri.parse(config.output.uri.rstrip("/")).path,
         "task": config.task,
         "createdAt": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "job": config.job.model_dump(),

@@ -5,13 +5,17 @@ import platform
 import shutil
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from perennial_artifact import manifest
 from perennial_artifact.exits import BAD_CONFIGURATION, MISSING_INPUT, Failure
 from perennial_artifact.uri import local_path
 from perennial_training.card import card
 from perennial_training.config import Config
+from perennial_training.data.sources import Say
+
+if TYPE_CHECKING:
+    from perennial_training.bucket_output import BucketOutput
 
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -25,7 +29,9 @@ TOKENIZER_FILES = (
 
 
 class Output:
-    """Where a job leaves its artifact, and the folder beside it in which it works."""
+    """Where in a claim a job leaves its artifact, and the folder beside it in which it works."""
+
+    mirror = None  # the folder outlives the pod
 
     def __init__(self, config: Config, mounts: Path) -> None:
         self.config = config
@@ -58,14 +64,7 @@ class Output:
 
     def publish(self, weights: Path, tokenizer: Path, facts: dict[str, Any]) -> dict[str, Any]:
         """Writes the artifact, moves it to its place in one step, and returns the result."""
-        staging = self.work / "artifact"
-        shutil.rmtree(staging, ignore_errors=True)
-        shutil.copytree(weights, staging, ignore=shutil.ignore_patterns(manifest.NAME))
-        for name in TOKENIZER_FILES:
-            if (tokenizer / name).is_file():
-                shutil.copyfile(tokenizer / name, staging / name)
-        (staging / "README.md").write_text(card(facts))
-        manifest.write(staging, facts)
+        staging = stage(self.work, weights, tokenizer, facts)
         try:
             os.rename(staging, self.folder)
         except OSError:
@@ -80,18 +79,46 @@ class Output:
         shutil.rmtree(self.partial, ignore_errors=True)
 
     def _taken(self, by: str) -> Failure:
-        return Failure(
-            "OutputTaken",
-            f"{self.config.output.uri} holds {by}; choose another output, or delete that first",
-            BAD_CONFIGURATION,
-        )
+        return taken(self.config.output.uri, by)
+
+
+def output(config: Config, mounts: Path, say: Say) -> "Output | BucketOutput":
+    """Where the job leaves its artifact. Raises exits.Failure."""
+    if not config.output.uri.startswith("s3://"):
+        return Output(config, mounts)
+    from perennial_training.bucket_output import BucketOutput  # boto3 takes a while to load
+
+    return BucketOutput(config, mounts, say)
+
+
+def taken(uri: str, by: str) -> Failure:
+    """What is there is never written over."""
+    message = f"{uri} holds {by}; choose another output, or delete that first"
+    return Failure("OutputTaken", message, BAD_CONFIGURATION)
+
+
+def stage(work: Path, weights: Path, tokenizer: Path, facts: dict[str, Any]) -> Path:
+    """Makes the artifact's folder below `work`, with its manifest."""
+    staging = work / "artifact"
+    shutil.rmtree(staging, ignore_errors=True)
+    shutil.copytree(weights, staging, ignore=shutil.ignore_patterns(manifest.NAME))
+    for name in TOKENIZER_FILES:
+        if (tokenizer / name).is_file():
+            shutil.copyfile(tokenizer / name, staging / name)
+    (staging / "README.md").write_text(card(facts))
+    manifest.write(staging, facts)
+    return staging
 
 
 def result(uri: str, folder: Path) -> dict[str, Any]:
     """What the operator is told, read from the artifact itself: asked again, the same."""
-    facts = manifest.verify(folder, None)
+    return result_of(uri, manifest.verify(folder, None), manifest.digest_of(folder), manifest.size(folder))
+
+
+def result_of(uri: str, facts: dict[str, Any], digest: str, size: int) -> dict[str, Any]:
+    """The result of a job from the manifest of its artifact; size in bytes."""
     same = ("metrics", "initialMetrics", "trainingLoss", "comparison", "data", "steps", "stoppedEarly", "madeWith")
-    artifact = {"uri": uri, "digest": manifest.digest_of(folder), "sizeBytes": manifest.size(folder)}
+    artifact = {"uri": uri, "digest": digest, "sizeBytes": size}
     return {"perennial": "result", "schema": 1, "artifact": artifact} | {name: facts[name] for name in same}
 
 

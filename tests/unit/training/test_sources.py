@@ -86,7 +86,9 @@ def site(certificate, monkeypatch):
 
 
 def fetch(url, tmp_path, said=None):
-    return sources.fetch(url, tmp_path, tmp_path, (said if said is not None else []).append)
+    found = sources.fetch(url, tmp_path, tmp_path, (said if said is not None else []).append)
+    assert list(found) == [url]
+    return found[url]
 
 
 def test_a_file_is_downloaded_under_its_own_name(site, tmp_path):

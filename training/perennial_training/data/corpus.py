@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perennial_artifact.exits import BAD_DATA, Failure
-from perennial_training.config import Data, Source, Task
+from perennial_training.config import Data, Source, Task, Validation
 from perennial_training.data import formats, sources
 from perennial_training.data.augmentation import augment
 from perennial_training.data.example import Example, share
@@ -52,8 +52,9 @@ def load(data: Data, task: Task, mounts: Path, downloads: Path, say: Say) -> Cor
         for number, source in enumerate(found):
             folder = downloads / f"{part}-{number}"
             folder.mkdir(parents=True)
-            rows = formats.read(sources.fetch(source.uri, mounts, folder, say), source.uri, columns)
-            examples += (Example(roles, source.weight) for roles in rows)
+            secret = source.credentials and source.credentials.secret_name
+            for name, path in sources.fetch(source.uri, mounts, folder, say, secret).items():
+                examples += (Example(roles, source.weight) for roles in formats.read(path, name, columns))
         kept, counts = preprocess(examples, data.preprocessing, roles)
         if not kept and part == "training":
             raise _nothing_left(data, examples, columns, counts)
@@ -63,7 +64,7 @@ def load(data: Data, task: Task, mounts: Path, downloads: Path, say: Say) -> Cor
     train, counts = read(data.train, "training")
     all_counts = {"training": counts}
     if data.validation.uri is not None:
-        validation, all_counts["validation"] = read([Source(uri=data.validation.uri)], "validation")
+        validation, all_counts["validation"] = read([_source(data.validation)], "validation")
         train, more = _without(train, validation)
         _add(counts, {"heldOut": more}, say)
     else:
@@ -79,6 +80,11 @@ def load(data: Data, task: Task, mounts: Path, downloads: Path, say: Say) -> Cor
         raise Failure("EmptyCorpus", "no example is left by the weights of the sources; raise them", BAD_DATA)
     say(f"{len(train):,} examples to learn from, {len(validation):,} held out")
     return Corpus(train, validation, digest(train, validation), all_counts)
+
+
+def _source(held_out: Validation) -> Source:
+    assert held_out.uri is not None
+    return Source(uri=held_out.uri, credentials=held_out.credentials)
 
 
 def texts(examples: list[Example]) -> list[str]:

@@ -1,4 +1,4 @@
-"""From the URI of a text to a file in the pod."""
+"""From the URI of a text to files in the pod."""
 
 import shutil
 import ssl
@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from perennial_artifact import uri
+from perennial_artifact import credentials, uri
+from perennial_artifact.credentials import Credentials
 from perennial_artifact.exits import BAD_CONFIGURATION, BAD_DATA, MISSING_INPUT, TEMPORARY, Failure
 
 ATTEMPTS = 4
@@ -17,23 +18,40 @@ RESERVED_BYTES = 64 * 2**20  # of the disk, left free for everything else
 Say = Callable[[str], None]
 
 
-def fetch(source: str, mounts: Path, folder: Path, say: Say) -> Path:
-    """The local file of a data URI; an https URL is downloaded into `folder` first. Raises exits.Failure."""
-    if source.startswith("https://"):
-        return _download(source, folder, say)
+def fetch(source: str, mounts: Path, folder: Path, say: Say, secret: str | None = None) -> dict[str, Path]:
+    """The local files of a data URI, each by the name that a person knows it by. Raises exits.Failure.
+
+    What is elsewhere is downloaded into `folder` first. `secret` names a Secret with credentials. Several files are
+    found where the path ends in "/" or holds a `*`; in the order of their names.
+    """
+    scheme = uri.parse(source).scheme
+    if scheme == "https":
+        return {source: _download(source, folder, say)}
+    if scheme in ("s3", "hf"):
+        return _fetch_many(source, credentials.mounted(secret, mounts), folder, say)
     path = uri.local_path(source, mounts)
     if path.is_dir():
         raise Failure("InputNotFound", f"{source} is a folder; name a file in it{_inside(path)}", MISSING_INPUT)
     if not path.is_file():
         raise Failure("InputNotFound", f"{source} doesn't exist{_inside(path.parent)}", MISSING_INPUT)
-    return path
+    return {source: path}
+
+
+def _fetch_many(source: str, secret: Credentials | None, folder: Path, say: Say) -> dict[str, Path]:
+    from perennial_training.data import bucket, dataset  # boto3 takes a while to load
+
+    return (bucket if source.startswith("s3://") else dataset).fetch(source, secret, folder, say)
 
 
 def _inside(folder: Path) -> str:
     """What a folder holds, so that a misspelt name is seen at once."""
     if not folder.is_dir():
         return ""
-    names = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
+    return there(sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith(".")))
+
+
+def there(names: list[str]) -> str:
+    """The end of a sentence on what is there instead."""
     more = ", …" if len(names) > 10 else ""
     return f"; there {'is' if len(names) == 1 else 'are'}: {', '.join(names[:10])}{more}" if names else "; it is empty"
 
@@ -80,14 +98,14 @@ def _stream(url: str, target: Path) -> Path:
         target.open("wb") as file,
     ):
         response.raise_for_status()
-        _check_room(url, int(response.headers.get("content-length", 0)), target.parent)
+        check_room(url, int(response.headers.get("content-length", 0)), target.parent)
         for piece in response.iter_bytes(2**20):
-            _check_room(url, len(piece), target.parent)
+            check_room(url, len(piece), target.parent)
             file.write(piece)
     return target
 
 
-def _check_room(url: str, size: int, folder: Path) -> None:
+def check_room(url: str, size: int, folder: Path) -> None:
     free = shutil.disk_usage(folder).free - RESERVED_BYTES
     if size > free:
         raise Failure("InputTooLarge", f"{url} needs {size:,} more bytes, and {max(free, 0):,} are free", BAD_DATA)
