@@ -123,3 +123,39 @@ def test_kueue_suspends_and_admits_and_a_pause_leaves_the_queue(
         eventually(lambda: control_plane.get("job", "one", "-n", namespace) is None, "the Job has left the queue")
         patch("tj", "false")
         eventually(lambda: control_plane.get("job", "one", "-n", namespace), "it is back in the queue")
+
+
+def end(control_plane: ControlPlane, namespace: str, pod: Manifest, code: int, **status: Any) -> None:
+    """Ends a pod as the kubelet would."""
+    terminated = {"exitCode": code, "reason": "Error", "startedAt": STARTED, "finishedAt": STARTED}
+    container = {
+        "name": "training", "image": "i", "imageID": "", "ready": False, "restartCount": 0,
+        "state": {"terminated": terminated},
+    }  # fmt: skip
+    body = {"status": {"phase": "Failed", "containerStatuses": [container]} | status}
+    control_plane.clients()[0].patch_namespaced_pod_status(pod["metadata"]["name"], namespace, body)
+
+
+STARTED = "2026-03-01T12:00:00Z"
+
+
+@pytest.mark.usefixtures("claims")
+def test_neither_a_disruption_nor_its_consequence_counts_as_a_failure(
+    control_plane: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    def pods() -> dict[str, Manifest]:
+        found = control_plane.objects(namespace, "v1/pods")
+        return {p["spec"]["hostname"]: p for p in found if p["status"].get("phase") == "Pending"}
+
+    with Operator(control_plane, tmp_path / "log", namespace):
+        create(control_plane, namespace, training={"compute": {"nodes": 2}, "retries": 0})
+        eventually(lambda: len(pods()) == 2, "there are two pods")
+        before = pods()
+        gone = {"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager"}
+        end(control_plane, namespace, before["one-1"], 137, conditions=[gone | {"lastTransitionTime": STARTED}])
+        end(control_plane, namespace, before["one-0"], 76)
+        eventually(lambda: len(pods()) == 2, "both are there again")
+        assert {p["metadata"]["uid"] for p in pods().values()}.isdisjoint(p["metadata"]["uid"] for p in before.values())
+        assert control_plane.get("tj", "one", "-n", namespace)["status"]["state"] == "Pending"
+        end(control_plane, namespace, pods()["one-0"], 1)
+        eventually(lambda: control_plane.get("tj", "one", "-n", namespace)["status"]["state"] == "Failed", "it fails")
