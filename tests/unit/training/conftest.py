@@ -118,7 +118,7 @@ def tiny_job() -> dict[str, Any]:
             }
         },
         "data": {
-            "train": [{"uri": "pvc://corpus/train.txt"}],
+            "train": [{"uri": "pvc://corpus/train.txt", "weight": 1.0, "credentials": None}],
             "validation": {"fraction": 0.2},
             "fields": {"text": "text"},
             "preprocessing": {"normalizeUnicode": "NFKC", "deduplicate": True, "minCharacters": 20},
@@ -141,6 +141,7 @@ def tiny_job() -> dict[str, Any]:
             "evaluateEverySteps": 4,
             "earlyStopping": None,
             "checkpoints": {"everySteps": 3, "keep": 2},
+            "compute": {"nodes": 1, "gpusPerNode": 0, "sharding": None},
         },
         "compareWith": None,
         "output": {"uri": "pvc://models/tiny/v1"},
