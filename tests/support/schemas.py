@@ -24,6 +24,7 @@ _REPAIRS: dict[str, Callable[[Value], Value]] = {
     "self.name != 'queue-depth' || !has(self.query)": lambda v: (
         _without(v, "query") if v["name"] == "queue-depth" else v
     ),
+    "!has(self.credentials)": lambda v: _without(v, "credentials"),
     "self.name != 'schedule'": lambda v: v | {"name": v["name"] + "-x"} if v["name"] == "schedule" else v,
 }
 _TRANSITIONS = "oldSelf"
@@ -81,7 +82,7 @@ def _keeping(rule: str, fields: dict[str, st.SearchStrategy[Any]], drawn: st.Sea
     if _TRANSITIONS in rule:
         return drawn
     if not rule.startswith(_EXACTLY_ONE):
-        return drawn.map(_REPAIRS[rule])
+        return drawn.map(next(repair for start, repair in _REPAIRS.items() if rule.startswith(start)))
     names = [part.split(")")[0] for part in rule.split(_EXACTLY_ONE)[1:]]
     one = st.one_of([st.tuples(st.just(name), fields[name]) for name in names])
     return st.tuples(drawn, one).map(lambda pair: _without(pair[0], *names) | dict([pair[1]]))

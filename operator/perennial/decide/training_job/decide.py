@@ -7,6 +7,7 @@ from perennial.api.common import Condition
 from perennial.api.training_job import Progress, TrainingJobStatus
 from perennial.decide import conditions
 from perennial.decide.outcome import Event, Manifest, Outcome
+from perennial.decide.pods import waits_for_volumes
 from perennial.decide.training_job.config import config_map
 from perennial.decide.training_job.job import batch_job
 from perennial.decide.training_job.observed import Observed
@@ -109,6 +110,6 @@ def _event(found: State) -> Event:
 def _again_at(found: State, seen: Observed, now: datetime) -> datetime | None:
     if found.name == "Running":
         return now + PROGRESS_PERIOD
-    if found.reason == "Starting" and waits_for_pod(seen):
+    if found.reason == "Starting" and (waits_for_pod(seen) or any(map(waits_for_volumes, seen.pods))):
         return now + PATIENCE
     return now + MISSING_PERIOD if found.reason == "InputMissing" else None

@@ -7,7 +7,7 @@ from perennial.decide.metadata import child, labels_of
 from perennial.decide.outcome import Manifest
 from perennial.decide.pods import CONTAINER_SECURITY, POD_SECURITY, Volumes, environment
 from perennial.decide.training_job.config import config_map_name
-from perennial.decide.training_job.observed import Observed, locations
+from perennial.decide.training_job.observed import Observed, credentials, locations
 
 CONTAINER = "training"
 LABEL = "perennial.dev/training-job"
@@ -42,7 +42,7 @@ def batch_job(job: TrainingJob, seen: Observed) -> Manifest:
 
 
 def _pod(job: TrainingJob, seen: Observed) -> Manifest:
-    volumes = Volumes.of(locations(job))
+    volumes = Volumes.of(locations(job), credentials(job))
     config = {"name": "config", "configMap": {"name": config_map_name(job)}}
     return {
         "metadata": {"labels": labels_of(job, {LABEL: job.metadata.name})},
@@ -53,7 +53,7 @@ def _pod(job: TrainingJob, seen: Observed) -> Manifest:
             "enableServiceLinks": False,
             "securityContext": POD_SECURITY,
             "containers": [_container(job, seen, volumes)],
-            "volumes": [*volumes.volumes(), config],
+            "volumes": [*volumes.volumes(), config, *({"name": "work", "emptyDir": {}} for _ in _work(job))],
         },
     }
 
@@ -72,8 +72,14 @@ def _container(job: TrainingJob, seen: Observed, volumes: Volumes) -> Manifest:
         "volumeMounts": [
             *volumes.mounts(),
             {"name": "config", "mountPath": "/etc/perennial", "readOnly": True},
+            *_work(job),
         ],
     }
+
+
+def _work(job: TrainingJob) -> list[Manifest]:
+    """The folder to work in, where it can't be beside the artifact."""
+    return [{"name": "work", "mountPath": "/perennial/work"}] if job.spec.storage.uri.startswith("s3://") else []
 
 
 def _image(job: TrainingJob, seen: Observed) -> str:
