@@ -109,6 +109,26 @@ _MAKING: list[Rule] = [
         "{model: {architecture: {family: rnn}}, training: {hyperparameters: {gradientCheckpointing: true}}}",
     ),
     (
+        "credentials are for s3:// and hf:// only",
+        "data: {train: [{uri: 's3://corpus/a.txt', credentials: {secretName: a}}]}",
+        "data: {train: [{uri: 'pvc://corpus/a.txt', credentials: {secretName: a}}]}",
+    ),
+    (
+        "credentials are for s3:// and hf:// only",
+        "data: {validation: {uri: 'hf://datasets/a/b/c.txt', credentials: {secretName: a}}}",
+        "data: {validation: {fraction: 0.1, credentials: {secretName: a}}}",
+    ),
+    (
+        "credentials are for s3:// and hf:// only",
+        "model: {architecture: null, pretrained: {uri: 'hf://gpt2', credentials: {secretName: a}}}",
+        "model: {architecture: null, pretrained: {uri: 'pvc://base/m', credentials: {secretName: a}}}",
+    ),
+    (
+        "credentials are for s3:// only",
+        "storage: {uri: 's3://models/one', credentials: {secretName: a}}",
+        "storage: {uri: 'pvc://models/one', credentials: {secretName: a}}",
+    ),
+    (
         "warmupSteps must be less than maxSteps",
         "training: {hyperparameters: {warmupSteps: 999}}",
         "training: {hyperparameters: {warmupSteps: 1000}}",
@@ -134,6 +154,20 @@ _SERVING: list[Rule] = [
         "queue-depth is built in and takes no query",
         "autoscaling: {maxReplicas: 2, metrics: [{name: queue-depth, target: 1}]}",
         "autoscaling: {maxReplicas: 2, metrics: [{name: queue-depth, query: x, target: 1}]}",
+    ),
+]
+_JUDGING: list[Rule] = [
+    (
+        "credentials are for s3:// only",
+        f"compareWith: {{version: 1, uri: 's3://models/v1', digest: '{DIGEST}', credentials: {{secretName: a}}}}",
+        f"compareWith: {{version: 1, uri: 'pvc://models/v1', digest: '{DIGEST}', credentials: {{secretName: a}}}}",
+    ),
+]
+_REFERRING: list[Rule] = [
+    (
+        "credentials are for s3:// only",
+        "model: {uri: 's3://models/one', credentials: {secretName: a}}",
+        "model: {uri: 'pvc://models/one', credentials: {secretName: a}}",
     ),
 ]
 _LIVING: list[Rule] = [
@@ -177,10 +211,14 @@ _LIVING: list[Rule] = [
 
 def overlays(kind: str) -> list[tuple[str, Manifest, Manifest]]:
     """Message, accepted and refused overlay, for each rule on objects of a kind."""
-    rules = {"LanguageModel": _MAKING + _LIVING, "TrainingJob": _MAKING, "Deployment": _SERVING}[kind]
+    rules = {
+        "LanguageModel": _MAKING + _LIVING,
+        "TrainingJob": _MAKING + _JUDGING,
+        "Deployment": _SERVING + _REFERRING,
+    }[kind]
     found = [(message, yaml.safe_load(good), yaml.safe_load(bad)) for message, good, bad in rules]
     if kind == "LanguageModel":
-        serving = overlays("Deployment")
+        serving = ((message, yaml.safe_load(good), yaml.safe_load(bad)) for message, good, bad in _SERVING)
         found += [(message, {"deployment": good}, {"deployment": bad}) for message, good, bad in serving]
     return found
 

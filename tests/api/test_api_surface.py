@@ -1,6 +1,7 @@
 """What a user sees of the API through kubectl: strictness, explanations, defaults, columns, scale."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -88,3 +89,9 @@ def test_the_kinds_are_found_by_short_name_and_by_category(control_plane: Contro
     }
     for short, columns in headers.items():
         assert control_plane.kubectl("get", short, "-n", namespace).stdout.splitlines()[0].split() == columns
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda path: path.name)
+def test_an_example_is_accepted(control_plane: ControlPlane, namespace: str, path: Path) -> None:
+    documents = list(yaml.safe_load_all(path.read_text()))
+    control_plane.kubectl("create", "--dry-run=server", "-n", namespace, "-f", "-", stdin=documents)

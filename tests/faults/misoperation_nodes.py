@@ -49,12 +49,16 @@ class Nodes:
             return None
         if phase == "Pending":
             if why := self._unschedulable(pod):
-                return None if trouble(pod) else _unscheduled(why)
+                return None if trouble(pod, datetime.now(UTC)) else _unscheduled(why)
             if self._lacks_config(pod):
                 return None
             if why := _unpullable(pod):
                 state = {"waiting": {"reason": why, "message": "the image is not there"}}
-                return None if trouble(pod) and _scheduled(pod) else _status(pod, "Pending", state, ready=False)
+                return (
+                    None
+                    if trouble(pod, datetime.now(UTC)) and _scheduled(pod)
+                    else _status(pod, "Pending", state, ready=False)
+                )
             return _status(pod, "Running", {"running": {"startedAt": _now()}}, ready=True)
         if JOB in labels:
             return self._trained(pod)

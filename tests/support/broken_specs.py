@@ -12,6 +12,7 @@ Path = tuple[str | int, ...]
 # By the start of a CEL rule, what breaks it.
 _BREAKERS: dict[str, Callable[[Value], Value]] = {
     "!has(self.revision)": lambda v: {"uri": "pvc://a/b", "revision": "main"},
+    "!has(self.credentials)": lambda v: v | {"uri": "pvc://a/b", "credentials": {"secretName": "a"}},
     "self.warmupSteps": lambda v: v | {"maxSteps": 10, "warmupSteps": 10},
     "self.family != 'transformer' || self.hiddenSize": lambda v: (
         v | {"family": "transformer", "hiddenSize": 96, "heads": 5}

@@ -61,13 +61,17 @@ _MODEL = """
     {family: transformer, tokenizer: bpe, layers: 4, hiddenSize: 128, heads: 4, contextLength: 128,
      vocabularySize: 2048, dropout: 0.1}
 """
+_HUB_MODEL = {"uri": "hf://Qwen/Qwen3-0.6B", "revision": "main", "credentials": {"secretName": "hub"}}
 _ADAPTED = {
     "task": "text-generation",
-    "pretrained": {"uri": "hf://Qwen/Qwen3-0.6B", "revision": "main"},
+    "pretrained": _HUB_MODEL,
     "tuning": {"lora": {"rank": 8, "alpha": 16, "dropout": 0.1, "keepAdapter": True}},
 }
 _DATA = """
-  train: [{uri: "pvc://corpus/train.jsonl", weight: 2.5}, {uri: "https://example.org/a.txt"}]
+  train:
+  - {uri: "pvc://corpus/train.jsonl", weight: 2.5}
+  - {uri: "https://example.org/a.txt"}
+  - {uri: "s3://corpus/folder/", credentials: {secretName: storage}}
   validation: {fraction: 0.1}
   fields: {text: text, label: l, source: s, target: t, question: q, context: c, answer: a}
   preprocessing:
@@ -88,6 +92,9 @@ _RUNTIME = """
    resources: {requests: {cpu: 500m}, limits: {memory: 1Gi}}}
 """
 
+_HUB_DATA = {"uri": "hf://datasets/a/b@main/*.txt"}
+_HELD_OUT = {"uri": "s3://corpus/held-out.txt", "credentials": {"secretName": "storage"}}
+
 # By kind, specs in which together every field is set.
 FULL: dict[str, list[Manifest]] = {
     "LanguageModel": [
@@ -101,7 +108,7 @@ FULL: dict[str, list[Manifest]] = {
                   - {metric: loss, max: 6.0}
                   - {metric: perplexity, min: 1.0}
                   - {metric: bitsPerByte, betterThanServed: {by: "0.5%"}}
-                storage: {uri: "pvc://models/some/folder"}
+                storage: {uri: "s3://models/some/folder", credentials: {secretName: storage}}
                 retraining:
                   schedule: "0 3 * * 0"
                   onMetric:
@@ -117,7 +124,7 @@ FULL: dict[str, list[Manifest]] = {
         SMALL["LanguageModel"]
         | {
             "model": _ADAPTED,
-            "data": {"train": [{"uri": "configmap://a/b"}], "validation": {"uri": "file:///usr/share/a.txt"}},
+            "data": {"train": [{"uri": "configmap://a/b"}, _HUB_DATA], "validation": _HELD_OUT},
             "deployment": {"replicas": 2},
         },
         SMALL["LanguageModel"] | {"model": {"task": "own-task"}, "training": yaml.safe_load(_OWN_PROGRAM)},
@@ -127,22 +134,25 @@ FULL: dict[str, list[Manifest]] = {
             "model": yaml.safe_load(_MODEL),
             "data": yaml.safe_load(_DATA),
             "training": yaml.safe_load(_TRAINING),
-            "compareWith": {"version": 1, "uri": "pvc://models/v1", "digest": DIGEST},
-            "storage": {"uri": "pvc://models/docs/v2"},
+            "compareWith": {
+                "version": 1, "uri": "s3://models/v1", "digest": DIGEST, "credentials": {"secretName": "storage"},
+            },
+            "storage": {"uri": "s3://models/docs/v2", "credentials": {"secretName": "storage"}},
             "suspend": True,
             "ttlSecondsAfterFinished": 3600,
         },
         SMALL["TrainingJob"]
         | {
             "model": _ADAPTED,
-            "data": {"train": [{"uri": "configmap://a/b"}], "validation": {"uri": "file:///usr/share/a.txt"}},
+            "data": {"train": [{"uri": "configmap://a/b"}, _HUB_DATA], "validation": _HELD_OUT},
         },
         SMALL["TrainingJob"] | {"model": {"task": "own-task"}, "training": yaml.safe_load(_OWN_PROGRAM)},
     ],
     "Deployment": [
         {
             "model": {
-                "name": "writer", "version": 2, "task": "text-generation", "uri": "pvc://models/one", "digest": DIGEST,
+                "name": "writer", "version": 2, "task": "text-generation", "uri": "s3://models/one", "digest": DIGEST,
+                "credentials": {"secretName": "storage"},
             },
             "runtime": yaml.safe_load(_RUNTIME),
             "autoscaling": yaml.safe_load(_AUTOSCALING),

@@ -42,6 +42,7 @@ _REPAIRS: dict[str, Callable[[Value], Value]] = {
     "!(self.mountPath in": lambda v: v | {"mountPath": "/data"},
     "!has(self.volumeMounts)": lambda v: _without(v, "volumeMounts"),
     "!has(self.labels)": lambda v: v,
+    "!has(self.credentials)": lambda v: _without(v, "credentials"),
     "self.name != 'schedule'": lambda v: v | {"name": v["name"] + "-x"} if v["name"] == "schedule" else v,
 }
 _TRANSITIONS = "oldSelf"

@@ -65,8 +65,10 @@ Image = Annotated[str, Field(min_length=1, max_length=512)]
 PART = r"[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*"
 _CLAIM = r"pvc://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
 # The version's folder is added to it: see ArtifactUri.
-StorageUri = Annotated[str, Field(pattern=rf"^{_CLAIM}(/{PART})*/?$", max_length=320)]
-ArtifactUri = Annotated[str, Field(pattern=rf"^{_CLAIM}(/{PART})+/?$", max_length=512)]
+_ROOT = rf"({_CLAIM}|s3://[a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9])"
+StorageUri = Annotated[str, Field(pattern=rf"^{_ROOT}(/{PART})*/?$", max_length=320)]
+ArtifactUri = Annotated[str, Field(pattern=rf"^{_ROOT}(/{PART})+/?$", max_length=512)]
+SecretName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=253)]
 Immutable = Field(
     json_schema_extra={
         "x-kubernetes-validations": [
@@ -96,6 +98,25 @@ METRICS_OF_TASK: dict[str, tuple[str, ...]] = {
 LARGER_IS_BETTER = {"bleu", "chrf", "accuracy", "macroF1", "exactMatch", "f1"}
 MetricName = Literal["loss", "perplexity", "bitsPerByte", "bleu", "chrf", "accuracy", "macroF1", "exactMatch", "f1"]
 Metrics = Annotated[dict[str, float], Field(max_length=16)]
+
+
+class Credentials(ApiModel):
+    """A Secret of the namespace. The operator never reads it; the pods mount it."""
+
+    secret_name: SecretName = Field(
+        description="Its keys for s3:// are AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where wanted, "
+        "AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL, AWS_CA_BUNDLE (PEM); for hf:// HF_TOKEN."
+    )
+
+
+BUCKET_CREDENTIALS = (
+    "!has(self.credentials) || self.uri.startsWith('s3://')",
+    "credentials are for s3:// only",
+)
+CREDENTIALS = (
+    "!has(self.credentials) || self.uri.startsWith('s3://') || self.uri.startsWith('hf://')",
+    "credentials are for s3:// and hf:// only",
+)
 
 
 class Resources(ApiModel):

@@ -6,10 +6,12 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from perennial.api.common import (
+    BUCKET_CREDENTIALS,
     ApiModel,
     ArtifactUri,
     Column,
     Conditions,
+    Credentials,
     Decisions,
     Digest,
     Duration,
@@ -89,6 +91,8 @@ class DeploymentTemplate(ApiModel):
 class ModelReference(ApiModel):
     """The artifact in service."""
 
+    model_config = cel(BUCKET_CREDENTIALS)
+
     name: Annotated[str, Field(min_length=1, max_length=253)] = Field(
         description="Name that clients ask for, in `model` of the OpenAI API."
     )
@@ -96,6 +100,9 @@ class ModelReference(ApiModel):
     task: Task = Field("text-generation", description="What the model is for.")
     uri: ArtifactUri = Field(description="The artifact's folder.")
     digest: Digest = Field(description="SHA-256 of the artifact's manifest; anything else is not loaded.")
+    credentials: Credentials | None = Field(
+        None, description="Secret with the credentials for s3://; without it the pod's own identity counts."
+    )
 
 
 class ModelDeploymentSpec(DeploymentTemplate):

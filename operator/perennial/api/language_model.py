@@ -11,6 +11,7 @@ from perennial.api.common import (
     Artifact,
     Column,
     Conditions,
+    Credentials,
     Decisions,
     Duration,
     Kind,
@@ -149,6 +150,9 @@ class Version(ApiModel):
     )
     training_job: str = Field(description="Name of its TrainingJob.")
     uri: str = Field(description="Where its artifact is or would be.")
+    credentials: Credentials | None = Field(
+        None, description="Secret with the credentials for it, if spec.storage was elsewhere then."
+    )
     artifact: Artifact | None = Field(None, description="Its artifact, once trained.")
     metrics: Metrics = Field({}, description="Its metrics on the held-out set.")
     judged_against: int | None = Field(None, description="Number of the version in service when it was started.")

@@ -5,8 +5,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from perennial.api.common import (
+    BUCKET_CREDENTIALS,
+    CREDENTIALS,
     ApiModel,
     ArtifactUri,
+    Credentials,
     Digest,
     Image,
     PositiveDuration,
@@ -20,10 +23,11 @@ from perennial.api.pod import PodOverlay
 # What the built-in runtime knows; a command of one's own may have a task of its own.
 TASKS = ("text-generation", "translation", "sentiment-analysis", "question-answering")
 Task = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
-SourceUri = Annotated[
-    str, Field(pattern=r"^(file:///|pvc://[^/\s]+/|configmap://[^/\s]+/|https://)[^\s]+$", max_length=1024)
-]
-ModelUri = Annotated[str, Field(pattern=r"^(pvc://[^/\s]+/[^\s]+|hf://[^/\s]+(/[^/\s]+)?)$", max_length=1024)]
+_SOURCES = r"file:///|(pvc|configmap|s3)://[^/\s]+/|hf://datasets/[^/\s]+/[^/\s]+/|https://"
+SourceUri = Annotated[str, Field(pattern=rf"^({_SOURCES})[^\s]+$", max_length=1024)]
+ModelUri = Annotated[str, Field(pattern=r"^((pvc|s3)://[^/\s]+/[^\s]+|hf://[^/\s]+(/[^/\s]+)?)$", max_length=1024)]
+_WITH_CREDENTIALS = "Secret with the credentials for s3:// or hf://; without it the pod's own identity counts."
+_WITH_KEYS = "Secret with the credentials for s3://; without it the pod's own identity counts."
 
 
 class Architecture(ApiModel):
@@ -55,12 +59,15 @@ class Architecture(ApiModel):
 class Pretrained(ApiModel):
     """A model to continue from: a folder in the layout of Hugging Face Transformers, weights as safetensors."""
 
-    model_config = cel(("!has(self.revision) || self.uri.startsWith('hf://')", "only hf:// has revisions"))
+    model_config = cel(("!has(self.revision) || self.uri.startsWith('hf://')", "only hf:// has revisions"), CREDENTIALS)
 
-    uri: ModelUri = Field(description="pvc://claim/folder, or hf://organization/name of the Hugging Face hub.")
+    uri: ModelUri = Field(
+        description="pvc://claim/folder, s3://bucket/folder, or hf://organization/name of the Hugging Face hub."
+    )
     revision: Annotated[str, Field(max_length=128)] | None = Field(
         None, description="Commit, tag or branch; hf:// only."
     )
+    credentials: Credentials | None = Field(None, description=_WITH_CREDENTIALS)
 
 
 class Lora(ApiModel):
@@ -101,25 +108,34 @@ class ModelSource(ApiModel):
 
 
 class DataSource(ApiModel):
-    """One file to learn from: JSON Lines (*.jsonl), CSV, TSV, Parquet, else text with blank lines between examples."""
+    """Files to learn from: JSON Lines (*.jsonl), CSV, TSV, Parquet, else text with blank lines between examples."""
+
+    model_config = cel(CREDENTIALS)
 
     uri: SourceUri = Field(
-        description="file:///path in the image, pvc://claim/path, configmap://name/key or https://host/path."
+        description="file:///path in the image, pvc://claim/path, configmap://name/key, https://host/path, "
+        "s3://bucket/path or hf://datasets/organization/name@revision/path; of the last two, a path that ends in / "
+        "means all files below it, and * stands for anything."
     )
     weight: float = Field(
         1.0, gt=0, le=100, description="How often its examples are seen while those of weight 1 are seen once."
     )
+    credentials: Credentials | None = Field(None, description=_WITH_CREDENTIALS)
 
 
 class Validation(ApiModel):
     """The held-out set, on which a version is judged."""
 
-    model_config = cel(exactly_one("fraction", "uri"))
+    model_config = cel(
+        exactly_one("fraction", "uri"),
+        (f"!has(self.credentials) || has(self.uri) && ({CREDENTIALS[0]})", CREDENTIALS[1]),
+    )
 
     fraction: float | None = Field(
         None, gt=0, lt=1, description="Share of the examples held out, 0 to 1, chosen by the hash of their content."
     )
-    uri: SourceUri | None = Field(None, description="A file of its own.")
+    uri: SourceUri | None = Field(None, description="Files of their own, as in train.")
+    credentials: Credentials | None = Field(None, description=_WITH_CREDENTIALS)
 
 
 ColumnName = Annotated[str, Field(min_length=1, max_length=253)]
@@ -320,21 +336,34 @@ TASK_RULES = (
 class Storage(ApiModel):
     """Where the artifacts of a model are kept."""
 
-    uri: StorageUri = Field(description="pvc://claim/folder: a folder of a PersistentVolumeClaim of the namespace.")
+    model_config = cel(BUCKET_CREDENTIALS)
+
+    uri: StorageUri = Field(
+        description="pvc://claim/folder: a folder of a PersistentVolumeClaim of the namespace; or s3://bucket/folder."
+    )
+    credentials: Credentials | None = Field(None, description=_WITH_KEYS)
 
 
 class Output(ApiModel):
     """Where one artifact goes."""
 
-    uri: ArtifactUri = Field(description="pvc://claim/folder: the folder that becomes the artifact.")
+    model_config = cel(BUCKET_CREDENTIALS)
+
+    uri: ArtifactUri = Field(
+        description="pvc://claim/folder or s3://bucket/folder: the folder that becomes the artifact."
+    )
+    credentials: Credentials | None = Field(None, description=_WITH_KEYS)
 
 
 class ServedArtifact(ApiModel):
     """The version in service, judged again on this run's held-out set."""
 
+    model_config = cel(BUCKET_CREDENTIALS)
+
     version: int = Field(ge=1, le=1000000, description="Its number.")
     uri: ArtifactUri = Field(description="Where it is.")
     digest: Digest = Field(description="SHA-256 of its manifest.")
+    credentials: Credentials | None = Field(None, description=_WITH_KEYS)
 
 
 _HAS_COMMAND = "(has(self.training) && has(self.training.runtime) && has(self.training.runtime.command))"

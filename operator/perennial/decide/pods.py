@@ -3,8 +3,10 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
+from perennial.api.common import Credentials
 from perennial.decide.outcome import Manifest
 from perennial.decide.scheduling import why_unscheduled
 from perennial_artifact import uri as uris
@@ -12,6 +14,7 @@ from perennial_artifact import uri as uris
 USER = 10001
 CLAIMS = "/perennial/claims"
 CONFIG_MAPS = "/perennial/configmaps"
+SECRETS = "/perennial/secrets"
 
 POD_SECURITY = {
     "runAsNonRoot": True,
@@ -26,6 +29,7 @@ CONTAINER_SECURITY = {
     "readOnlyRootFilesystem": True,
     "capabilities": {"drop": ["ALL"]},
 }
+MOUNTING_PATIENCE = timedelta(seconds=30)
 _IMAGE_REASONS = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 
 
@@ -35,13 +39,15 @@ class Volumes:
 
     claims: tuple[str, ...]
     config_maps: tuple[str, ...]
+    secrets: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, locations: Iterable[str]) -> "Volumes":
-        """The claims and ConfigMaps that these URIs name."""
+    def of(cls, locations: Iterable[str], credentials: Iterable[Credentials | None] = ()) -> "Volumes":
+        """The claims and ConfigMaps that these URIs name, and the Secrets with credentials for them."""
         parsed = [uris.parse(location) for location in locations]
         names = {scheme: tuple(sorted({p.name for p in parsed if p.scheme == scheme})) for scheme in _SCHEMES}
-        return cls(names["pvc"], names["configmap"])
+        secrets = tuple(sorted({entry.secret_name for entry in credentials if entry}))
+        return cls(names["pvc"], names["configmap"], secrets)
 
     def volumes(self, read_only: bool = False) -> list[Manifest]:
         """`spec.volumes` of the pod; /tmp is there for every pod, since the root is read-only."""
@@ -50,7 +56,11 @@ class Volumes:
             for i, name in enumerate(self.claims)
         ]
         maps = [{"name": f"configmap-{i}", "configMap": {"name": name}} for i, name in enumerate(self.config_maps)]
-        return [{"name": "tmp", "emptyDir": {}}, *claims, *maps]
+        secrets = [
+            {"name": f"secret-{i}", "secret": {"secretName": name, "optional": False, "defaultMode": 0o440}}
+            for i, name in enumerate(self.secrets)
+        ]
+        return [{"name": "tmp", "emptyDir": {}}, *claims, *maps, *secrets]
 
     def mounts(self, read_only: bool = False) -> list[Manifest]:
         """`volumeMounts` of a container."""
@@ -62,7 +72,11 @@ class Volumes:
             {"name": f"configmap-{i}", "mountPath": f"{CONFIG_MAPS}/{name}", "readOnly": True}
             for i, name in enumerate(self.config_maps)
         ]
-        return [{"name": "tmp", "mountPath": "/tmp"}, *claims, *maps]
+        secrets = [
+            {"name": f"secret-{i}", "mountPath": f"{SECRETS}/{name}", "readOnly": True}
+            for i, name in enumerate(self.secrets)
+        ]
+        return [{"name": "tmp", "mountPath": "/tmp"}, *claims, *maps, *secrets]
 
 
 _SCHEMES = ("pvc", "configmap")
@@ -85,11 +99,33 @@ class Trouble:
     message: str
 
 
-def trouble(pod: Manifest) -> Trouble | None:
-    """What keeps the pod from running: scheduling, an image, its configuration, or how a container ended."""
+def trouble(pod: Manifest, now: datetime) -> Trouble | None:
+    """What keeps the pod from running: scheduling, an image, its configuration, its volumes, how a container ended."""
     status = pod.get("status", {})
     containers = [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
-    return next(filter(None, (_unscheduled(status), *map(_container_trouble, containers))), None)
+    found = (_unscheduled(status), *map(_container_trouble, containers), _unmounted(pod, now))
+    return next(filter(None, found), None)
+
+
+def waits_for_volumes(pod: Manifest) -> datetime | None:
+    """Since when the node has been preparing the pod's volumes and network (KEP-3085); None if it isn't."""
+    for condition in pod.get("status", {}).get("conditions", []):
+        if condition["type"] == "PodReadyToStartContainers" and condition["status"] == "False":
+            since = condition.get("lastTransitionTime")
+            return datetime.fromisoformat(since) if since and pod["status"].get("phase") == "Pending" else None
+    return None
+
+
+def _unmounted(pod: Manifest, now: datetime) -> Trouble | None:
+    """The kubelet tells of a missing Secret in an event only, and the operator may not look for Secrets."""
+    since = waits_for_volumes(pod)
+    names = [volume["secret"]["secretName"] for volume in pod.get("spec", {}).get("volumes", []) if "secret" in volume]
+    if since is None or not names or now - since < MOUNTING_PATIENCE:
+        return None
+    secrets = " and ".join(f'Secret "{name}"' for name in names)
+    at = pod["metadata"]
+    asked = f"kubectl describe pod {at['name']} --namespace {at.get('namespace')}"
+    return Trouble("VolumesNotMounted", f"The pod's volumes are not mounted: does {secrets} exist? Ask `{asked}`.")
 
 
 def _unscheduled(status: Manifest) -> Trouble | None:

@@ -11,6 +11,7 @@ from perennial.decide.deployment.observed import Observed
 from perennial.decide.deployment.state import State, available, rolled_out, state
 from perennial.decide.deployment.workload import children, selector
 from perennial.decide.outcome import Event, Outcome, earliest, event_of, record
+from perennial.decide.pods import MOUNTING_PATIENCE, waits_for_volumes
 
 MISSING_PERIOD = timedelta(seconds=10)
 
@@ -18,7 +19,7 @@ MISSING_PERIOD = timedelta(seconds=10)
 def decide(deployment: ModelDeployment, seen: Observed, now: datetime) -> Outcome:
     """Pure."""
     scaling = _scaling(deployment, seen, now)
-    found = state(deployment, seen)
+    found = state(deployment, seen, now)
     status = _status(deployment, seen, found, scaling, now)
     blocked = found.reason == "InvalidUri" or (found.reason == "InputMissing" and seen.apps is None)
     return Outcome(
@@ -28,6 +29,7 @@ def decide(deployment: ModelDeployment, seen: Observed, now: datetime) -> Outcom
         again_at=earliest(
             now + PERIOD if scaling else None,
             now + MISSING_PERIOD if found.reason == "InputMissing" else None,
+            now + MOUNTING_PATIENCE if not found.stalled and any(map(waits_for_volumes, seen.pods)) else None,
         ),
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from perennial.api import ModelDeployment
@@ -21,9 +22,9 @@ class State:
     stalled: bool = False
 
 
-def state(deployment: ModelDeployment, seen: Observed) -> State:
+def state(deployment: ModelDeployment, seen: Observed, now: datetime) -> State:
     """The state that follows from what was observed."""
-    return next(found for rule in RULES if (found := rule(deployment, seen)))
+    return next(found for rule in RULES if (found := rule(deployment, seen, now)))
 
 
 def available(seen: Observed) -> bool:
@@ -41,7 +42,7 @@ def rolled_out(deployment: ModelDeployment, seen: Observed) -> bool:
     return all(count == wanted for count in counts)
 
 
-def unreadable_uri(deployment: ModelDeployment, seen: Observed) -> State | None:
+def unreadable_uri(deployment: ModelDeployment, seen: Observed, now: datetime) -> State | None:
     try:
         Volumes.of([deployment.spec.model.uri])
     except ValueError as error:
@@ -49,7 +50,7 @@ def unreadable_uri(deployment: ModelDeployment, seen: Observed) -> State | None:
     return None
 
 
-def missing(deployment: ModelDeployment, seen: Observed) -> State | None:
+def missing(deployment: ModelDeployment, seen: Observed, now: datetime) -> State | None:
     if not seen.missing:
         return None
     lacks = " and ".join(seen.missing)
@@ -57,7 +58,7 @@ def missing(deployment: ModelDeployment, seen: Observed) -> State | None:
     return State("InputMissing", message, stalled=True)
 
 
-def in_service(deployment: ModelDeployment, seen: Observed) -> State | None:
+def in_service(deployment: ModelDeployment, seen: Observed, now: datetime) -> State | None:
     if not rolled_out(deployment, seen):
         return None
     replicas = _status(seen).get("replicas", 0)
@@ -66,19 +67,19 @@ def in_service(deployment: ModelDeployment, seen: Observed) -> State | None:
     return State("InService", f"Version {deployment.spec.model.version} answers on {replicas} replicas.", ready=True)
 
 
-def in_trouble(deployment: ModelDeployment, seen: Observed) -> State | None:
+def in_trouble(deployment: ModelDeployment, seen: Observed, now: datetime) -> State | None:
     """A pod of the current version that can't get on; pods before it stay in service."""
     version = str(deployment.spec.model.version)
     for pod in seen.pods:
         if pod["metadata"].get("labels", {}).get(VERSION_LABEL) != version or pod["metadata"].get("deletionTimestamp"):
             continue
-        if not _pod_ready(pod) and (why := trouble(pod)):
+        if not _pod_ready(pod) and (why := trouble(pod, now)):
             kept = " The pods before it stay in service." if available(seen) else ""
             return State(why.reason, why.message + kept, stalled=why.reason != "Unschedulable")
     return None
 
 
-def no_pods_allowed(deployment: ModelDeployment, seen: Observed) -> State | None:
+def no_pods_allowed(deployment: ModelDeployment, seen: Observed, now: datetime) -> State | None:
     """The API server refuses the pods: a quota, an admission policy."""
     for condition in _status(seen).get("conditions", []):
         if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
@@ -86,14 +87,14 @@ def no_pods_allowed(deployment: ModelDeployment, seen: Observed) -> State | None
     return None
 
 
-def overdue(deployment: ModelDeployment, seen: Observed) -> State | None:
+def overdue(deployment: ModelDeployment, seen: Observed, now: datetime) -> State | None:
     for condition in _status(seen).get("conditions", []):
         if condition["type"] == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded":
             return State("ProgressDeadlineExceeded", condition.get("message", "The rollout is overdue."), stalled=True)
     return None
 
 
-def rolling_out(deployment: ModelDeployment, seen: Observed) -> State | None:
+def rolling_out(deployment: ModelDeployment, seen: Observed, now: datetime) -> State | None:
     status = _status(seen)
     return State(
         "RollingOut",
@@ -102,7 +103,7 @@ def rolling_out(deployment: ModelDeployment, seen: Observed) -> State | None:
     )
 
 
-Rule = Callable[[ModelDeployment, Observed], State | None]
+Rule = Callable[[ModelDeployment, Observed, datetime], State | None]
 RULES: tuple[Rule, ...] = (unreadable_uri, missing, in_service, in_trouble, no_pods_allowed, overdue, rolling_out)
 
 

@@ -66,7 +66,7 @@ def _disruption_budget(deployment: ModelDeployment) -> Manifest:
 def _pod(deployment: ModelDeployment, seen: Observed) -> Manifest:
     spec = deployment.spec
     image = spec.runtime.image or seen.defaults.serving_image
-    storage = Volumes.of([spec.model.uri])
+    storage = Volumes.of([spec.model.uri], [spec.model.credentials])
     labels = labels_of(deployment, {LABEL: deployment.metadata.name, VERSION_LABEL: str(spec.model.version)})
     return {
         "metadata": {"labels": labels},
@@ -86,6 +86,8 @@ def _fetch(deployment: ModelDeployment, image: str, storage: Volumes) -> Manifes
     """Copies the artifact and verifies each file's digest, so that only what was trained is loaded."""
     model = deployment.spec.model
     arguments = ["--uri", model.uri, "--digest", model.digest, "--to", MODEL_FOLDER]
+    if model.credentials:
+        arguments += ["--secret", model.credentials.secret_name]
     mounts = [*storage.mounts(read_only=True), {"name": "model", "mountPath": MODEL_FOLDER}]
     return _container(deployment, "fetch", image, ["fetch", *arguments], mounts)
 

@@ -11,7 +11,7 @@ from perennial.decide.language_model.fingerprint import fingerprint
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.language_model.promotion import servable
-from perennial.decide.language_model.retention import cleanup, cleanup_name
+from perennial.decide.language_model.retention import cleanup, cleanup_name, credentials_for
 from perennial.decide.metadata import child
 from perennial.decide.outcome import Manifest, Reference
 
@@ -28,6 +28,7 @@ def service(model: LanguageModel, version: Version) -> ModelDeploymentSpec:
             task=model.spec.model.task,
             uri=version.artifact.uri,
             digest=version.artifact.digest,
+            credentials=credentials_for(model, version),
         ),
         **dict(model.spec.deployment),
     )
@@ -72,12 +73,17 @@ def _training_job(model: LanguageModel, stored: Ledger, version: Version) -> Man
         model=model.spec.model,
         data=model.spec.data,
         training=model.spec.training,
-        compare_with=_served(served) if served and servable(served) else None,
-        storage=Output(uri=version.uri),
+        compare_with=_served(model, served) if served and servable(served) else None,
+        storage=Output(uri=version.uri, credentials=credentials_for(model, version)),
     )
     return child(model, API_VERSION, TrainingJob.KIND, version.training_job) | {"spec": spec.to_wire()}
 
 
-def _served(version: Version) -> ServedArtifact:
+def _served(model: LanguageModel, version: Version) -> ServedArtifact:
     assert version.artifact
-    return ServedArtifact(version=version.number, uri=version.artifact.uri, digest=version.artifact.digest)
+    return ServedArtifact(
+        version=version.number,
+        uri=version.artifact.uri,
+        digest=version.artifact.digest,
+        credentials=credentials_for(model, version),
+    )

@@ -16,8 +16,12 @@ def fingerprint(spec: LanguageModelSpec) -> str:
     """
     own = spec.training.runtime.model_dump(mode="json", exclude_defaults=True, exclude={"image"})
     shaping = {
-        "model": spec.model.model_dump(mode="json", exclude_defaults=True),
-        "data": spec.data.model_dump(mode="json", exclude_defaults=True),
+        "model": spec.model.model_dump(mode="json", exclude_defaults=True, exclude={"pretrained": {"credentials"}}),
+        "data": spec.data.model_dump(
+            mode="json",
+            exclude_defaults=True,
+            exclude={"train": {"__all__": {"credentials"}}, "validation": {"credentials"}},
+        ),
         "training": spec.training.model_dump(mode="json", exclude_defaults=True, exclude=_NOT_SHAPING),
     }
     return digest(shaping | ({"runtime": own} if own else {}))
@@ -26,7 +30,12 @@ def fingerprint(spec: LanguageModelSpec) -> str:
 def run_fingerprint(spec: LanguageModelSpec) -> str:
     """As fingerprint(), of where and how it is trained: what a person mends when a training can't run."""
     how = spec.training.model_dump(mode="json", exclude_defaults=True, include=_NOT_SHAPING)
-    return digest({"storage": spec.storage.model_dump(mode="json"), "training": how})
+    storage = spec.storage.model_dump(mode="json", exclude_defaults=True)
+    credentials = [*(source.credentials for source in spec.data.train), spec.data.validation.credentials]
+    if spec.model.pretrained:
+        credentials.append(spec.model.pretrained.credentials)
+    secrets = [entry.secret_name if entry else None for entry in credentials]
+    return digest({"storage": storage, "training": how} | ({"secrets": secrets} if any(secrets) else {}))
 
 
 def digest(value: object) -> str:

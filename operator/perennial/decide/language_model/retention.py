@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from perennial.api import LanguageModel
+from perennial.api.common import Credentials
 from perennial.api.language_model import Version
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
@@ -62,12 +63,22 @@ def cleanup_name(version: Version) -> str:
     return f"{version.training_job}-cleanup"
 
 
+def credentials_for(model: LanguageModel, version: Version) -> Credentials | None:
+    """Those of the spec, which may name another Secret by now; of a storage that was left, those of then."""
+    storage = model.spec.storage
+    here = version.uri.startswith(f"{storage.uri.rstrip('/')}/")
+    return storage.credentials if here else version.credentials
+
+
 def cleanup(model: LanguageModel, version: Version, image: str) -> Manifest:
     """The Job that deletes the version's artifact, and what an unfinished training left."""
     arguments = ["--uri", version.uri]
     if version.artifact:
         arguments += ["--digest", version.artifact.digest]
-    volumes = Volumes.of([version.uri])
+    credentials = credentials_for(model, version)
+    if credentials:
+        arguments += ["--secret", credentials.secret_name]
+    volumes = Volumes.of([version.uri], [credentials])
     runtime = model.spec.training.runtime  # with a command of its own, the image need not hold our package
     container = {
         "name": "delete-artifact",

@@ -27,6 +27,7 @@ def begin(ledger: Ledger, model: LanguageModel, reason: str, now: datetime) -> L
         run_fingerprint=run_fingerprint(model.spec),
         training_job=f"{model.metadata.name}-v{number}",
         uri=f"{folder}/v{number}-{model.metadata.uid[:8]}",
+        credentials=model.spec.storage.credentials,
         judged_against=ledger.status.serving_version,
         created_at=now,
     )

@@ -33,7 +33,7 @@ def config(job: TrainingJob) -> dict[str, Any]:
         "data": _data(spec.data),
         "training": _training(spec.training),
         "compareWith": spec.compare_with.to_wire() if spec.compare_with else None,
-        "output": {"uri": spec.storage.uri},
+        "output": spec.storage.to_wire(),
     }
 
 

@@ -7,6 +7,7 @@ from perennial.api.common import Condition
 from perennial.api.training_job import Progress, TrainingJobStatus
 from perennial.decide import conditions
 from perennial.decide.outcome import Event, Manifest, Outcome, Reference
+from perennial.decide.pods import waits_for_volumes
 from perennial.decide.training_job.config import config_map
 from perennial.decide.training_job.job import batch_job
 from perennial.decide.training_job.observed import Observed
@@ -138,4 +139,5 @@ def _again_at(job: TrainingJob, found: State, seen: Observed, now: datetime) -> 
         return now + PROGRESS_PERIOD
     if found.reason == "InputMissing":
         return now + MISSING_PERIOD
-    return now + PATIENCE if found.name == "Pending" and lacks_pods(job, seen) else None
+    waits = lacks_pods(job, seen) or any(map(waits_for_volumes, seen.pods))
+    return now + PATIENCE if found.name == "Pending" and waits else None

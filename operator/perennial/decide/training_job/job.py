@@ -9,7 +9,7 @@ from perennial.decide.outcome import Manifest
 from perennial.decide.overlay import overlaid
 from perennial.decide.pods import CONTAINER_SECURITY, POD_SECURITY, Volumes, environment
 from perennial.decide.training_job.config import config_map_name
-from perennial.decide.training_job.observed import Observed, locations
+from perennial.decide.training_job.observed import Observed, credentials, locations
 from perennial.decide.training_job.processes import LABEL, nodes, variables
 from perennial_artifact.exits import PEER_LOST
 
@@ -59,7 +59,7 @@ def _failure_rules() -> list[Manifest]:
 
 
 def _pod(job: TrainingJob, seen: Observed) -> Manifest:
-    volumes = Volumes.of(locations(job))
+    volumes = Volumes.of(locations(job), credentials(job))
     config = {"name": "config", "configMap": {"name": config_map_name(job)}}
     template = {
         "metadata": {"labels": labels_of(job, {LABEL: job.metadata.name})},
@@ -70,7 +70,7 @@ def _pod(job: TrainingJob, seen: Observed) -> Manifest:
             "enableServiceLinks": False,
             "securityContext": POD_SECURITY,
             "containers": [_container(job, seen, volumes)],
-            "volumes": [*volumes.volumes(), config],
+            "volumes": [*volumes.volumes(), config, *({"name": "work", "emptyDir": {}} for _ in _work(job))],
         }
         | ({"subdomain": job.metadata.name} if nodes(job) > 1 else {}),
     }
@@ -91,6 +91,7 @@ def _container(job: TrainingJob, seen: Observed, volumes: Volumes) -> Manifest:
         "volumeMounts": [
             *volumes.mounts(),
             {"name": "config", "mountPath": "/etc/perennial", "readOnly": True},
+            *_work(job),
         ],
     }
 
@@ -100,6 +101,11 @@ def _program(job: TrainingJob) -> Manifest:
     if runtime.command is None:
         return {"command": ["python", "-m", "perennial_training", "train"]}
     return {"command": runtime.command} | ({"args": runtime.args} if runtime.args else {})
+
+
+def _work(job: TrainingJob) -> list[Manifest]:
+    """The folder to work in, where it can't be beside the artifact."""
+    return [{"name": "work", "mountPath": "/perennial/work"}] if job.spec.storage.uri.startswith("s3://") else []
 
 
 def _image(job: TrainingJob, seen: Observed) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from perennial.api import TrainingJob
+from perennial.api.common import Credentials
 from perennial.api.training_job import Progress
 from perennial.decide.defaults import Defaults
 from perennial.decide.outcome import Manifest
@@ -40,3 +41,10 @@ def locations(job: TrainingJob) -> Iterable[str]:
     if job.spec.compare_with:
         yield job.spec.compare_with.uri
     yield job.spec.storage.uri
+
+
+def credentials(job: TrainingJob) -> Iterable[Credentials | None]:
+    """The Secrets for those URIs."""
+    spec = job.spec
+    places = (*spec.data.train, spec.data.validation, spec.model.pretrained, spec.compare_with, spec.storage)
+    return (place.credentials for place in places if place)

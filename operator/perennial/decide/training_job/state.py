@@ -137,7 +137,7 @@ def finishing(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
 def in_trouble(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
     """A pod that can't start, or one that failed and is about to be followed by another."""
     for pod in sorted(seen.pods, key=_created, reverse=True):
-        if why := trouble(pod):
+        if why := trouble(pod, now):
             if _phase(pod) == "Failed":
                 return State("Pending", why.reason, f"{why.message} A new pod will be tried.")
             return State("Pending", why.reason, why.message, stalled=why.reason != "Unschedulable")
