@@ -26,7 +26,7 @@ def test_a_job_is_read_and_written_again(pod, tmp_path):
     document = job.document()
     assert document["schema"] == 1
     assert document["training"] == pod.job["training"]
-    assert document["data"]["train"] == [{"uri": "pvc://corpus/train.txt", "weight": 1.0}]
+    assert document["data"]["train"] == [{"uri": "pvc://corpus/train.txt", "weight": 1.0, "credentials": None}]
     assert read(tmp_path, document) == job
 
 
