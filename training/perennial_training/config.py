@@ -26,7 +26,8 @@ def _of_scheme(*schemes: str) -> AfterValidator:
             accepted = ", ".join(uri.FORMS[scheme] for scheme in schemes)
             raise ValueError(f"{value!r} can't be used here; use {accepted}")
         if location.scheme in ("pvc", "s3") and not location.path:
-            raise ValueError(f"{value!r} names no path; use {uri.FORMS[location.scheme]}")
+            what = "a claim" if location.scheme == "pvc" else "a bucket"
+            raise ValueError(f"{value!r} names {what}, but no path in it; use {uri.FORMS[location.scheme]}")
         return value
 
     return AfterValidator(check)
