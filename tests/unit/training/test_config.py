@@ -58,7 +58,7 @@ def test_two_jobs_that_differ_have_different_digests(pod, tmp_path):
         ("data.train", [{"uri": "http://host/x"}], "data.train.0.uri: 'http://host/x' is not a URI"),
         ("data.train", [{"uri": "hf://org/data"}], "can't be used here"),
         ("data.train", [{"uri": "pvc://corpus/../x"}], "'..'"),
-        ("output.uri", "pvc://models", "names no path; use pvc://CLAIM/PATH"),
+        ("output.uri", "pvc://models", "names a claim, but no path in it"),
         ("output.uri", "https://host/x", "can't be used here; use pvc://CLAIM/PATH"),
         ("job.uid", "../x", "job.uid"),
         ("compareWith", {"version": 1, "uri": "pvc://m/x", "digest": "md5:1"}, "compareWith.digest"),

@@ -295,7 +295,7 @@ SCHEDULER = {
 @pytest.mark.parametrize("message", SCHEDULER)
 def test_what_the_scheduler_says_becomes_advice(message: str) -> None:
     condition = {"type": "PodScheduled", "status": "False", "message": message}
-    found = trouble(pod("Pending", conditions=[condition]))
+    found = trouble(pod("Pending", conditions=[condition]), NOW)
     assert found
     assert found.reason == "Unschedulable"
     assert SCHEDULER[message] in found.message
