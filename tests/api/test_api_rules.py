@@ -94,9 +94,14 @@ _MAKING: list[Rule] = [
         "model: {task: question-answering, architecture: {family: cnn}}",
     ),
     (
-        "batchSize must be a multiple of microBatchSize",
-        "training: {hyperparameters: {batchSize: 12, microBatchSize: 4}}",
+        "batchSize must be a multiple of the processes (nodes times GPUs) times microBatchSize",
+        "training: {hyperparameters: {batchSize: 12, microBatchSize: 4}, compute: {nodes: 3}}",
         "training: {hyperparameters: {batchSize: 12, microBatchSize: 5}}",
+    ),
+    (
+        "batchSize must be a multiple of the processes (nodes times GPUs) times microBatchSize",
+        "training: {compute: {nodes: 2, gpusPerNode: 4}}",
+        "training: {compute: {nodes: 3}}",
     ),
     (
         "labelSmoothing has no meaning for question-answering",

@@ -29,7 +29,10 @@ _BREAKERS: dict[str, Callable[[Value], Value]] = {
     "self.model.task != 'question-answering' || !has(self.evaluation)": lambda v: _judged(
         v, "question-answering", "bleu"
     ),
-    "!has(self.microBatchSize)": lambda v: v | {"batchSize": 16, "microBatchSize": 3},
+    "(has(self.hyperparameters) ? ": lambda v: (
+        {name: inner for name, inner in v.items() if name != "compute"}
+        | {"hyperparameters": {"batchSize": 16, "microBatchSize": 3}}
+    ),
     "!has(self.tuning)": lambda v: {k: x for k, x in v.items() if k != "pretrained"} | {"tuning": {"lora": {}}},
     "!has(self.architecture)": lambda v: v | {"task": "translation", "architecture": {"family": "cnn"}},
     "self.minReplicas": lambda v: v | {"minReplicas": 3, "maxReplicas": 2},

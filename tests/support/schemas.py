@@ -18,7 +18,7 @@ _REPAIRS: dict[str, Callable[[Value], Value]] = {
     "!has(self.revision) || self.uri.startsWith('hf://')": lambda v: _without(v, "revision"),
     "self.warmupSteps < self.maxSteps": lambda v: _without(v, "warmupSteps"),
     "self.family != 'transformer' || self.hiddenSize": lambda v: _without(v, "heads") | {"hiddenSize": 64},
-    "!has(self.microBatchSize)": lambda v: _without(v, "microBatchSize"),
+    "(has(self.hyperparameters) ? ": lambda v: _shared(v),
     "!has(self.tuning)": lambda v: _without(v, "tuning") if "architecture" in v else v,
     "!has(self.architecture)": lambda v: v | {"task": "sentiment-analysis"} if "architecture" in v else v,
     "self.model.task != 'question-answering' || !has(self.training)": lambda v: _plain(v, "labelSmoothing"),
@@ -133,6 +133,13 @@ def _strings(schema: Schema) -> st.SearchStrategy[str]:
             lambda text: len(text) <= longest and "\n" not in text
         )
     return st.text(min_size=schema.get("minLength", 0), max_size=min(longest, 64))
+
+
+def _shared(training: Value) -> Value:
+    """With a batch that has a whole share for each process."""
+    compute = _without(training.get("compute", {}), "nodes", "gpusPerNode", "sharding")
+    parameters = _without(training.get("hyperparameters", {}), "microBatchSize")
+    return training | {"compute": compute, "hyperparameters": parameters}
 
 
 def _plain(value: Value, name: str) -> Value:

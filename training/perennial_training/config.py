@@ -205,14 +205,6 @@ class Hyperparameters(_Part):
             raise ValueError(f"warmupSteps {self.warmup_steps} must be smaller than maxSteps {self.max_steps}")
         return self
 
-    @model_validator(mode="after")
-    def _whole_micro_batches(self) -> Self:
-        if self.micro_batch_size is not None and self.batch_size % self.micro_batch_size:
-            raise ValueError(
-                f"batchSize {self.batch_size} must be a multiple of microBatchSize {self.micro_batch_size}"
-            )
-        return self
-
 
 class EarlyStopping(_Part):
     patience: int = Field(ge=1, description="evaluations")
@@ -238,6 +230,15 @@ class Training(_Part):
     early_stopping: EarlyStopping | None = None
     checkpoints: Checkpoints
     compute: Compute = Compute()
+
+    @model_validator(mode="after")
+    def _batches_have_equal_shares(self) -> Self:
+        processes = self.compute.nodes * max(1, self.compute.gpus_per_node)
+        wanted = self.hyperparameters
+        if wanted.batch_size % (processes * (wanted.micro_batch_size or 1)):
+            what = "processes times microBatchSize" if wanted.micro_batch_size else "processes"
+            raise ValueError(f"batchSize {wanted.batch_size} must be a multiple of the {processes} {what}")
+        return self
 
 
 class Served(_Part):

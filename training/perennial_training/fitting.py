@@ -11,8 +11,8 @@ from transformers import PreTrainedModel, TrainerState
 
 import perennial_networks
 from perennial_artifact import cpus
-from perennial_artifact.exits import TERMINATED, Failure
-from perennial_training import architectures, batch_size, checkpoints, trainer
+from perennial_artifact.exits import BAD_CONFIGURATION, TERMINATED, Failure
+from perennial_training import architectures, batch_size, checkpoints, processes, trainer
 from perennial_training.checkpoints import Checkpoints
 from perennial_training.config import Config
 from perennial_training.data.sources import Say
@@ -49,25 +49,44 @@ class Fitting:
         torch.set_num_threads(cpus.allowed())
         transformers.utils.logging.disable_progress_bar()
         perennial_networks.register()
+        processes.begin()
         self.config = config
         self.prepared = prepared
+        self.output = output
         self.say = say
         self.objective: Objective = objective(config.task, prepared)
         self.kept = Checkpoints(output.work, prepared.identity, config.training.checkpoints.keep, output.mirror)
         self.held_out = self.objective.held_out(prepared.vocabulary, prepared.context, None)
 
     def fit(self, metrics_port: int, termination: Termination) -> Fitted:
+        """Trains to the end and judges what was learned. Raises exits.Failure."""
+        return self._outcome(self.train(metrics_port, termination))
+
+    def train(self, metrics_port: int, termination: Termination) -> TrainerState:
         """Trains from the last whole checkpoint, or from the start, to the end. Raises exits.Failure."""
         gauges = Gauges(metrics_port)
-        last = self.kept.last(self.say)
+        last = self._last()
         self.say(f"going on from {last.name}" if last else "starting from step 0")
         if last is not None and (checkpoints.facts(last) or {})["finished"]:
-            state = trainer.last_state(last)
-        else:
-            state = self._train(last, gauges, termination)
-        fitted = self._outcome(state)
-        gauges.validation_loss.set(fitted.metrics["loss"])
-        return fitted
+            return trainer.last_state(last)
+        return self._train(last, gauges, termination)
+
+    def _last(self) -> Path | None:
+        """The checkpoint that all processes go on from: the leader chooses."""
+        last = self.kept.last(self.say) if processes.leads() else None
+        name = processes.shared(last and last.name)
+        if processes.leads() or name is None:
+            return last
+        folder = self.kept.work / name
+        if not folder.is_dir() and processes.leads_its_node():
+            self.output.open()  # brings it from where it is kept, if it is kept elsewhere
+        if not folder.is_dir():
+            raise Failure(
+                "CheckpointNotShared",
+                f"{name} can't be read by every pod; with several nodes the claim must be ReadWriteMany, or use s3://",
+                BAD_CONFIGURATION,
+            )
+        return folder
 
     def compare(self, folder: Path, context: int) -> Metrics:
         """The metrics of another artifact on the same examples, with its own tokenizer, context and labels."""
@@ -81,11 +100,13 @@ class Fitting:
         self.say(f"the model has {network.num_parameters():,} parameters; {torch.get_num_threads()} threads")
         collator = self.objective.collator(network)
         dataset = self.objective.dataset()
-        micro = wanted.micro_batch_size or batch_size.find(network, dataset, collator, wanted.batch_size, self.say)
+        share = wanted.batch_size // processes.count()
+        micro = wanted.micro_batch_size or batch_size.find(network, dataset, collator, share, self.say)
+        micro = processes.shared(micro)
         runner = trainer.JudgedTrainer(
             self.objective,
             model=network,
-            args=trainer.arguments(training, self.kept.work, last is not None, micro),
+            args=trainer.arguments(training, self.kept.work, last is not None, micro, share // micro),
             train_dataset=dataset,
             eval_dataset=self.held_out,
             data_collator=collator,

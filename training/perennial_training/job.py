@@ -1,17 +1,21 @@
 """A training job from its configuration to its result."""
 
+import os
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perennial_artifact import uri
-from perennial_training import base, publishing
+from perennial_training import base, launch, publishing
 from perennial_training.config import Config
 from perennial_training.data.sources import Say
 from perennial_training.preparation import Prepared, prepare
+from perennial_training.publishing import Output
 from perennial_training.termination import Termination
 
 if TYPE_CHECKING:
+    from perennial_training.bucket_output import BucketOutput
     from perennial_training.fitting import Fitted
 
 
@@ -24,6 +28,8 @@ def run(config: Config, mounts: Path, metrics_port: int, termination: Terminatio
     if done := output.finished():
         say(f"{config.output.uri} already holds the artifact of this job")
         return done
+    if not launch.leads(os.environ):
+        return _follow(config, mounts, output, termination, say)
     # What is compared with is verified before hours of training depend on it.
     served = base.served(config.compare_with, mounts, say) if config.compare_with else None
     output.open()
@@ -41,6 +47,18 @@ def run(config: Config, mounts: Path, metrics_port: int, termination: Terminatio
         comparison = {"version": config.compare_with.version, "metrics": metrics}
     say(f"writing the artifact to {config.output.uri}")
     return output.publish(fitted.weights, prepared.tokenizer, _facts(config, prepared, fitted, comparison))
+
+
+def _follow(
+    config: Config, mounts: Path, output: "Output | BucketOutput", termination: Termination, say: Say
+) -> dict[str, Any]:
+    """Trains along with the process that leads (see processes), which alone writes, judges and publishes."""
+    with tempfile.TemporaryDirectory() as work:
+        prepared = prepare(config, mounts, Path(work), say)
+        from perennial_training.fitting import Fitting
+
+        Fitting(config, prepared, output, say).train(0, termination)
+    return {}
 
 
 def _facts(config: Config, prepared: Prepared, fitted: "Fitted", comparison: dict[str, Any] | None) -> dict[str, Any]:

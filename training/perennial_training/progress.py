@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Gauge, start_http_server
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from perennial_artifact.exits import BAD_CONFIGURATION, Failure
+from perennial_training import processes
 from perennial_training.tasks.objective import finite, rounded
 
 REPORT_SECONDS = 2.0
@@ -24,7 +25,7 @@ class Gauges:
             "perennial_training_validation_loss", "Loss on held-out texts in nats per token", registry=registry
         )
         self.tokens_per_second = Gauge("perennial_training_tokens_per_second", "Tokens learned from", registry=registry)
-        if port:
+        if port and processes.leads_its_node():
             _serve(port, registry)
 
 
@@ -56,7 +57,7 @@ class Progress(TrainerCallback):
         now = time.monotonic()
         self.busy += now - self.step_began
         due = now - self.reported_at >= REPORT_SECONDS
-        control.should_log = due or control.should_evaluate or control.should_save
+        control.should_log = processes.any_of(due) or control.should_evaluate or control.should_save
 
     def on_log(
         self,
@@ -100,6 +101,8 @@ class Progress(TrainerCallback):
 
     def _print(self, state: TrainerState, more: dict[str, float]) -> None:
         self.gauges.step.set(state.global_step)
+        if not processes.leads():
+            return
         line = {"perennial": "progress", "step": state.global_step, "maxSteps": state.max_steps}
         print(json.dumps(line | self.latest | more), flush=True)
 

@@ -16,7 +16,7 @@ from transformers import (
 )
 
 from perennial_artifact.exits import BAD_CONFIGURATION, Failure
-from perennial_training import checkpoints, stopping
+from perennial_training import checkpoints, processes, stopping
 from perennial_training.checkpoints import Checkpoints
 from perennial_training.config import EarlyStopping, Training
 from perennial_training.tasks.objective import Metrics, Objective
@@ -38,7 +38,7 @@ class JudgedTrainer(Trainer):
         self.remove_callback(PrinterCallback)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Metrics:
-        found = self.objective.measure(self.model, self.eval_dataset)
+        found = processes.shared(self.objective.measure(self.model, self.eval_dataset) if processes.leads() else {})
         metrics = {f"eval_{name}": number for name, number in found.items()}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
@@ -69,7 +69,8 @@ class Saving(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
     ) -> None:
-        if self.termination.requested:
+        if processes.any_of(self.termination.requested):
+            self.termination.requested = True
             control.should_save = control.should_training_stop = True
 
     def on_evaluate(
@@ -81,7 +82,7 @@ class Saving(TrainerCallback):
         **kwargs: object,
     ) -> None:
         assert model is not None
-        if best_step(state) == state.global_step:
+        if best_step(state) == state.global_step and processes.leads():
             folder = self.kept.best(state.global_step)
             model.config.use_cache = True  # the Trainer turned it off; who generates wants it
             model.save_pretrained(folder)
@@ -93,7 +94,9 @@ class Saving(TrainerCallback):
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object) -> None:
         finished = state.global_step >= state.max_steps or self._stalled(state)
-        self.kept.seal(state.global_step, best_step(state), finished)
+        processes.wait_for_all()  # each has added its state of the dice
+        if processes.leads():
+            self.kept.seal(state.global_step, best_step(state), finished)
 
     def _stalled(self, state: TrainerState) -> bool:
         losses = [entry["eval_loss"] for entry in evaluations(state)]
@@ -135,8 +138,11 @@ def cross_entropy(smoothing: float, shifted: bool) -> Callable[..., torch.Tensor
     return loss
 
 
-def arguments(training: Training, work: Path, resumed: bool, micro_batch: int) -> TrainingArguments:
-    """The Trainer's own names for what the job asks for. Logging is up to Progress."""
+def arguments(training: Training, work: Path, resumed: bool, micro_batch: int, parts: int) -> TrainingArguments:
+    """The Trainer's own names for what the job asks for. Logging is up to Progress.
+
+    A step of the optimiser takes `parts` times `micro_batch` sequences in each process.
+    """
     wanted = training.hyperparameters
     if wanted.precision == "float16" and not torch.cuda.is_available():
         raise Failure("NoGpu", "precision float16 needs a GPU; use bfloat16 or float32", BAD_CONFIGURATION)
@@ -144,7 +150,7 @@ def arguments(training: Training, work: Path, resumed: bool, micro_batch: int) -
         output_dir=str(work),
         max_steps=wanted.max_steps,
         per_device_train_batch_size=micro_batch,
-        gradient_accumulation_steps=wanted.batch_size // micro_batch,
+        gradient_accumulation_steps=parts,
         activation_checkpointing=wanted.gradient_checkpointing,
         bf16=wanted.precision == "bfloat16",
         fp16=wanted.precision == "float16",

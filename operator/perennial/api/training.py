@@ -195,14 +195,10 @@ class Hyperparameters(ApiModel):
 
     model_config = cel(
         ("self.warmupSteps < self.maxSteps", "warmupSteps must be less than maxSteps"),
-        (
-            "!has(self.microBatchSize) || self.batchSize % self.microBatchSize == 0",
-            "batchSize must be a multiple of microBatchSize",
-        ),
     )
 
     max_steps: int = Field(1000, ge=1, le=100000000, description="Optimiser steps, unless it stops earlier.")
-    batch_size: int = Field(16, ge=1, le=65536, description="Sequences per step, of at most contextLength tokens.")
+    batch_size: int = Field(16, ge=1, le=65536, description="Sequences per step of the optimiser, over all processes.")
     micro_batch_size: int | None = Field(
         None, ge=1, le=65536, description="Sequences at once; gradients are accumulated up to batchSize. By default as "
         "many as the GPU's memory takes, which is tried out."
@@ -291,8 +287,24 @@ class TrainingRuntime(ApiModel):
     )
 
 
+# Fields that the user leaves out have their defaults only where their block is given.
+_BATCH = "(has(self.hyperparameters) ? self.hyperparameters.batchSize : 16)"
+_MICRO = (
+    "(has(self.hyperparameters) && has(self.hyperparameters.microBatchSize) ? self.hyperparameters.microBatchSize : 1)"
+)
+_NODES = "(has(self.compute) ? self.compute.nodes : 1)"
+_GPUS = "(has(self.compute) && self.compute.gpusPerNode > 0 ? self.compute.gpusPerNode : 1)"
+
+
 class Training(ApiModel):
     """How the model learns."""
+
+    model_config = cel(
+        (
+            f"{_BATCH} % ({_NODES} * {_GPUS} * {_MICRO}) == 0",
+            "batchSize must be a multiple of the processes (nodes times GPUs) times microBatchSize",
+        ),
+    )
 
     hyperparameters: Hyperparameters = Field(Hyperparameters(), description="Parameters of the optimisation.")
     evaluate_every_steps: int | None = Field(

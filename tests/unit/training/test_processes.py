@@ -1,0 +1,95 @@
+"""Two processes that train together: what one alone learns with the whole batch, and what becomes of a stop."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from perennial_artifact import manifest
+from perennial_artifact.exits import TERMINATED
+
+Node = subprocess.Popen
+TIMEOUT = 120
+
+
+@pytest.fixture
+def together(pod) -> Callable[[], list["Node[str]"]]:
+    """Starts the job of `pod` as two pods with one process each."""
+    begun: list[Node[str]] = []
+
+    def start() -> list["Node[str]"]:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        pod.job["training"]["compute"] = {"nodes": 2, "gpusPerNode": 0, "sharding": None}
+        arguments = pod.arguments()
+        for index in (0, 1):
+            environment = os.environ | {
+                "PERENNIAL_NODES": "2", "PERENNIAL_PROCESSES_PER_NODE": "1", "JOB_COMPLETION_INDEX": str(index),
+                "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1",
+                "PYTHONPATH": os.pathsep.join(sys.path),
+            }  # fmt: skip
+            command = [sys.executable, "-m", "perennial_training", *arguments]
+            output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+            begun.append(subprocess.Popen(command, env=environment, **output))  # type: ignore[call-overload]
+        return begun[-2:]
+
+    yield start  # type: ignore[misc]
+    for process in begun:
+        process.kill()
+        process.communicate()
+
+
+def ended(pod: Any, nodes: list["Node[str]"]) -> list[Any]:
+    found = [(node, node.communicate(timeout=TIMEOUT)[0]) for node in nodes]
+    return [pod.ended(node.returncode, output) for node, output in found]
+
+
+def elsewhere(pod: Any, uid: str) -> None:
+    pod.job["job"]["uid"] = uid
+    pod.job["output"] = {"uri": f"pvc://models/tiny/{uid}"}
+
+
+def test_two_learn_what_one_learns_with_the_whole_batch(pod, together):
+    pod.job["model"]["architecture"]["dropout"] = 0.0
+    alone = pod.run()
+    assert alone.code == 0, alone.output
+    elsewhere(pod, "uid-2")
+    leader, follower = ended(pod, together())
+    assert (leader.code, follower.code) == (0, 0), leader.output + follower.output
+    assert follower.progress == []
+    assert [step for step, _ in leader.curve] == [step for step, _ in alone.curve]
+    for (_, loss), (_, other) in zip(leader.curve, alone.curve, strict=True):
+        assert loss == pytest.approx(other, rel=1e-4)
+    assert manifest.verify(pod.output, None)["metrics"] == leader.message["metrics"]
+
+
+def test_a_stop_of_one_is_a_stop_of_both_and_they_go_on_together(pod, together):
+    pod.job["training"]["hyperparameters"]["maxSteps"] = 400
+    undisturbed, _ = ended(pod, together())
+    assert undisturbed.code == 0, undisturbed.output
+    elsewhere(pod, "uid-2")
+    nodes = together()
+    assert nodes[0].stdout
+    for line in nodes[0].stdout:
+        if '"step": 20' in line:
+            nodes[1].terminate()
+            break
+    stopped = ended(pod, nodes)
+    assert [node.code for node in stopped] == [TERMINATED, TERMINATED], stopped
+    leader, follower = ended(pod, together())
+    assert (leader.code, follower.code) == (0, 0), leader.output + follower.output
+    assert "going on from checkpoint-" in leader.output
+    assert "going on from checkpoint-" in follower.output
+    assert leader.message["metrics"] == undisturbed.message["metrics"]
+
+
+def test_a_finished_job_gives_its_result_again_to_both(pod, together):
+    first, _ = ended(pod, together())
+    again, other = ended(pod, together())
+    assert (again.code, other.code) == (0, 0)
+    assert again.message == first.message

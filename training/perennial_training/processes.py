@@ -1,0 +1,56 @@
+"""What the processes of one training tell each other (see launch); one that is alone has nothing to wait for."""
+
+import os
+from datetime import timedelta
+from typing import TypeVar
+
+import torch
+
+from perennial_training import launch
+
+T = TypeVar("T")
+# The others wait while the leader judges, explains and publishes what was learned.
+_PATIENCE = timedelta(hours=2)
+
+
+def begin() -> None:
+    """Joins the group that the environment names, if it names one."""
+    if count() > 1 and not torch.distributed.is_initialized():
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        torch.distributed.init_process_group(backend, timeout=_PATIENCE)
+
+
+def count() -> int:
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def leads() -> bool:
+    """Whether this is the process that writes, reports and publishes."""
+    return launch.leads(os.environ)
+
+
+def leads_its_node() -> bool:
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
+def shared(value: T) -> T:
+    """The leader's value, in every process."""
+    if count() == 1:
+        return value
+    box = [value]
+    torch.distributed.broadcast_object_list(box, src=0)
+    return box[0]
+
+
+def any_of(flag: bool) -> bool:
+    """Whether it is true in one of the processes."""
+    if count() == 1:
+        return flag
+    votes = torch.tensor([int(flag)])
+    torch.distributed.all_reduce(votes, torch.distributed.ReduceOp.MAX)
+    return bool(votes.item())
+
+
+def wait_for_all() -> None:
+    if count() > 1:
+        torch.distributed.barrier()
