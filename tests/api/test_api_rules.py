@@ -33,8 +33,8 @@ _MAKING: list[Rule] = [
         "training: {runtime: {image: own, parameters: {a: b}}}",
     ),
     (
-        "sharding needs several processes: nodes or gpusPerNode above 1",
-        "training: {compute: {nodes: 2, sharding: FSDP}}",
+        "sharding needs several GPUs: gpusPerNode, and nodes or gpusPerNode above 1",
+        "training: {compute: {nodes: 2, gpusPerNode: 1, sharding: FSDP}}",
         "training: {compute: {gpusPerNode: 1, sharding: FSDP}}",
     ),
     (

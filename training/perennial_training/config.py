@@ -223,6 +223,12 @@ class Compute(_Part):
     gpus_per_node: int = Field(default=0, ge=0)
     sharding: Literal["FSDP"] | None = None
 
+    @model_validator(mode="after")
+    def _shards_are_on_gpus(self) -> Self:
+        if self.sharding and not self.gpus_per_node:
+            raise ValueError("sharding FSDP needs GPUs: set gpusPerNode, or leave sharding out")
+        return self
+
 
 class Training(_Part):
     hyperparameters: Hyperparameters

@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import TypeVar
 
 import torch
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
+from torch.distributed.tensor import DTensor
 
 from perennial_training import launch
 
@@ -54,3 +56,10 @@ def any_of(flag: bool) -> bool:
 def wait_for_all() -> None:
     if count() > 1:
         torch.distributed.barrier()
+
+
+def whole_weights(model: torch.nn.Module) -> dict[str, torch.Tensor] | None:
+    """All weights on the CPU, put together from the shards of all processes; None where the model is whole here."""
+    if not any(isinstance(weight, DTensor) for weight in model.parameters()):
+        return None
+    return get_model_state_dict(model, options=StateDictOptions(full_state_dict=True, cpu_offload=True))

@@ -38,7 +38,9 @@ class JudgedTrainer(Trainer):
         self.remove_callback(PrinterCallback)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Metrics:
-        found = processes.shared(self.objective.measure(self.model, self.eval_dataset) if processes.leads() else {})
+        all_needed = self.is_fsdp_enabled  # each holds but a part of the weights
+        found = self.objective.measure(self.model, self.eval_dataset) if processes.leads() or all_needed else {}
+        found = processes.shared(found)
         metrics = {f"eval_{name}": number for name, number in found.items()}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
@@ -82,15 +84,21 @@ class Saving(TrainerCallback):
         **kwargs: object,
     ) -> None:
         assert model is not None
-        if best_step(state) == state.global_step and processes.leads():
-            folder = self.kept.best(state.global_step)
-            model.config.use_cache = True  # the Trainer turned it off; who generates wants it
-            model.save_pretrained(folder)
-            model.config.use_cache = False
-            checkpoints.seal(folder, {"step": state.global_step})
-            self.kept.drop_weights(state.global_step)
+        if best_step(state) == state.global_step:
+            self._keep_best(state.global_step, model)
         if self._stalled(state):
             control.should_save = control.should_training_stop = True
+
+    def _keep_best(self, step: int, model: PreTrainedModel) -> None:
+        weights = processes.whole_weights(model)
+        if not processes.leads():
+            return
+        folder = self.kept.best(step)
+        model.config.use_cache = True  # the Trainer turned it off; who generates wants it
+        model.save_pretrained(folder, state_dict=weights)
+        model.config.use_cache = False
+        checkpoints.seal(folder, {"step": step})
+        self.kept.drop_weights(step)
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object) -> None:
         finished = state.global_step >= state.max_steps or self._stalled(state)
@@ -154,6 +162,9 @@ def arguments(training: Training, work: Path, resumed: bool, micro_batch: int, p
         activation_checkpointing=wanted.gradient_checkpointing,
         bf16=wanted.precision == "bfloat16",
         fp16=wanted.precision == "float16",
+        # FSDP2; a checkpoint holds the whole weights, so any number of processes can go on from it.
+        fsdp=training.compute.sharding is not None,
+        fsdp_config={"version": 2, "state_dict_type": "FULL_STATE_DICT"} if training.compute.sharding else None,
         use_cpu=not torch.cuda.is_available(),
         learning_rate=wanted.learning_rate,
         lr_scheduler_type=_SCHEDULES.get(wanted.schedule, wanted.schedule),

@@ -242,8 +242,8 @@ class Compute(ApiModel):
 
     model_config = cel(
         (
-            "self.sharding == 'None' || self.nodes > 1 || self.gpusPerNode > 1",
-            "sharding needs several processes: nodes or gpusPerNode above 1",
+            "self.sharding == 'None' || (self.gpusPerNode > 0 && self.nodes * self.gpusPerNode > 1)",
+            "sharding needs several GPUs: gpusPerNode, and nodes or gpusPerNode above 1",
         ),
     )
 

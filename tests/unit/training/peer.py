@@ -1,6 +1,6 @@
 """A program of several processes, started as the training is: sums their ranks until told otherwise.
 
-peer.py sum | wait FOLDER | fail CODE RANK
+peer.py sum | wait FOLDER | fail CODE RANK | shards
 """
 
 import os
@@ -42,6 +42,22 @@ def total() -> int:
     return int(number)
 
 
+def shards() -> str:
+    """What the leader puts together of a model that is split among all."""
+    import torch
+    from torch.distributed.fsdp import fully_shard
+
+    from perennial_training.processes import whole_weights
+
+    torch.manual_seed(1)
+    model = torch.nn.Linear(4, 4)
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    assert whole_weights(model) is None
+    found = whole_weights(fully_shard(model, mesh=torch.distributed.device_mesh.init_device_mesh("cpu", (2,))))
+    same = found is not None and all(torch.equal(found[name], weight) for name, weight in before.items() if found)
+    return f"whole: {same or not found}"
+
+
 def run(what: str, *rest: str) -> int:
     rank = int(os.environ["RANK"])
     if what == "wait":
@@ -49,6 +65,9 @@ def run(what: str, *rest: str) -> int:
         Path(rest[0], str(rank)).write_text(str(os.getpid()))
         while total():
             time.sleep(0.05)
+    if what == "shards":
+        print(f"rank {rank} {shards()}", flush=True)
+        return 0
     if what == "fail" and rank == int(rest[1]):
         sys.exit(int(rest[0]))
     if rank == 0:

@@ -102,6 +102,11 @@ def test_two_nodes_with_two_processes_each_are_four(start: Start) -> None:
     assert sorted("".join(outputs).splitlines()) == [f"rank {rank} of 4: 10" for rank in range(4)]
 
 
+def test_the_shards_of_a_model_are_put_together(start: Start) -> None:
+    nodes = [start("shards", nodes=2, index=index) for index in (0, 1)]
+    assert [ended(node) for node in nodes] == [(0, "rank 0 whole: True\n"), (0, "rank 1 whole: True\n")]
+
+
 def test_when_a_node_dies_the_other_says_that_it_lost_its_peer(start: Start, tmp_path: Path) -> None:
     nodes = [start("wait", str(tmp_path), nodes=2, index=index) for index in (0, 1)]
     await_ranks(tmp_path, 2)
