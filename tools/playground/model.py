@@ -13,7 +13,7 @@ CLIENT = ROOT / "examples/client.py"
 def prepare(kubectl: Kubectl, namespace: str) -> None:
     """A namespace under the restricted profile, with the corpus as a ConfigMap."""
     kubectl("apply", "-f", "-", stdin=_namespace(namespace))
-    corpus = output(sys.executable, ROOT / "examples/corpus.py")
+    corpus = output(sys.executable, ROOT / "examples/data/reference.py")
     config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "python-reference"}}
     manifest = json.dumps(config_map | {"data": {"corpus.txt": corpus}})
     # Server-side, since the annotation of a client-side apply would be too large.

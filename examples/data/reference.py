@@ -1,6 +1,6 @@
 """Prints real text that every Python brings along: the topics of the Python language reference (0.5 MB).
 
-python3 examples/corpus.py > corpus.txt
+python3 examples/data/reference.py > corpus.txt
 kubectl create configmap python-reference --from-file=corpus.txt
 """
 
