@@ -10,10 +10,10 @@ import json
 import random
 
 COUNT = 4000
-SMALL = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-).split()
+SMALL = """
+zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
+nineteen
+""".split()
 TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 PETITS = "zéro un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize".split()
 DIZAINES = "vingt trente quarante cinquante soixante".split()

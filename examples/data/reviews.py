@@ -11,7 +11,10 @@ import json
 import random
 
 COUNT = 3000
-THINGS = "kettle book release hotel film keyboard lamp course album printer jacket phone recipe garden chair".split()
+THINGS = [
+    *("kettle", "book", "release", "hotel", "film", "keyboard", "lamp", "course"),
+    *("album", "printer", "jacket", "phone", "recipe", "garden", "chair"),
+]
 ASIDES = [
     "it is {not_}blue",
     "I did {not_}buy it for myself",

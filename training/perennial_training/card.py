@@ -85,6 +85,7 @@ def _front_matter(facts: dict[str, Any]) -> Any:
 
 def _table(facts: dict[str, Any]) -> str:
     columns = {"this model": facts["metrics"], "before training": facts["initialMetrics"]}
+    columns[f"without learning: {facts['baseline']['name']}"] = facts["baseline"]["metrics"]
     if facts["comparison"]:
         columns[f"version {facts['comparison']['version']}, served"] = facts["comparison"]["metrics"]
     head = ["metric (↑: the larger the better)", *columns]

@@ -13,6 +13,7 @@ import perennial_networks
 from perennial_artifact import cpus
 from perennial_artifact.exits import BAD_CONFIGURATION, TERMINATED, Failure
 from perennial_training import architectures, batch_size, checkpoints, processes, trainer
+from perennial_training.baselines import Baseline, baseline
 from perennial_training.checkpoints import Checkpoints
 from perennial_training.config import Config
 from perennial_training.data.sources import Say
@@ -36,6 +37,7 @@ class Fitted:
     weights: Path
     metrics: Metrics
     initial_metrics: Metrics
+    baseline: Baseline
     training_loss: float
     curve: list[dict[str, float]]
     steps: int
@@ -163,6 +165,7 @@ class Fitting:
             weights=weights,
             metrics=metrics | judged[best],
             initial_metrics=judged[0],
+            baseline=baseline(self.config.task, self.prepared),
             training_loss=rounded(learned),
             curve=trainer.curve(state),
             steps=state.global_step,

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,6 +80,7 @@ def _facts(config: Config, prepared: Prepared, fitted: "Fitted", comparison: dic
         },
         "metrics": fitted.metrics,
         "initialMetrics": fitted.initial_metrics,
+        "baseline": asdict(fitted.baseline),
         "trainingLoss": fitted.training_loss,
         "comparison": comparison,
         "steps": fitted.steps,

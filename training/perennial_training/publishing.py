@@ -117,7 +117,17 @@ def result(uri: str, folder: Path) -> dict[str, Any]:
 
 def result_of(uri: str, facts: dict[str, Any], digest: str, size: int) -> dict[str, Any]:
     """The result of a job from the manifest of its artifact; size in bytes."""
-    same = ("metrics", "initialMetrics", "trainingLoss", "comparison", "data", "steps", "stoppedEarly", "madeWith")
+    same = (
+        "metrics",
+        "initialMetrics",
+        "baseline",
+        "trainingLoss",
+        "comparison",
+        "data",
+        "steps",
+        "stoppedEarly",
+        "madeWith",
+    )
     artifact = {"uri": uri, "digest": digest, "sizeBytes": size}
     return {"perennial": "result", "schema": 1, "artifact": artifact} | {name: facts[name] for name in same}
 

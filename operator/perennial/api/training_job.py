@@ -87,12 +87,20 @@ class Comparison(ApiModel):
     metrics: Metrics = Field(description="Its metrics there.")
 
 
+class Baseline(ApiModel):
+    """A naive rule on the same held-out set: what can be had without learning."""
+
+    name: str = Field(description="What the rule is.")
+    metrics: Metrics = Field(description="Its metrics there.")
+
+
 class Result(ApiModel):
     """What a finished run left."""
 
     artifact: Artifact = Field(description="The trained model.")
     metrics: Metrics = Field(description="Metrics on the held-out set.")
     initial_metrics: Metrics = Field({}, description="Metrics of the untrained model on the held-out set.")
+    baseline: Baseline | None = Field(None, description="A naive rule on the held-out set.")
     training_loss: float | None = Field(
         None, description="Loss on examples that were learnt from; metrics.loss exceeds it by what was learnt by heart."
     )
