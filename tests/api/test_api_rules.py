@@ -134,6 +134,11 @@ _MAKING: list[Rule] = [
         "storage: {uri: 'pvc://models/one', credentials: {secretName: a}}",
     ),
     (
+        "alias needs registeredModel",
+        "training: {tracking: {mlflow: {uri: 'http://mlflow:5000', registeredModel: m, alias: candidate}}}",
+        "training: {tracking: {mlflow: {uri: 'http://mlflow:5000', alias: candidate}}}",
+    ),
+    (
         "warmupSteps must be less than maxSteps",
         "training: {hyperparameters: {warmupSteps: 999}}",
         "training: {hyperparameters: {warmupSteps: 1000}}",

@@ -35,6 +35,7 @@ _BREAKERS: dict[str, Callable[[Value], Value]] = {
     ),
     "!has(self.tuning)": lambda v: {k: x for k, x in v.items() if k != "pretrained"} | {"tuning": {"lora": {}}},
     "!has(self.architecture)": lambda v: v | {"task": "translation", "architecture": {"family": "cnn"}},
+    "!has(self.alias)": lambda v: {"uri": "http://mlflow", "alias": "candidate"},
     "self.minReplicas": lambda v: v | {"minReplicas": 3, "maxReplicas": 2},
     "!(has(self.replicas)": lambda v: (
         v | {"replicas": 1, "autoscaling": {"maxReplicas": 2, "metrics": [{"name": "queue-depth", "target": 1}]}}

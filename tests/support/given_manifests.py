@@ -50,6 +50,10 @@ _TRAINING = """
   queue: research
   deadline: 2h30m
   retries: 3
+  tracking:
+    mlflow:
+      {uri: "https://mlflow.example/path", experiment: docs, registeredModel: writer, alias: candidate,
+       secretName: mlflow}
 """
 # Any program in any image.
 _OWN_PROGRAM = """

@@ -24,6 +24,7 @@ _REPAIRS: dict[str, Callable[[Value], Value]] = {
     "self.model.task != 'question-answering' || !has(self.training)": lambda v: _plain(v, "labelSmoothing"),
     "!has(self.model.architecture)": lambda v: _plain(v, "gradientCheckpointing"),
     "self.model.task != ": lambda v: _without(v, "evaluation"),
+    "!has(self.alias)": lambda v: _without(v, "alias"),
     "self.minReplicas <= self.maxReplicas": lambda v: _without(v, "minReplicas"),
     "!(has(self.replicas) && has(self.autoscaling))": lambda v: _without(v, "replicas"),
     "self.name == 'queue-depth' || has(self.query)": lambda v: {"query": "x"} | v,

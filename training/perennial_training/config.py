@@ -230,12 +230,32 @@ class Compute(_Part):
         return self
 
 
+class Mlflow(_Part):
+    """A tracking server. What it wants to know of who asks is in the environment, by MLflow's own names."""
+
+    uri: str = Field(pattern=r"^https?://[^@\s]+$", max_length=1024)
+    experiment: str | None = Field(default=None, min_length=1, max_length=253)
+    registered_model: str | None = Field(default=None, pattern=r"^[^/:'\"\s]{1,253}$")
+    alias: str | None = Field(default=None, pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=63)
+
+    @model_validator(mode="after")
+    def _an_alias_is_of_a_model(self) -> Self:
+        if self.alias and not self.registered_model:
+            raise ValueError(f"alias {self.alias!r} needs registeredModel")
+        return self
+
+
+class Tracking(_Part):
+    mlflow: Mlflow
+
+
 class Training(_Part):
     hyperparameters: Hyperparameters
     evaluate_every_steps: int = Field(ge=1)
     early_stopping: EarlyStopping | None = None
     checkpoints: Checkpoints
     compute: Compute = Compute()
+    tracking: Tracking | None = None
 
     @model_validator(mode="after")
     def _batches_have_equal_shares(self) -> Self:

@@ -24,6 +24,7 @@ from perennial_training.publishing import Output
 from perennial_training.tasks import objective
 from perennial_training.tasks.objective import Metrics, Objective, load, rounded
 from perennial_training.termination import Termination
+from perennial_training.tracking import Tracking
 
 
 @dataclass(frozen=True)
@@ -60,18 +61,18 @@ class Fitting:
         self.kept = Checkpoints(output.work, prepared.identity, config.training.checkpoints.keep, output.mirror)
         self.held_out = self.objective.held_out(prepared.vocabulary, prepared.context, None)
 
-    def fit(self, metrics_port: int, termination: Termination) -> Fitted:
+    def fit(self, metrics_port: int, termination: Termination, tracking: Tracking | None) -> Fitted:
         """Trains to the end and judges what was learned. Raises exits.Failure."""
-        return self._outcome(self.train(metrics_port, termination))
+        return self._outcome(self.train(metrics_port, termination, tracking))
 
-    def train(self, metrics_port: int, termination: Termination) -> TrainerState:
+    def train(self, metrics_port: int, termination: Termination, tracking: Tracking | None = None) -> TrainerState:
         """Trains from the last whole checkpoint, or from the start, to the end. Raises exits.Failure."""
         gauges = Gauges(metrics_port)
         last = self._last()
         self.say(f"going on from {last.name}" if last else "starting from step 0")
         if last is not None and (checkpoints.facts(last) or {})["finished"]:
             return trainer.last_state(last)
-        return self._train(last, gauges, termination)
+        return self._train(last, gauges, termination, tracking)
 
     def _last(self) -> Path | None:
         """The checkpoint that all processes go on from: the leader chooses."""
@@ -95,7 +96,9 @@ class Fitting:
         other = self.objective.held_out(tokenizer.load(folder), context, known_labels(folder))
         return self.objective.assess(load(self.objective.auto, folder), other)
 
-    def _train(self, last: Path | None, gauges: Gauges, termination: Termination) -> TrainerState:
+    def _train(
+        self, last: Path | None, gauges: Gauges, termination: Termination, tracking: Tracking | None
+    ) -> TrainerState:
         training = self.config.training
         wanted = training.hyperparameters
         network = self._network(last)
@@ -115,7 +118,7 @@ class Fitting:
             compute_loss_func=self._loss(),
             callbacks=[
                 trainer.Saving(self.kept, training.early_stopping, termination),
-                Progress(gauges, self.objective.tokens_per_step(wanted.batch_size)),
+                Progress(gauges, self.objective.tokens_per_step(wanted.batch_size), tracking),
             ],
         )
         with termination.put_off():

@@ -1,5 +1,6 @@
 """A training job from its configuration to its result."""
 
+import json
 import os
 import tempfile
 from dataclasses import asdict
@@ -8,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perennial_artifact import uri
-from perennial_training import base, launch, publishing
+from perennial_training import base, launch, publishing, tracking
+from perennial_training.card import card
 from perennial_training.config import Config
 from perennial_training.data.sources import Say
 from perennial_training.preparation import Prepared, prepare
@@ -38,16 +40,24 @@ def run(config: Config, mounts: Path, metrics_port: int, termination: Terminatio
 
     from perennial_training.fitting import Fitting  # torch takes seconds to load: not before the input proved good
 
-    fitting = Fitting(config, prepared, output, say)
-    fitted = fitting.fit(metrics_port, termination)
-    comparison = None
-    if config.compare_with is not None and served is not None:
-        say(f"judging the served version {config.compare_with.version} on the same texts")
-        folder, facts = served
-        metrics = fitting.compare(folder, facts["contextLength"])
-        comparison = {"version": config.compare_with.version, "metrics": metrics}
-    say(f"writing the artifact to {config.output.uri}")
-    return output.publish(fitted.weights, prepared.tokenizer, _facts(config, prepared, fitted, comparison))
+    with tracking.tracked(config, say) as run:
+        fitting = Fitting(config, prepared, output, say)
+        fitted = fitting.fit(metrics_port, termination, run)
+        comparison = None
+        if config.compare_with is not None and served is not None:
+            say(f"judging the served version {config.compare_with.version} on the same texts")
+            folder, facts = served
+            metrics = fitting.compare(folder, facts["contextLength"])
+            comparison = {"version": config.compare_with.version, "metrics": metrics}
+        say(f"writing the artifact to {config.output.uri}")
+        with tempfile.TemporaryDirectory() as reports:
+            facts = _facts(config, prepared, fitted, comparison)
+            result = output.publish(fitted.weights, prepared.tokenizer, facts)
+            if run is not None:
+                (Path(reports) / "README.md").write_text(card(facts))
+                (Path(reports) / "perennial.json").write_text(json.dumps(facts, indent=1))
+                result |= {"tracking": run.end("FINISHED", result, Path(reports))}
+        return result
 
 
 def _follow(

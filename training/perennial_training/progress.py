@@ -10,6 +10,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from perennial_artifact.exits import BAD_CONFIGURATION, Failure
 from perennial_training import processes
 from perennial_training.tasks.objective import finite, rounded
+from perennial_training.tracking import Tracking
 
 REPORT_SECONDS = 2.0
 
@@ -32,8 +33,9 @@ class Gauges:
 class Progress(TrainerCallback):
     """Reports at every evaluation and at most every two seconds in between; stops at a loss that isn't finite."""
 
-    def __init__(self, gauges: Gauges, tokens_per_step: int) -> None:
+    def __init__(self, gauges: Gauges, tokens_per_step: int, tracking: Tracking | None = None) -> None:
         self.gauges = gauges
+        self.tracking = tracking
         self.tokens_per_step = tokens_per_step
         self.latest: dict[str, float] = {}
         self.first_step = self.reported_step = 0
@@ -76,6 +78,9 @@ class Progress(TrainerCallback):
             "tokensPerSecond": round(steps * self.tokens_per_step / max(self.busy, 1e-9)),
             "etaSeconds": round(self._seconds_left(state)),
         }
+        if self.tracking is not None:
+            more = {name: logs[name] for name in ("learning_rate", "grad_norm") if name in logs}
+            self.tracking.metrics(state.global_step, self.latest | more)
         self.reported_step, self.reported_at, self.busy = state.global_step, time.monotonic(), 0.0
         self.gauges.loss.set(self.latest["loss"])
         self.gauges.tokens_per_second.set(self.latest["tokensPerSecond"])
@@ -92,6 +97,9 @@ class Progress(TrainerCallback):
     ) -> None:
         assert metrics is not None
         self.gauges.validation_loss.set(metrics["eval_loss"])
+        if self.tracking is not None:
+            found = {f"validation_{name.removeprefix('eval_')}": value for name, value in metrics.items()}
+            self.tracking.metrics(state.global_step, found)
         self._print(state, {"validationLoss": metrics["eval_loss"]})
         self.reported_at = time.monotonic()
 

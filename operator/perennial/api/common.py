@@ -35,7 +35,8 @@ def _without_empty_maps(wire: dict[str, Any]) -> dict[str, Any]:
 def cel(*rules: tuple[str, str], **extra: Any) -> ConfigDict:
     """A model_config with CEL rules, each a pair of expression and message (KEP-2876)."""
     validations: list[JsonValue] = [{"rule": rule, "message": message} for rule, message in rules]
-    return ConfigDict(json_schema_extra={"x-kubernetes-validations": validations, **extra})
+    # The API server drops an empty list, and then takes who applies it again for somebody who wants a change.
+    return ConfigDict(json_schema_extra=({"x-kubernetes-validations": validations} if rules else {}) | extra)
 
 
 def exactly_one(*names: str) -> tuple[str, str]:

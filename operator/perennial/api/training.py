@@ -14,6 +14,7 @@ from perennial.api.common import (
     Image,
     PositiveDuration,
     Resources,
+    SecretName,
     StorageUri,
     cel,
     exactly_one,
@@ -287,6 +288,34 @@ class TrainingRuntime(ApiModel):
     )
 
 
+class Mlflow(ApiModel):
+    """A run in MLflow. A server that can't be reached stops no training."""
+
+    model_config = cel(("!has(self.alias) || has(self.registeredModel)", "alias needs registeredModel"))
+
+    uri: Annotated[str, Field(pattern=r"^https?://[^@\s]+$", max_length=1024)] = Field(
+        description="URL of the tracking server, without user name and password."
+    )
+    experiment: Annotated[str, Field(min_length=1, max_length=253)] | None = Field(
+        None, description="Name of the experiment; NAMESPACE/NAME of the TrainingJob by default."
+    )
+    registered_model: Annotated[str, Field(pattern=r"^[^/:'\"\s]{1,253}$", max_length=253)] | None = Field(
+        None, description="Registered model of which the artifact becomes a version."
+    )
+    alias: Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=63)] | None = Field(
+        None, description="Alias that this version gets, such as candidate."
+    )
+    secret_name: SecretName | None = Field(
+        None, description="Secret with MLFLOW_TRACKING_USERNAME and _PASSWORD, or MLFLOW_TRACKING_TOKEN."
+    )
+
+
+class Tracking(ApiModel):
+    """Who is told of the training as it goes."""
+
+    mlflow: Mlflow = Field(description="A run in MLflow for each training.")
+
+
 # Fields that the user leaves out have their defaults only where their block is given.
 _BATCH = "(has(self.hyperparameters) ? self.hyperparameters.batchSize : 16)"
 _MICRO = (
@@ -321,6 +350,7 @@ class Training(ApiModel):
     deadline: PositiveDuration | None = Field(
         None, description="The training fails when it has run that long in all, retries included."
     )
+    tracking: Tracking | None = Field(None, description="Who is told of the training as it goes.")
     retries: int = Field(
         3,
         ge=0,

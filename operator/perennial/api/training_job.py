@@ -94,6 +94,14 @@ class Baseline(ApiModel):
     metrics: Metrics = Field(description="Its metrics there.")
 
 
+class TrackingResult(ApiModel):
+    """What the tracking server knows of the run."""
+
+    state: str = Field(description="Complete or Incomplete.")
+    message: str | None = Field(None, description="Why it does not know all.")
+    url: str | None = Field(None, description="Where the run is shown.")
+
+
 class Result(ApiModel):
     """What a finished run left."""
 
@@ -106,6 +114,7 @@ class Result(ApiModel):
     )
     comparison: Comparison | None = Field(None, description="The served version on the same held-out set.")
     data: DataFacts | None = Field(None, description="What was learnt from.")
+    tracking: TrackingResult | None = Field(None, description="What the tracking server knows of the run.")
     steps: int = Field(description="Optimiser steps done.")
     stopped_early: bool = Field(False, description="Whether early stopping ended it.")
     made_with: dict[str, str] = Field({}, description="Versions of the software.")

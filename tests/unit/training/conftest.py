@@ -142,6 +142,7 @@ def tiny_job() -> dict[str, Any]:
             "earlyStopping": None,
             "checkpoints": {"everySteps": 3, "keep": 2},
             "compute": {"nodes": 1, "gpusPerNode": 0, "sharding": None},
+            "tracking": None,
         },
         "compareWith": None,
         "output": {"uri": "pvc://models/tiny/v1"},

@@ -6,7 +6,7 @@ import json
 from perennial.api.language_model import LanguageModelSpec
 
 # Where and how often it runs does not change what is learnt.
-_NOT_SHAPING = {"compute", "runtime", "pod", "queue", "deadline", "retries", "checkpoints"}
+_NOT_SHAPING = {"compute", "runtime", "pod", "queue", "deadline", "retries", "checkpoints", "tracking"}
 
 
 def fingerprint(spec: LanguageModelSpec) -> str:

@@ -53,7 +53,15 @@ def _training(training: Training) -> dict[str, Any]:
         "earlyStopping": training.early_stopping.to_wire() if training.early_stopping else None,
         "checkpoints": training.checkpoints.to_wire(),
     }
-    return common | _compute(training) | _parameters(training)
+    return common | _compute(training) | _tracking(training) | _parameters(training)
+
+
+def _tracking(training: Training) -> dict[str, Any]:
+    """Without the Secret, which the pod has in its environment."""
+    if training.tracking is None:
+        return {}
+    wire = training.tracking.mlflow.to_wire()
+    return {"tracking": {"mlflow": {name: value for name, value in wire.items() if name != "secretName"}}}
 
 
 def _compute(training: Training) -> dict[str, Any]:

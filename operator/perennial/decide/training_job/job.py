@@ -84,6 +84,7 @@ def _container(job: TrainingJob, seen: Observed, volumes: Volumes) -> Manifest:
         "imagePullPolicy": "IfNotPresent",
         **_program(job),
         "env": environment(**variables(job)),
+        **_secrets(job),
         "ports": [{"name": "metrics", "containerPort": 9400, "protocol": "TCP"}],
         "resources": _resources(job),
         "securityContext": CONTAINER_SECURITY,
@@ -94,6 +95,13 @@ def _container(job: TrainingJob, seen: Observed, volumes: Volumes) -> Manifest:
             *_work(job),
         ],
     }
+
+
+def _secrets(job: TrainingJob) -> Manifest:
+    """What the tracking server wants to know of who asks."""
+    tracking = job.spec.training.tracking
+    name = tracking and tracking.mlflow.secret_name
+    return {"envFrom": [{"secretRef": {"name": name}}]} if name else {}
 
 
 def _program(job: TrainingJob) -> Manifest:
