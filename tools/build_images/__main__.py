@@ -39,13 +39,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _name(text: str) -> str:
-    if text not in catalogue.IMAGES:
-        raise argparse.ArgumentTypeError(f"no image {text}; there are {', '.join(catalogue.IMAGES)}")
+    known = catalogue.IMAGES | catalogue.EXAMPLES
+    if text not in known:
+        raise argparse.ArgumentTypeError(f"no image {text}; there are {', '.join(known)}")
     return text
 
 
 def _build(options: argparse.Namespace) -> None:
-    wanted = [catalogue.IMAGES[name] for name in options.images or catalogue.IMAGES]
+    wanted = [catalogue.ALL[name] for name in options.images or catalogue.IMAGES]
     _build_with_docker(wanted) if options.engine == "docker" else _build_archives(wanted)
 
 

@@ -18,6 +18,7 @@ class Image:
     archive: str = ""  # images of one archive share its layers, which are written and loaded once
     archive_seconds: int = 0
     arguments: tuple[str, ...] = ()  # build arguments, NAME=value
+    folder: str = ""  # of its Dockerfile; images/NAME without one
 
     @property
     def tag(self) -> str:
@@ -25,7 +26,7 @@ class Image:
 
     @property
     def dockerfile(self) -> Path:
-        return ROOT / "images" / self.name / "Dockerfile"
+        return ROOT / (self.folder or f"images/{self.name}") / "Dockerfile"
 
     def inputs(self) -> list[Path]:
         """Every file that the Dockerfile copies, in a steady order.
@@ -56,7 +57,9 @@ class Image:
             if file.is_file() and "__pycache__" not in file.parts
         ]
         if not found:
-            raise SystemExit(f"images/{self.name}/Dockerfile copies {source}, and there is no such file in {ROOT}.")
+            raise SystemExit(
+                f"{self.dockerfile.relative_to(ROOT)} copies {source}, and there is no such file in {ROOT}."
+            )
         return found
 
 
@@ -77,11 +80,22 @@ IMAGES = {
         Image("pushgateway", DEBIAN, 10, "pushgateway", 2),
     )
 }
-ALL = BASES | IMAGES
+# Programs in other frameworks, which only their tests need.
+EXAMPLES = {
+    image.name: image
+    for image in (
+        Image(
+            *("example-pytorch", "base-torch", 20, "example-pytorch", 10, ("PACKAGES=base",)),
+            folder="examples/runtimes/pytorch",
+        ),
+        Image("example-tensorflow", "base", 60, "example-tensorflow", 10, folder="examples/runtimes/tensorflow"),
+    )
+}
+ALL = BASES | IMAGES | EXAMPLES
 
 
 def members(archive: str) -> list[Image]:
-    return [image for image in IMAGES.values() if image.archive == archive]
+    return [image for image in (IMAGES | EXAMPLES).values() if image.archive == archive]
 
 
 def in_order(images: list[Image]) -> list[Image]:
