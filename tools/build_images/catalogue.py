@@ -57,9 +57,8 @@ class Image:
             if file.is_file() and "__pycache__" not in file.parts
         ]
         if not found:
-            raise SystemExit(
-                f"{self.dockerfile.relative_to(ROOT)} copies {source}, and there is no such file in {ROOT}."
-            )
+            named = self.dockerfile.relative_to(ROOT)
+            raise SystemExit(f"{named} copies {source}, and there is no such file in {ROOT}.")
         return found
 
 
