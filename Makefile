@@ -29,7 +29,7 @@ kubeconfig: ## Print the path of the demo's kubeconfig
 	@$(PLAYGROUND) kubeconfig
 
 ##@ Work on it
-.PHONY: venv lint format types test-unit test-api test-faults test-e2e faults fuzz test-fast test bench-operator crds images lock clean
+.PHONY: venv lint format types test-unit test-api test-faults test-e2e faults fuzz test-fast test bench-operator bench-training crds images lock clean
 venv: $(VENV)/.installed ## Install everything for development into .venv (2 min, 6 GB: torch brings CUDA along)
 
 $(VENV)/.installed: requirements/test.txt pyproject.toml
@@ -79,6 +79,9 @@ test: venv ## Everything: what CI runs (30 min; the first time 45 min)
 
 bench-operator: venv ## Measure the operator beside the API server's limit and Kubeflow Trainer (20 min; nothing else should run)
 	@$(VENV)/bin/python benchmarks/operator
+
+bench-training: venv ## Measure a TrainingJob beside a bare loop and transformers' Trainer (20 min; nothing else should run)
+	@$(VENV)/bin/python benchmarks/training $(ARGUMENTS)
 
 crds: venv ## Generate the CRDs from operator/perennial/api
 	@$(VENV)/bin/python -m perennial.api.crd crds charts/perennial/crds
