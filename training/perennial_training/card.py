@@ -25,6 +25,8 @@ On {facts["data"]["validationExamples"]:,} held-out examples, all of them.
 
 {_table(facts)}
 
+What it says of held-out examples, and which tokens it says it for, is in [explanation/](explanation/index.html).
+
 ## Training
 
 - Steps: {facts["steps"]}{" (stopped early)" if facts["stoppedEarly"] else ""}

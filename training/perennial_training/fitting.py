@@ -96,6 +96,15 @@ class Fitting:
         other = self.objective.held_out(tokenizer.load(folder), context, known_labels(folder))
         return self.objective.assess(load(self.objective.auto, folder), other)
 
+    def explain(self, fitted: Fitted, facts: dict[str, Any]) -> None:
+        """Leaves a report in the work folder, from where it is published."""
+        from perennial_training import explanation
+
+        self.say("explaining what was learned")
+        model = load(self.objective.auto, fitted.weights)
+        report = explanation.explain(self.objective, model, self.held_out, facts, fitted.curve, self.say)
+        explanation.write(report, self.output.work / "explanation")
+
     def _train(
         self, last: Path | None, gauges: Gauges, termination: Termination, tracking: Tracking | None
     ) -> TrainerState:

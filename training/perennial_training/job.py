@@ -49,9 +49,10 @@ def run(config: Config, mounts: Path, metrics_port: int, termination: Terminatio
             folder, facts = served
             metrics = fitting.compare(folder, facts["contextLength"])
             comparison = {"version": config.compare_with.version, "metrics": metrics}
+        facts = _facts(config, prepared, fitted, comparison)
+        fitting.explain(fitted, facts)
         say(f"writing the artifact to {config.output.uri}")
         with tempfile.TemporaryDirectory() as reports:
-            facts = _facts(config, prepared, fitted, comparison)
             result = output.publish(fitted.weights, prepared.tokenizer, facts)
             if run is not None:
                 (Path(reports) / "README.md").write_text(card(facts))

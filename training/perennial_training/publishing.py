@@ -105,6 +105,8 @@ def stage(work: Path, weights: Path, tokenizer: Path, facts: dict[str, Any]) -> 
     for name in TOKENIZER_FILES:
         if (tokenizer / name).is_file():
             shutil.copyfile(tokenizer / name, staging / name)
+    if (work / "explanation").is_dir():
+        shutil.copytree(work / "explanation", staging / "explanation")
     (staging / "README.md").write_text(card(facts))
     manifest.write(staging, facts)
     return staging

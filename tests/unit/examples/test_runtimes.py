@@ -50,7 +50,9 @@ class Example:
         self.log = root / "termination-log"
         (root / "claims" / "models").mkdir(parents=True)
         (root / "configmaps" / "reviews").mkdir(parents=True)
-        reviews = subprocess.run([sys.executable, EXAMPLES / "reviews.py"], capture_output=True, check=True).stdout
+        reviews = subprocess.run(
+            [sys.executable, ROOT / "examples/data/reviews.py"], capture_output=True, check=True
+        ).stdout
         self.reviews = root / "configmaps" / "reviews" / "reviews.jsonl"
         self.reviews.write_bytes(reviews)
 

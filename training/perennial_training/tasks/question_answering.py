@@ -42,6 +42,19 @@ class QuestionAnswering(RowObjective):
 
     def measure(self, model: PreTrainedModel, held_out: Rows) -> Metrics:
         """loss (nats per window, the mean of start and end), exactMatch and f1 of the answers, 0 to 1."""
+        loss, said = self._read(model, held_out)
+        pairs = [(answer, example.roles["answer"]) for answer, example in zip(said, held_out.examples, strict=True)]
+        return {
+            "loss": rounded(finite(loss)),
+            "exactMatch": rounded(sum(normalized(said) == normalized(right) for said, right in pairs) / len(pairs)),
+            "f1": rounded(sum(f1(said, right) for said, right in pairs) / len(pairs)),
+        }
+
+    def answers(self, model: PreTrainedModel, held_out: Rows) -> list[str]:
+        """The best span of each example's context."""
+        return self._read(model, held_out)[1]
+
+    def _read(self, model: PreTrainedModel, held_out: Rows) -> tuple[float, list[str]]:
         assert held_out.places is not None
         total = 0.0
         best: dict[int, tuple[float, str]] = {}
@@ -54,12 +67,7 @@ class QuestionAnswering(RowObjective):
                 example, spans = held_out.places[number]
                 found = best_span(start, end, spans, held_out.examples[example].roles["context"])
                 best[example] = max(best.get(example, found), found)
-        pairs = [(best[number][1], example.roles["answer"]) for number, example in enumerate(held_out.examples)]
-        return {
-            "loss": rounded(finite(total / len(held_out.rows))),
-            "exactMatch": rounded(sum(normalized(said) == normalized(right) for said, right in pairs) / len(pairs)),
-            "f1": rounded(sum(f1(said, right) for said, right in pairs) / len(pairs)),
-        }
+        return total / len(held_out.rows), [best[number][1] for number in range(len(held_out.examples))]
 
 
 def best_span(start: torch.Tensor, end: torch.Tensor, spans: Spans, context: str) -> tuple[float, str]:
