@@ -22,7 +22,8 @@ _MAKING: list[Rule] = [
         "{model: {architecture: null}, training: {runtime: {image: own}}}",
     ),
     (
-        "model.task must be one of text-generation, unless training.runtime has a command",
+        "model.task must be one of text-generation, translation, sentiment-analysis, question-answering, "
+        "unless training.runtime has a command",
         f"{{model: {{task: summarisation}}, {_OWN}}}",
         "{model: {task: summarisation}, training: {retries: 1}}",
     ),
