@@ -117,4 +117,4 @@ def _explain(error: Exception) -> Failure:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    launch.leave(main())

@@ -5,10 +5,11 @@ the others by the variables that torch reads, which any build of torch can do; s
 torchrun, in this process, since torchrun as a command ends with 1 whatever its workers ended with.
 """
 
+import os
 import sys
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from perennial_artifact.exits import (
     BAD_CONFIGURATION,
@@ -136,6 +137,19 @@ def part(environment: Mapping[str, str]) -> None:
         if not leads(environment):  # the leader has left its result already: nobody's end can harm that
             raise
     distributed.destroy_process_group()
+
+
+def leave(code: int) -> NoReturn:
+    """Ends this process with the code.
+
+    Where a group was not parted, one of it is gone, and torch may abort (134) while it tidies up: without that then.
+    """
+    distributed = _distributed()
+    if distributed is not None and distributed.is_initialized():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def explain(error: Exception) -> Failure | None:

@@ -77,4 +77,4 @@ def run(what: str, *rest: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    launch.leave(main(sys.argv[1:]))
