@@ -147,7 +147,8 @@ def _renamed(value: Any) -> Any:
         return [_renamed(item) for item in value]
     if isinstance(value, str) and "://" in value:
         scheme, _, rest = value.partition("://")
-        known = {"configmap": f"{TEXTS}/a.txt", "https": "example.org/a.txt", "hf": "org/name", "file": "/a/b.txt"}
+        hub = "datasets/org/name/a.txt" if rest.startswith("datasets/") else "org/name"
+        known = {"configmap": f"{TEXTS}/a.txt", "https": "example.org/a.txt", "hf": hub, "file": "/a/b.txt"}
         path = "".join(c for c in rest.partition("/")[2] if c.isascii() and c.isalnum()) or "a"
         return f"{scheme}://{known.get(scheme, f'{CLAIMS[len(path) % 2]}/{path}')}"
     return value
