@@ -173,6 +173,10 @@ def _few_replicas(spec: Spec) -> Spec:
     if compute := training.get("compute"):
         compute |= {"nodes": 1 + compute.get("nodes", 1) % 2}
         compute.pop("sharding", None)
+        share = compute["nodes"] * max(1, compute.get("gpusPerNode", 0))
+        if (parameters := training.get("hyperparameters", {})) or 16 % share:
+            training["hyperparameters"] = {n: v for n, v in parameters.items() if n != "microBatchSize"}
+            training["hyperparameters"]["batchSize"] = share * (1 + parameters.get("batchSize", 16) % 64)
     for run in (spec, spec.get("deployment", {})):
         if "replicas" in run:
             run["replicas"] %= 4

@@ -19,7 +19,7 @@ _REPAIRS: dict[str, Callable[[Value], Value]] = {
     "self.warmupSteps < self.maxSteps": lambda v: _without(v, "warmupSteps"),
     "self.family != 'transformer' || self.hiddenSize": lambda v: _without(v, "heads") | {"hiddenSize": 64},
     "(has(self.hyperparameters) ? ": lambda v: _shared(v),
-    "!has(self.tuning)": lambda v: _without(v, "tuning") if "architecture" in v else v,
+    "!has(self.tuning)": lambda v: v if "pretrained" in v else _without(v, "tuning"),
     "!has(self.architecture)": lambda v: v | {"task": "sentiment-analysis"} if "architecture" in v else v,
     "self.model.task != 'question-answering' || !has(self.training)": lambda v: _plain(v, "labelSmoothing"),
     "!has(self.model.architecture)": lambda v: _plain(v, "gradientCheckpointing"),

@@ -140,12 +140,18 @@ def _container_trouble(container: Manifest) -> Trouble | None:
     if waiting.get("reason") in _IMAGE_REASONS:
         return Trouble(
             "ImagePullFailed",
-            f"The image {container.get('image')} can't be pulled: {waiting.get('message', waiting['reason'])}",
+            f"The image {container.get('image')} can't be pulled: {_cause(waiting)}",
         )
     if waiting.get("reason") in {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}:
         return Trouble("ContainerNotStarted", waiting.get("message", waiting["reason"]))
     ended = container.get("state", {}).get("terminated") or container.get("lastState", {}).get("terminated")
     return ended_badly(ended) if ended and ended.get("exitCode") else None
+
+
+def _cause(waiting: Manifest) -> str:
+    """Why an image can't be pulled: the same while the kubelet tries and while it waits to try again."""
+    message = str(waiting.get("message", waiting["reason"]))
+    return message.partition("ErrImagePull: ")[2] or message
 
 
 def ended_badly(ended: Manifest) -> Trouble:
