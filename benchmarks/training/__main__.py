@@ -6,6 +6,7 @@ process that watches: no start, no data, no evaluation, no checkpoint. Nothing e
 """
 
 import argparse
+import itertools
 import json
 import os
 import re
@@ -29,12 +30,22 @@ PUBLISHED_LOSS = 1.88  # nats per character; nanoGPT's README, "I only have a ma
 
 @dataclass(frozen=True)
 class Ran:
-    """Seconds in all and in the training phase, the steps in it, and the result that was left."""
+    """Seconds in all, the signs of life while it trained (step, seconds), and the result that was left."""
 
     seconds: float
-    training_seconds: float
-    steps: int
+    signs: list[tuple[int, float]]
     result: dict[str, Any]
+
+    @property
+    def steps_per_second(self) -> float:
+        """From the first sign to the last."""
+        (first, start), (last, end) = self.signs[0], self.signs[-1]
+        return (last - first) / (end - start)
+
+    def not_training(self, steps: int) -> float:
+        """The share of the run that its steps do not need, at the speed that the run itself had between its signs."""
+        speeds = [(later - step) / (end - start) for (step, start), (later, end) in itertools.pairwise(self.signs)]
+        return 1 - steps / statistics.median(speeds) / self.seconds
 
 
 def main() -> None:
@@ -90,7 +101,7 @@ class Bench:
             for name in SYSTEMS if number % 2 == 0 else SYSTEMS[::-1]:
                 job = self.job(steps)
                 ran = self.run(name, job)
-                found[name].append(ran.steps * _tokens(job) / ran.training_seconds)
+                found[name].append(ran.steps_per_second * _tokens(job))
                 print(f"round {number + 1} of {rounds}: {name} {found[name][-1]:,.0f} tokens/s", file=sys.stderr)
         return {name: round(statistics.median(values), 1) for name, values in found.items()}
 
@@ -103,7 +114,7 @@ class Bench:
             "checkpoints": {"everySteps": max(1, steps // 5), "keep": 2},
         }
         ran = self.run("perennial", job)
-        share = 1 - steps * _tokens(job) / speed / ran.seconds
+        share = ran.not_training(steps)
         print(f"{minutes} min of training in a run of {ran.seconds:.0f} s: {share:.1%} is not", file=sys.stderr)
         return round(share, 4)
 
@@ -161,9 +172,8 @@ class Bench:
         began = time.monotonic()
         signs = _watch([sys.executable, *map(str, command)])
         seconds = time.monotonic() - began
-        (first, start), (last, end) = signs[0], signs[-1]
         result = json.loads(log.read_text()) if system == "perennial" else {}
-        return Ran(seconds, end - start, last - first, result)
+        return Ran(seconds, signs, result)
 
 
 def _watch(command: list[str]) -> list[tuple[int, float]]:

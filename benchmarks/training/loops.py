@@ -37,6 +37,7 @@ def bare(model: Any, dataset: Any, wanted: config.Hyperparameters) -> None:
     optimizer = torch.optim.AdamW(
         [{"params": decayed, "weight_decay": wanted.weight_decay}, {"params": rest, "weight_decay": 0.0}],
         lr=wanted.learning_rate,
+        fused=True,
     )
     schedule = get_scheduler("cosine", optimizer, wanted.warmup_steps, wanted.max_steps)
     clock, step = Clock(), 0

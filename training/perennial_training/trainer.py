@@ -171,7 +171,7 @@ def arguments(training: Training, work: Path, resumed: bool, micro_batch: int, p
         warmup_steps=wanted.warmup_steps,
         weight_decay=wanted.weight_decay,
         max_grad_norm=wanted.max_gradient_norm,
-        optim="adamw_torch",
+        optim="adamw_torch_fused",
         seed=wanted.seed,
         data_seed=wanted.seed,
         dataloader_drop_last=True,

@@ -76,7 +76,7 @@ def _byte_pairs(texts: Iterable[str], size: int, specials: list[str]) -> Tokeniz
 
 def _of_characters(texts: Iterable[str], size: int, specials: list[str]) -> Tokenizer:
     tokenizer = Tokenizer(models.WordLevel(unk_token=UNKNOWN))
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("(?s)."), behavior="isolated")
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), behavior="isolated")
     tokenizer.decoder = decoders.Fuse()
     trainer = trainers.WordLevelTrainer(vocab_size=size, special_tokens=[*specials, UNKNOWN], show_progress=False)
     tokenizer.train_from_iterator(texts, trainer)
