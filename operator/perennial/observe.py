@@ -21,6 +21,7 @@ from perennial.decide.language_model import queries as language_model_queries
 from perennial.decide.outcome import Manifest
 from perennial.decide.pods import Volumes
 from perennial.decide.training_job import observed as training_job
+from perennial.decide.training_job.base import awaited
 from perennial.decide.training_job.config import config_map_name
 from perennial.decide.training_job.observed import Observed as ObservedTraining
 from perennial.decide.training_job.processes import LABEL as TRAINING_JOB
@@ -65,7 +66,7 @@ class Observer:
             missing=() if runs or _has_ended(child) else await self._missing(job, training_job.locations(job)),
             progress=last_progress(await self._log(job, leader), job.status.progress) if leader else None,
         )
-        return replace(seen, refusal=await self._refusal(job, seen))
+        return replace(seen, refusal=await self._refusal(job, seen), awaited=await self._awaited(job))
 
     async def deployment(self, service: ModelDeployment) -> deployment.Observed:
         """The apps/v1 Deployment, its pods, and the load."""
@@ -136,6 +137,12 @@ class Observer:
         events = [event async for event in self._cluster.items(CORE_EVENT, job.metadata.namespace, fields=fields)]
         newest = max(events, key=lambda event: event.get("lastTimestamp") or "", default={})
         return newest.get("message", "").removeprefix("Error creating: ").rstrip(".") or None
+
+    async def _awaited(self, job: TrainingJob) -> LanguageModel | None:
+        """What a training continues from is asked of the server: it is settled once and for all."""
+        wanted = awaited(job)
+        found = wanted and await self._cluster.get(OWN["LanguageModel"], job.metadata.namespace, wanted.name)
+        return LanguageModel.model_validate(found) if found else None
 
     async def _log(self, job: TrainingJob, pod: Manifest) -> str:
         at = pod["metadata"]

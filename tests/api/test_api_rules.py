@@ -12,12 +12,18 @@ Rule = tuple[str, str, str]
 _OWN = "training: {runtime: {image: own, command: [train]}}"
 _MAKING: list[Rule] = [
     (
-        "architecture and pretrained exclude each other",
+        "architecture, pretrained and languageModel exclude each other",
         "model: {architecture: null, pretrained: {uri: 'hf://Qwen/Qwen3-0.6B'}}",
         "model: {pretrained: {uri: 'hf://Qwen/Qwen3-0.6B'}}",
     ),
     (
-        "one of model.architecture and model.pretrained must be set, unless training.runtime has a command",
+        "architecture, pretrained and languageModel exclude each other",
+        "model: {architecture: null, languageModel: {name: base}}",
+        "model: {architecture: null, languageModel: {name: base}, pretrained: {uri: 'hf://Qwen/Qwen3-0.6B'}}",
+    ),
+    (
+        "one of model.architecture, model.pretrained and model.languageModel must be set, unless training.runtime has "
+        "a command",
         f"{{model: {{architecture: null}}, {_OWN}}}",
         "{model: {architecture: null}, training: {runtime: {image: own}}}",
     ),
@@ -85,9 +91,14 @@ _MAKING: list[Rule] = [
         "data: {validation: {uri: 'pvc://corpus/held-out.txt', fraction: 0.1}}",
     ),
     (
-        "tuning adapts a model that exists: it needs pretrained",
+        "tuning adapts a model that exists: it needs pretrained or languageModel",
         "model: {architecture: null, pretrained: {uri: 'pvc://base/m'}, tuning: {lora: {rank: 4}}}",
         "model: {tuning: {lora: {rank: 4}}}",
+    ),
+    (
+        "tuning adapts a model that exists: it needs pretrained or languageModel",
+        "model: {architecture: null, languageModel: {name: base, version: 2}, tuning: {lora: {rank: 4}}}",
+        "model: {tuning: {lora: {rank: 8}}}",
     ),
     (
         "translation and question-answering have only the family transformer",

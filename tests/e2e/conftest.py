@@ -106,3 +106,13 @@ def wait_condition(
         return found if true else None
 
     return kubectl.wait_for(f"{kind}/{name}: {type_} {reason or ''}", limit, check)
+
+
+def wait_for_step(kubectl: Kubectl, name: str, step: int) -> int:
+    """Waits until the training has come to this step; returns the one that it is at."""
+
+    def reached() -> int | None:
+        done = kubectl.get("trainingjob", name).get("status", {}).get("progress", {}).get("step", 0)
+        return done if done >= step else None
+
+    return kubectl.wait_for(f"step {step} of {name}", 180, reached, every=0.5)

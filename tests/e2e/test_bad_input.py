@@ -1,5 +1,6 @@
 """What a user sees of a mistake: a reason and a sentence that says what to do."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -7,38 +8,82 @@ import pytest
 from conftest import SMALL, apply, condition, small_job, small_model, wait_condition
 from steps import Kubectl
 
+Spec = dict[str, Any]
+TEXTS = {
+    "empty.txt": "",
+    "short.txt": "A few characters.",
+    "bodies.jsonl": json.dumps({"body": "not what is looked for"}),
+    "ratings.jsonl": json.dumps({"text": "it was quite good", "label": 4.5}),
+    "pairs.jsonl": "\n".join(json.dumps({"source": f"sentence {number}", "target": ""}) for number in range(50)),
+    "table.parquet": "text\nthis is CSV",
+}
+
 
 @pytest.fixture(scope="module")
 def kubectl(new_namespace: Callable[[str], Kubectl]) -> Kubectl:
     kubectl = new_namespace("mistakes")
-    texts = {"empty.txt": "", "short.txt": "A few characters."}
-    apply(kubectl, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "texts"}, "data": texts})
+    apply(kubectl, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "texts"}, "data": TEXTS})
     return kubectl
 
 
-def data(uri: str) -> dict[str, Any]:
+def data(uri: str) -> Spec:
     return {"train": [{"uri": uri}], "validation": {"fraction": 0.1}}
 
 
+def given(key: str, task: str = "text-generation") -> Spec:
+    """A model for the task, that is to learn from one of the texts."""
+    return {"model": {"task": task, "architecture": SMALL}, "data": data(f"configmap://texts/{key}")}
+
+
+def trained(**more: Any) -> Spec:
+    """The training of a small job, laid over with something; without a second try."""
+    training = small_job("x")["spec"]["training"]
+    parameters = training["hyperparameters"] | more.pop("hyperparameters", {})
+    return {"training": training | {"hyperparameters": parameters, "retries": 0} | more}
+
+
 LONG_CONTEXT = {"task": "text-generation", "architecture": SMALL | {"contextLength": 262144}}
-MISTAKES = {
-    "an empty corpus": ({"data": data("configmap://texts/empty.txt")}, "empty"),
-    "a corpus of a few characters": ({"data": data("configmap://texts/short.txt")}, "more data"),
-    "a file that is not in the claim": ({"data": data("pvc://models/none.txt")}, "none.txt"),
-    "a key that is not in the ConfigMap": ({"data": data("configmap://texts/none.txt")}, "none.txt"),
-    "a context longer than the data": ({"model": LONG_CONTEXT}, "context"),
-}
+DIVERGING = {"learningRate": 10, "weightDecay": 1.0, "maxSteps": 500}
+LITTLE_MEMORY = {"resources": {"requests": {"cpu": "100m"}, "limits": {"memory": "150Mi"}}}
+MISTAKES: dict[str, tuple[Spec, str, str]] = {
+    "an empty corpus": (given("empty.txt"), "EmptyCorpus", "empty"),
+    "a corpus of a few characters": (given("short.txt"), "EmptyValidation", "more data"),
+    "a file that is not in the claim": ({"data": data("pvc://models/none.txt")}, "InputNotFound", "none.txt"),
+    "a key that is not in the ConfigMap": (given("none.txt"), "InputNotFound", "none.txt"),
+    "a context longer than the data": ({"model": LONG_CONTEXT}, "ContextLongerThanData", "context"),
+    "a column that is not there": (given("bodies.jsonl"), "MissingColumn", "there are: body"),
+    "labels that are no classes": (
+        given("ratings.jsonl", "sentiment-analysis"), "BrokenRecord", "label is not text or a whole number but 4.5",
+    ),
+    "pairs without a translation": (given("pairs.jsonl", "translation"), "EmptyCorpus", "always empty: target"),
+    "a Parquet that is none": (given("table.parquet"), "NotParquet", "can't be read as parquet"),
+    "steps that are far too long": (
+        trained(hyperparameters=DIVERGING, checkpoints={"everySteps": 5}), "NonFiniteLoss", "the last good checkpoint",
+    ),
+    "less memory than it takes": (trained(compute=LITTLE_MEMORY), "OutOfMemory", "raise resources.limits.memory"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_pod_that_can_not_train_says_why_and_is_not_tried_again(kubectl: Kubectl, mistake: str) -> None:
-    spec, told = MISTAKES[mistake]
+    spec, reason, told = MISTAKES[mistake]
     name = mistake.replace(" ", "-").lower()
     apply(kubectl, small_job(name, **spec))
-    failed = wait_condition(kubectl, "trainingjob", name, "Failed", 120)
+    failed = wait_condition(kubectl, "trainingjob", name, "Failed", 120, reason=reason)
     assert told in failed["message"].lower(), failed
     assert "Traceback" not in failed["message"]
     assert len(kubectl("get", "pods", "-l", f"perennial.dev/training-job={name}", "-o", "name").split()) == 1
+
+
+def test_a_gpu_that_no_node_has_is_named(kubectl: Kubectl) -> None:
+    apply(kubectl, small_job("on-gpus", **trained(compute={"gpusPerNode": 2})))
+    ready = kubectl.wait_for("it to be unschedulable", 60, lambda: unschedulable(kubectl, "on-gpus"))
+    assert "nvidia.com/gpu" in ready["message"]
+
+
+def unschedulable(kubectl: Kubectl, name: str) -> dict[str, str] | None:
+    ready = condition(kubectl.get("trainingjob", name), "Ready")
+    return ready if ready.get("reason") == "Unschedulable" else None
 
 
 def test_a_missing_claim_is_named_and_its_appearance_lets_the_training_start(kubectl: Kubectl) -> None:

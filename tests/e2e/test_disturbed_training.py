@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from conftest import apply, condition, small_job, wait_condition
+from conftest import apply, condition, small_job, wait_condition, wait_for_step
 from steps import Kubectl
 
 
@@ -21,14 +21,6 @@ def long_job(name: str) -> dict:
     job["spec"]["training"]["evaluateEverySteps"] = 500
     del job["spec"]["training"]["earlyStopping"]
     return job
-
-
-def wait_for_step(kubectl: Kubectl, name: str, step: int) -> int:
-    def reached() -> int | None:
-        done = kubectl.get("trainingjob", name).get("status", {}).get("progress", {}).get("step", 0)
-        return done if done >= step else None
-
-    return kubectl.wait_for(f"step {step} of {name}", 180, reached, every=0.5)
 
 
 @pytest.mark.parametrize("grace", [0, 30], ids=["killed", "asked to end"])

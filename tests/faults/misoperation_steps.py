@@ -163,7 +163,8 @@ def _few_replicas(spec: Spec) -> Spec:
     spec = deepcopy(spec)
     spec.pop("ttlSecondsAfterFinished", None)
     if "storage" in spec:
-        spec["model"] = {"architecture": {}} if len(spec["model"]) == 1 else spec["model"]
+        if len(spec["model"]) == 1 or "languageModel" in spec["model"]:  # who waits for another model is another story
+            spec["model"] = {"architecture": {}}
         spec["model"]["task"] = "text-generation"
     training = spec.get("training", {})
     for name in _OTHER_STORIES:

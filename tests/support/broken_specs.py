@@ -33,7 +33,7 @@ _BREAKERS: dict[str, Callable[[Value], Value]] = {
         {name: inner for name, inner in v.items() if name != "compute"}
         | {"hyperparameters": {"batchSize": 16, "microBatchSize": 3}}
     ),
-    "!has(self.tuning)": lambda v: {k: x for k, x in v.items() if k != "pretrained"} | {"tuning": {"lora": {}}},
+    "!has(self.tuning)": lambda v: _without_base(v) | {"tuning": {"lora": {}}},
     "!has(self.architecture)": lambda v: v | {"task": "translation", "architecture": {"family": "cnn"}},
     "!has(self.alias)": lambda v: {"uri": "http://mlflow", "alias": "candidate"},
     "self.minReplicas": lambda v: v | {"minReplicas": 3, "maxReplicas": 2},
@@ -46,9 +46,9 @@ _BREAKERS: dict[str, Callable[[Value], Value]] = {
     "self.sharding == 'None'": lambda v: v | {"nodes": 1, "gpusPerNode": 1, "sharding": "FSDP"},
     "!has(self.command) || has(self.image)": lambda v: {"command": ["train"]},
     "has(self.command) || (!has": lambda v: {"args": ["--fast"]},
-    "!(has(self.architecture) && has": lambda v: v | {"architecture": {}, "pretrained": {"uri": "pvc://a/b"}},
+    "1 >= (has(self.architecture)": lambda v: v | {"pretrained": {"uri": "pvc://a/b"}, "languageModel": {"name": "a"}},
     "self.model.task in": lambda v: _with_model(v, task="summarisation"),
-    "has(self.model.architecture)": lambda v: _with_model(v, architecture=None, pretrained=None),
+    "has(self.model.architecture)": lambda v: _with_model(v, architecture=None, pretrained=None, languageModel=None),
     "!(self.name in ['tmp'": lambda v: v | {"name": "claim-0"},
     "!(self.name in ['HOME'": lambda v: v | {"name": "PERENNIAL_NODES"},
     "!(has(self.value) && has": lambda v: v | {"value": "a", "valueFrom": {}},
@@ -61,6 +61,10 @@ _BREAKERS: dict[str, Callable[[Value], Value]] = {
 def _with(value: Value, hyperparameter: str, number: object) -> Value:
     training = value.get("training", {})
     return value | {"training": training | {"hyperparameters": {hyperparameter: number}}}
+
+
+def _without_base(model: Value) -> Value:
+    return {name: inner for name, inner in model.items() if name not in ("pretrained", "languageModel")}
 
 
 def _judged(value: Value, task: str, metric: str) -> Value:

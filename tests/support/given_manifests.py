@@ -66,6 +66,11 @@ _MODEL = """
      vocabularySize: 2048, dropout: 0.1}
 """
 _HUB_MODEL = {"uri": "hf://Qwen/Qwen3-0.6B", "revision": "main", "credentials": {"secretName": "hub"}}
+_CONTINUED = {
+    "task": "text-generation",
+    "languageModel": {"name": "base", "version": 3},
+    "tuning": {"lora": {"rank": 8}},
+}
 _ADAPTED = {
     "task": "text-generation",
     "pretrained": _HUB_MODEL,
@@ -132,6 +137,7 @@ FULL: dict[str, list[Manifest]] = {
             "deployment": {"replicas": 2},
         },
         SMALL["LanguageModel"] | {"model": {"task": "own-task"}, "training": yaml.safe_load(_OWN_PROGRAM)},
+        SMALL["LanguageModel"] | {"model": _CONTINUED},
     ],
     "TrainingJob": [
         {
@@ -151,6 +157,7 @@ FULL: dict[str, list[Manifest]] = {
             "data": {"train": [{"uri": "configmap://a/b"}, _HUB_DATA], "validation": _HELD_OUT},
         },
         SMALL["TrainingJob"] | {"model": {"task": "own-task"}, "training": yaml.safe_load(_OWN_PROGRAM)},
+        SMALL["TrainingJob"] | {"model": _CONTINUED},
     ],
     "Deployment": [
         {

@@ -1,4 +1,4 @@
-"""A real MLflow server on loopback, which a test may stop and start again."""
+"""A real MLflow server, which a test may stop and start again."""
 
 import os
 import socket
@@ -10,19 +10,20 @@ from pathlib import Path
 
 
 class MlflowServer:
-    """Its database and its artifacts are in `folder`, and outlive a stop."""
+    """Its database and its artifacts are in `folder`, and outlive a stop. host: an address of this machine."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
         self.folder = folder
+        self.host = host
         with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
+            free.bind((host, 0))
             self.port = free.getsockname()[1]
-        self.uri = f"http://127.0.0.1:{self.port}"
+        self.uri = f"http://{host}:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         command = [
-            sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1",
+            sys.executable, "-m", "mlflow", "server", "--host", self.host, "--port", str(self.port), "--workers", "1",
             "--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db",
             "--artifacts-destination", str(self.folder / "artifacts"),
         ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""A real S3 server on loopback: Versity's gateway over a folder, with users, buckets and their policies.
+"""A real S3 server: Versity's gateway over a folder, with users, buckets and their policies.
 
 It is built once, into a cache folder named by a hash of its go.mod and go.sum.
 """
@@ -101,13 +101,16 @@ class S3Server:
 
 
 @contextlib.contextmanager
-def running(folder: Path, certificate: Path | None = None) -> Iterator[S3Server]:
-    """A server over `folder`; with a certificate (PEM that holds the key as well) it speaks TLS."""
+def running(folder: Path, certificate: Path | None = None, host: str = "127.0.0.1") -> Iterator[S3Server]:
+    """A server over `folder`; with a certificate (PEM that holds the key as well) it speaks TLS.
+
+    host: an address of this machine; pods of a local cluster reach another one than loopback.
+    """
     for name in ("buckets", "users"):
         (folder / name).mkdir(parents=True)
     with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+        free.bind((host, 0))
+        address = f"{host}:{free.getsockname()[1]}"
     command = [program(), "--port", address, "--iam-dir", folder / "users", "--quiet", "--region", REGION]
     if certificate:
         command += ["--cert", certificate, "--key", certificate]

@@ -1,6 +1,7 @@
 """A real Kubernetes on this machine, without Docker: `python3 tools/local_cluster up`."""
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -125,5 +126,7 @@ def _build(_: argparse.Namespace) -> None:
 if __name__ == "__main__":
     try:
         main(sys.argv[1:])
+    except BrokenPipeError:  # who reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         raise SystemExit("\nInterrupted: the same command goes on from here.") from None

@@ -44,7 +44,8 @@ def train(options: argparse.Namespace) -> None:
 
 
 def delete_artifact(options: argparse.Namespace) -> None:
-    deletion.delete(options.uri, options.digest, options.mounts, say, options.secret)
+    doomed = deletion.Doomed(options.digest, options.job)
+    deletion.delete(options.uri, doomed, options.mounts, say, options.secret)
 
 
 def say(line: str) -> None:
@@ -76,7 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(run=train)
     remove = commands.add_parser("delete-artifact", parents=[common], help="delete an artifact if it is the one meant")
     remove.add_argument("--uri", required=True, help="pvc://CLAIM/PATH or s3://BUCKET/PATH")
-    remove.add_argument("--digest", help="sha256:… of its manifest; without it only an unfinished one is deleted")
+    remove.add_argument("--digest", help="sha256:… of its manifest; without it only what is unfinished is deleted …")
+    remove.add_argument("--job", metavar="NAMESPACE/NAME", help="… or what this job made, where nobody knows a digest")
     remove.add_argument("--secret", help="name of the mounted Secret with the credentials for s3://")
     remove.set_defaults(run=delete_artifact)
     return parser

@@ -32,12 +32,12 @@ def fetch(pretrained: Pretrained, mounts: Path, say: Say) -> Base:
     """The base model's folder, verified if it is an artifact of ours. Raises exits.Failure."""
     if pretrained.uri.startswith("hf://"):
         return _from_hub(pretrained, _secret(pretrained, mounts), say)
-    folder = _folder(pretrained, None, mounts, say)
+    folder = _folder(pretrained, pretrained.digest, mounts, say)
     if not folder.is_dir():
         raise Failure("InputNotFound", f"{pretrained.uri} is not a folder with a model", MISSING_INPUT)
     digest = None
-    if (folder / manifest.NAME).exists():
-        verify(folder, pretrained.uri, None)
+    if pretrained.digest or (folder / manifest.NAME).exists():
+        verify(folder, pretrained.uri, pretrained.digest)
         digest = manifest.digest_of(folder)
     return _complete(Base(folder, pretrained.uri, digest))
 

@@ -42,6 +42,10 @@ class Checkpoints:
         self.keep = keep
         self.mirror = mirror
 
+    def folder(self, step: int) -> Path:
+        """Where the Trainer writes its checkpoint of this step."""
+        return self.work / f"checkpoint-{step}"
+
     def best(self, step: int) -> Path:
         return self.work / f"best-{step}"
 
@@ -61,7 +65,7 @@ class Checkpoints:
     def seal(self, step: int, best_step: int, finished: bool) -> None:
         """Declares the Trainer's checkpoint of `step` whole, then drops those past `keep`."""
         seal(
-            self.work / f"checkpoint-{step}",
+            self.folder(step),
             {"step": step, "bestStep": best_step, "finished": finished, "identity": self.identity},
         )
         for folder in self._newest_first()[self.keep :]:

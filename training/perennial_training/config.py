@@ -92,6 +92,7 @@ class Pretrained(_Part):
     uri: ModelURI
     revision: str | None = Field(default=None, max_length=255, description="branch, tag or commit of an hf model")
     context_length: int | None = Field(default=None, ge=8, description="tokens; the model's own, at most 1024")
+    digest: Digest | None = Field(default=None, description="of the manifest of an artifact of ours")
     credentials: Credentials | None = None
 
     @model_validator(mode="after")

@@ -1,7 +1,9 @@
 """Removing an artifact that nobody needs any more, and only that one."""
 
+import json
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from perennial_artifact import credentials, manifest
@@ -13,19 +15,40 @@ from perennial_training.data.sources import Say
 _DELETING = "deleting"  # the object below ARTIFACT.partial/ that says that the artifact is being deleted
 
 
-def delete(uri: str, digest: str | None, mounts: Path, say: Say, secret: str | None = None) -> None:
-    """Removes the artifact at `uri` if its digest is `digest`, and what an unfinished job left beside it.
+@dataclass(frozen=True)
+class Doomed:
+    """Which artifact is to go: that of this digest; where nobody knows it, what this job (NAMESPACE/NAME) made."""
+
+    digest: str | None
+    job: str | None = None
+
+    def is_it(self, content: bytes) -> bool:
+        """Whether this is its manifest."""
+        if self.digest is not None:
+            return manifest.sha256(content) == self.digest
+        try:
+            made_by = json.loads(content)["job"]
+            return f"{made_by['namespace']}/{made_by['name']}" == self.job
+        except (ValueError, KeyError, TypeError):
+            return False
+
+    def __str__(self) -> str:
+        return self.digest or (f"what the job {self.job} made" if self.job else "an unfinished one")
+
+
+def delete(uri: str, wanted: Doomed, mounts: Path, say: Say, secret: str | None = None) -> None:
+    """Removes the wanted artifact at `uri`, and what an unfinished job left beside it.
 
     `secret` names the Secret with the credentials for an s3:// URI. Nothing there is a success; something else there
     is an exits.Failure, and stays.
     """
     if uri.startswith("s3://"):
-        _delete_from_bucket(uri, digest, credentials.mounted(secret, mounts), say)
+        _delete_from_bucket(uri, wanted, credentials.mounted(secret, mounts), say)
         return
     folder = _folder(uri, mounts)
     doomed = folder.with_name(f"{folder.name}.deleting")
     if folder.exists():
-        _refuse_another(folder, uri, digest)
+        _refuse_another(folder, uri, wanted)
         os.rename(folder, doomed)  # one step: a half-deleted artifact never bears the artifact's name
         say(f"deleting {uri}")
     for leftover in (doomed, folder.with_name(f"{folder.name}.partial")):
@@ -34,7 +57,7 @@ def delete(uri: str, digest: str | None, mounts: Path, say: Say, secret: str | N
     say(f"{uri} is gone")
 
 
-def _delete_from_bucket(uri: str, digest: str | None, secret: Credentials | None, say: Say) -> None:
+def _delete_from_bucket(uri: str, wanted: Doomed, secret: Credentials | None, say: Say) -> None:
     """The manifest goes first: a half-deleted artifact is none. A note tells the next try what the rest belongs to."""
     from perennial_artifact.s3 import Store
     from perennial_training.bucket_output import CLAIM
@@ -42,11 +65,10 @@ def _delete_from_bucket(uri: str, digest: str | None, secret: Credentials | None
     _refuse_no_artifact(uri)
     store, partial = Store(uri, secret), Store(f"{uri.rstrip('/')}.partial", secret)
     content = store.read(manifest.NAME)
-    found = None if content is None else manifest.sha256(content)
     begun = partial.sizes().keys() & {CLAIM, _DELETING}
-    if found != digest if found is not None else store.sizes() and not begun:
-        raise _another(uri, found, digest)
-    if found is not None:
+    if not wanted.is_it(content) if content is not None else store.sizes() and not begun:
+        raise _another(uri, content, wanted)
+    if content is not None:
         say(f"deleting {uri}")
         partial.write(_DELETING, b"")
         store.delete([manifest.NAME])
@@ -73,15 +95,16 @@ def _folder(uri: str, mounts: Path) -> Path:
     return local_path(uri, mounts)
 
 
-def _refuse_another(folder: Path, uri: str, digest: str | None) -> None:
+def _refuse_another(folder: Path, uri: str, wanted: Doomed) -> None:
     try:
-        found = manifest.digest_of(folder)
+        content = (folder / manifest.NAME).read_bytes()
     except OSError:
-        raise _another(uri, None, digest) from None
-    if found != digest:
-        raise _another(uri, found, digest)
+        raise _another(uri, None, wanted) from None
+    if not wanted.is_it(content):
+        raise _another(uri, content, wanted)
 
 
-def _another(uri: str, found: str | None, digest: str | None) -> Failure:
-    message = f"{uri} holds {found or 'no artifact'}, not {digest or 'an unfinished one'}: it stays"
+def _another(uri: str, content: bytes | None, wanted: Doomed) -> Failure:
+    found = "no artifact" if content is None else manifest.sha256(content)
+    message = f"{uri} holds {found}, not {wanted}: it stays"
     return Failure("DigestMismatch", message, BAD_CONFIGURATION)

@@ -126,16 +126,28 @@ class Fitting:
             data_collator=collator,
             compute_loss_func=self._loss(),
             callbacks=[
-                trainer.Saving(self.kept, training.early_stopping, termination),
+                trainer.Saving(self.kept, self.prepared.tokenizer, training.early_stopping, termination),
                 Progress(gauges, self.objective.tokens_per_step(wanted.batch_size), tracking),
             ],
         )
-        with termination.put_off():
-            runner.train(resume_from_checkpoint=str(last) if last else None)
+        try:
+            with termination.put_off():
+                runner.train(resume_from_checkpoint=str(last) if last else None)
+        except Failure as failure:
+            raise self._with_last_good(failure) from None
         if termination.requested:
             message = f"stopped by SIGTERM at step {runner.state.global_step}; a checkpoint was saved"
             raise Failure("Terminated", message, TERMINATED)
         return runner.state
+
+    def _with_last_good(self, failure: Failure) -> Failure:
+        """A training that diverged says what another one can start from; an adapter alone is no model."""
+        last = self.kept.last(self.say) if failure.reason == "NonFiniteLoss" and processes.leads() else None
+        if last is None or not (last / "config.json").is_file():
+            return failure
+        place = f"{self.config.output.uri.rstrip('/')}.partial/{self.config.job.uid}/{last.name}"
+        advice = f"the last good checkpoint stays, to start from with model.pretrained: {{uri: {place}}}"
+        return Failure(failure.reason, f"{failure.message}; {advice}", failure.code)
 
     def _loss(self) -> Callable[..., torch.Tensor] | None:
         """None: the model's own."""

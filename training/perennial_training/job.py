@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tempfile
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -53,12 +54,19 @@ def run(config: Config, mounts: Path, metrics_port: int, termination: Terminatio
         fitting.explain(fitted, facts)
         say(f"writing the artifact to {config.output.uri}")
         with tempfile.TemporaryDirectory() as reports:
+            if run is not None:
+                _write_reports(facts, output.work / "explanation", Path(reports))
             result = output.publish(fitted.weights, prepared.tokenizer, facts)
             if run is not None:
-                (Path(reports) / "README.md").write_text(card(facts))
-                (Path(reports) / "perennial.json").write_text(json.dumps(facts, indent=1))
                 result |= {"tracking": run.end("FINISHED", result, Path(reports))}
         return result
+
+
+def _write_reports(facts: dict[str, Any], explanation: Path, folder: Path) -> None:
+    """What the tracking server gets of the artifact: all but the weights."""
+    (folder / "README.md").write_text(card(facts))
+    (folder / "perennial.json").write_text(json.dumps(facts, indent=1))
+    shutil.copytree(explanation, folder / "explanation")
 
 
 def _follow(

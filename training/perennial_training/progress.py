@@ -71,7 +71,9 @@ class Progress(TrainerCallback):
     ) -> None:
         if not logs or "loss" not in logs:
             return
-        finite(logs["loss"] if math.isfinite(logs.get("grad_norm", 0.0)) else math.nan)
+        # In float16 a gradient may overflow: the scaler then leaves the step out and scales by less.
+        sound = args.fp16 or math.isfinite(logs.get("grad_norm", 0.0))
+        finite(logs["loss"] if sound else math.nan)
         steps = state.global_step - self.reported_step
         self.latest = {
             "loss": rounded(logs["loss"]),
@@ -79,7 +81,9 @@ class Progress(TrainerCallback):
             "etaSeconds": round(self._seconds_left(state)),
         }
         if self.tracking is not None:
-            more = {name: logs[name] for name in ("learning_rate", "grad_norm") if name in logs}
+            more = {
+                name: logs[name] for name in ("learning_rate", "grad_norm") if math.isfinite(logs.get(name, math.nan))
+            }
             self.tracking.metrics(state.global_step, self.latest | more)
         self.reported_step, self.reported_at, self.busy = state.global_step, time.monotonic(), 0.0
         self.gauges.loss.set(self.latest["loss"])

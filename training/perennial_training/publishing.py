@@ -102,14 +102,19 @@ def stage(work: Path, weights: Path, tokenizer: Path, facts: dict[str, Any]) -> 
     staging = work / "artifact"
     shutil.rmtree(staging, ignore_errors=True)
     shutil.copytree(weights, staging, ignore=shutil.ignore_patterns(manifest.NAME))
-    for name in TOKENIZER_FILES:
-        if (tokenizer / name).is_file():
-            shutil.copyfile(tokenizer / name, staging / name)
+    copy_tokenizer(tokenizer, staging)
     if (work / "explanation").is_dir():
         shutil.copytree(work / "explanation", staging / "explanation")
     (staging / "README.md").write_text(card(facts))
     manifest.write(staging, facts)
     return staging
+
+
+def copy_tokenizer(tokenizer: Path, folder: Path) -> None:
+    """Lays a tokenizer's files beside weights, so that both load together."""
+    for name in TOKENIZER_FILES:
+        if (tokenizer / name).is_file():
+            shutil.copyfile(tokenizer / name, folder / name)
 
 
 def result(uri: str, folder: Path) -> dict[str, Any]:

@@ -28,7 +28,6 @@ _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
 }
-_FILES = ("README.md", "perennial.json", "explanation")
 
 
 class Tracking:
@@ -128,10 +127,8 @@ class Tracking:
     def _register(self, client: Any, run: str, result: dict[str, Any], folder: Path | None) -> None:
         client.set_tag(run, "artifact_digest", result["artifact"]["digest"])
         client.set_tag(run, "data_digest", result["data"]["digest"])
-        for name in _FILES:
-            if folder is not None and (folder / name).exists():
-                log = client.log_artifacts if (folder / name).is_dir() else client.log_artifact
-                log(run, str(folder / name), "explanation" if (folder / name).is_dir() else None)
+        if folder is not None:
+            client.log_artifacts(run, str(folder))
         if self.wanted.registered_model:
             self._version(client, run, result["artifact"])
 

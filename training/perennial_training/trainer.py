@@ -1,5 +1,6 @@
 """The training itself: transformers' Trainer, judged on the held-out texts, saved so that any kill is harmless."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from perennial_artifact.exits import BAD_CONFIGURATION, Failure
 from perennial_training import checkpoints, processes, stopping
 from perennial_training.checkpoints import Checkpoints
 from perennial_training.config import EarlyStopping, Training
+from perennial_training.publishing import copy_tokenizer
 from perennial_training.tasks.objective import Metrics, Objective
 from perennial_training.termination import Termination
 
@@ -61,10 +63,16 @@ class JudgedTrainer(Trainer):
 
 
 class Saving(TrainerCallback):
-    """Keeps the best weights, seals each checkpoint, stops early or on SIGTERM (always with a checkpoint)."""
+    """Keeps the best weights, seals each checkpoint, stops early or on SIGTERM (always with a checkpoint).
 
-    def __init__(self, kept: Checkpoints, rule: EarlyStopping | None, termination: Termination) -> None:
+    A checkpoint gets the files of `tokenizer`, so that another training can start from it.
+    """
+
+    def __init__(
+        self, kept: Checkpoints, tokenizer: Path, rule: EarlyStopping | None, termination: Termination
+    ) -> None:
         self.kept = kept
+        self.tokenizer = tokenizer
         self.rule = rule
         self.termination = termination
 
@@ -104,6 +112,7 @@ class Saving(TrainerCallback):
         finished = state.global_step >= state.max_steps or self._stalled(state)
         processes.wait_for_all()  # each has added its state of the dice
         if processes.leads():
+            copy_tokenizer(self.tokenizer, self.kept.folder(state.global_step))
             self.kept.seal(state.global_step, best_step(state), finished)
 
     def _stalled(self, state: TrainerState) -> bool:
@@ -117,10 +126,12 @@ def evaluations(state: TrainerState) -> list[dict[str, float]]:
 
 
 def curve(state: TrainerState) -> list[dict[str, float]]:
-    """What was logged: of each step the training loss or the evaluation."""
+    """What was logged: of each step the training loss or the evaluation. A gradient that overflowed has no norm."""
     kept = ("step", "loss", "learning_rate", "grad_norm")
-    entries = state.log_history
-    return [{k: v for k, v in entry.items() if k in kept or k.startswith("eval_")} for entry in entries]
+    return [
+        {k: v for k, v in entry.items() if (k in kept or k.startswith("eval_")) and math.isfinite(v)}
+        for entry in state.log_history
+    ]
 
 
 def best_step(state: TrainerState) -> int:

@@ -69,7 +69,7 @@ _CLAIM = r"pvc://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
 _ROOT = rf"({_CLAIM}|s3://[a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9])"
 StorageUri = Annotated[str, Field(pattern=rf"^{_ROOT}(/{PART})*/?$", max_length=320)]
 ArtifactUri = Annotated[str, Field(pattern=rf"^{_ROOT}(/{PART})+/?$", max_length=512)]
-SecretName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=253)]
+ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=253)]
 Immutable = Field(
     json_schema_extra={
         "x-kubernetes-validations": [
@@ -104,7 +104,7 @@ Metrics = Annotated[dict[str, float], Field(max_length=16)]
 class Credentials(ApiModel):
     """A Secret of the namespace. The operator never reads it; the pods mount it."""
 
-    secret_name: SecretName = Field(
+    secret_name: ObjectName = Field(
         description="Its keys for s3:// are AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where wanted, "
         "AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL, AWS_CA_BUNDLE (PEM); for hf:// HF_TOKEN."
     )

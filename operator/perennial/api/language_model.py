@@ -24,7 +24,7 @@ from perennial.api.common import (
     list_map,
 )
 from perennial.api.deployment import DeploymentTemplate
-from perennial.api.training import BUILT_IN_MODEL, TASK_RULES, Data, ModelSource, Storage, Training
+from perennial.api.training import BUILT_IN_MODEL, TASK_RULES, Data, ModelSource, Storage, Training, VersionArtifact
 from perennial.api.training_job import Comparison
 
 TriggerName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
@@ -162,6 +162,11 @@ class Version(ApiModel):
     message: str | None = Field(None, description="Why it was accepted, refused or failed.")
     collecting: bool = Field(False, description="Whether its artifact is being deleted (versions.keep).")
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether it has an artifact that stays."""
+        return self.artifact is not None and not self.collecting
+
 
 class TriggerStatus(ApiModel):
     """What is known of a trigger."""
@@ -214,3 +219,19 @@ class LanguageModel(Kind):
 
     spec: LanguageModelSpec
     status: LanguageModelStatus = LanguageModelStatus()
+
+    def credentials_of(self, version: Version) -> Credentials | None:
+        """Those of the spec, which may name another Secret by now; of a storage that was left, those of then."""
+        storage = self.spec.storage
+        here = version.uri.startswith(f"{storage.uri.rstrip('/')}/")
+        return storage.credentials if here else version.credentials
+
+    def artifact_of(self, version: Version) -> VersionArtifact:
+        """The artifact of a version that is_kept, and how it is read."""
+        assert version.artifact
+        return VersionArtifact(
+            version=version.number,
+            uri=version.artifact.uri,
+            digest=version.artifact.digest,
+            credentials=self.credentials_of(version),
+        )

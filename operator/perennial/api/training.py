@@ -12,9 +12,9 @@ from perennial.api.common import (
     Credentials,
     Digest,
     Image,
+    ObjectName,
     PositiveDuration,
     Resources,
-    SecretName,
     StorageUri,
     cel,
     exactly_one,
@@ -86,15 +86,28 @@ class Tuning(ApiModel):
     lora: Lora = Field(description="Learn thin matrices only.")
 
 
+class LanguageModelReference(ApiModel):
+    """A version of a LanguageModel of the same namespace, to continue from."""
+
+    name: ObjectName = Field(description="Name of the LanguageModel.")
+    version: int | None = Field(
+        None, ge=1, le=1000000, description="Number of a version whose artifact is kept; the one in service by default."
+    )
+
+
 class ModelSource(ApiModel):
     """What is trained."""
 
     model_config = cel(
         (
-            "!(has(self.architecture) && has(self.pretrained))",
-            "architecture and pretrained exclude each other",
+            "1 >= (has(self.architecture) ? 1 : 0) + (has(self.pretrained) ? 1 : 0) "
+            "+ (has(self.languageModel) ? 1 : 0)",
+            "architecture, pretrained and languageModel exclude each other",
         ),
-        ("!has(self.tuning) || has(self.pretrained)", "tuning adapts a model that exists: it needs pretrained"),
+        (
+            "!has(self.tuning) || has(self.pretrained) || has(self.languageModel)",
+            "tuning adapts a model that exists: it needs pretrained or languageModel",
+        ),
         (
             "!has(self.architecture) || self.architecture.family == 'transformer' "
             "|| !(self.task in ['translation', 'question-answering'])",
@@ -105,7 +118,12 @@ class ModelSource(ApiModel):
     task: Task = Field(description=f"What the model is for: {', '.join(TASKS)}; a command of one's own may add others.")
     architecture: Architecture | None = Field(None, description="Train from scratch a model of this shape.")
     pretrained: Pretrained | None = Field(None, description="Continue from a model that exists.")
-    tuning: Tuning | None = Field(None, description="How a pretrained model is changed; all weights by default.")
+    language_model: LanguageModelReference | None = Field(
+        None, description="Continue from a version of a LanguageModel; which one, and where it is, is looked up once."
+    )
+    tuning: Tuning | None = Field(
+        None, description="How a model that exists is changed; all of its weights by default."
+    )
 
 
 class DataSource(ApiModel):
@@ -305,7 +323,7 @@ class Mlflow(ApiModel):
     alias: Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=63)] | None = Field(
         None, description="Alias that this version gets, such as candidate."
     )
-    secret_name: SecretName | None = Field(
+    secret_name: ObjectName | None = Field(
         None, description="Secret with MLFLOW_TRACKING_USERNAME and _PASSWORD, or MLFLOW_TRACKING_TOKEN."
     )
 
@@ -397,8 +415,8 @@ class Output(ApiModel):
     credentials: Credentials | None = Field(None, description=_WITH_KEYS)
 
 
-class ServedArtifact(ApiModel):
-    """The version in service, judged again on this run's held-out set."""
+class VersionArtifact(ApiModel):
+    """The artifact of a version of a LanguageModel."""
 
     model_config = cel(BUCKET_CREDENTIALS)
 
@@ -416,7 +434,9 @@ BUILT_IN_MODEL = (
         f"model.task must be one of {', '.join(TASKS)}, unless training.runtime has a command",
     ),
     (
-        f"has(self.model.architecture) || has(self.model.pretrained) || {_HAS_COMMAND}",
-        "one of model.architecture and model.pretrained must be set, unless training.runtime has a command",
+        "has(self.model.architecture) || has(self.model.pretrained) || has(self.model.languageModel) "
+        f"|| {_HAS_COMMAND}",
+        "one of model.architecture, model.pretrained and model.languageModel must be set, unless training.runtime has "
+        "a command",
     ),
 )

@@ -21,8 +21,8 @@ from perennial.api.training import (
     Data,
     ModelSource,
     Output,
-    ServedArtifact,
     Training,
+    VersionArtifact,
 )
 
 
@@ -44,7 +44,7 @@ class TrainingJobSpec(ApiModel):
     model: Annotated[ModelSource, Immutable] = Field(description="What is trained.")
     data: Annotated[Data, Immutable] = Field(description="What it learns from.")
     training: Annotated[Training, Immutable] = Field(Training(), description="How it learns.")
-    compare_with: Annotated[ServedArtifact, Immutable] | None = Field(
+    compare_with: Annotated[VersionArtifact, Immutable] | None = Field(
         None, description="An artifact judged on the same held-out set in the same run."
     )
     storage: Annotated[Output, Immutable] = Field(description="The folder that becomes the artifact.")
@@ -126,6 +126,7 @@ class TrainingJobStatus(ApiModel):
     observed_generation: int = Field(0, description="The metadata.generation that this status speaks of.")
     state: str = Field("", description="Pending, Running, Suspended, Complete or Failed: the conditions in one word.")
     conditions: Conditions = Field([], description="Ready, Reconciling, Stalled, Complete, Failed, Suspended.")
+    base: VersionArtifact | None = Field(None, description="What spec.model.languageModel was found to mean.")
     progress: Progress | None = Field(None, description="The last report of the training.")
     result: Result | None = Field(None, description="What the run left.")
     start_time: datetime | None = Field(None, description="When the first pod started.")

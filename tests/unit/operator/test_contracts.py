@@ -30,6 +30,7 @@ ARCHITECTURE = {
     "family": "transformer", "layers": 1, "hiddenSize": 8, "heads": 1, "contextLength": 8, "vocabularySize": 272,
     "dropout": 0.0,
 }  # fmt: skip
+BASE = {"version": 3, "uri": "s3://models/base/v3", "digest": "sha256:" + "ab" * 32}
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PATIENT = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -37,7 +38,9 @@ PATIENT = settings(max_examples=40, deadline=None, suppress_health_check=list(He
 @PATIENT
 @given(data=st.data())
 def test_every_job_configuration_is_valid_to_the_training_package(data: st.DataObject) -> None:
-    job = TrainingJob.model_validate({"metadata": METADATA, "spec": data.draw(specs(TrainingJob))})
+    spec = data.draw(specs(TrainingJob))
+    status = {"base": BASE} if "languageModel" in spec["model"] else {}  # before that is known, no pod is started
+    job = TrainingJob.model_validate({"metadata": METADATA, "spec": spec, "status": status})
     if not all(map(_readable, locations(job))):
         return  # the operator says InvalidUri and starts no pod
     document = json.loads(config_map(job)["data"]["job.json"])

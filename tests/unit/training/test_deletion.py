@@ -13,7 +13,7 @@ from perennial_training import __main__ as command
 def artifact(pod):
     pod.output.mkdir(parents=True)
     (pod.output / "config.json").write_text("{}")
-    return manifest.write(pod.output, {})
+    return manifest.write(pod.output, {"job": {"namespace": "demo", "name": "writer-v2", "uid": "uid-1"}})
 
 
 def delete(pod, *options, uri="pvc://models/tiny/v1"):
@@ -38,7 +38,15 @@ def test_a_deletion_that_was_interrupted_is_completed(pod, artifact):
     assert list(pod.output.parent.iterdir()) == []
 
 
-@pytest.mark.parametrize("options", [["--digest", "sha256:" + "0" * 64], []])
+def test_what_a_job_made_is_deleted_where_nobody_knows_a_digest(pod, artifact):
+    assert delete(pod, "--job", "demo/writer-v2") == 0
+    assert list(pod.output.parent.iterdir()) == []
+
+
+NEITHER = ["--digest", "sha256:" + "0" * 64, "--job", "demo/writer-v2"]
+
+
+@pytest.mark.parametrize("options", [NEITHER, [], ["--job", "demo/writer-v3"], ["--job", "other/writer-v2"]])
 def test_another_artifact_stays(pod, artifact, options):
     assert delete(pod, *options) == BAD_CONFIGURATION
     message = json.loads(pod.log.read_text())

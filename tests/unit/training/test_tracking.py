@@ -59,7 +59,8 @@ def test_a_run_holds_parameters_metrics_and_reports(pod, server):
     assert sorted((entry.step, entry.value) for entry in history) == ended.curve
     assert run.data.metrics["final_perplexity"] == ended.message["metrics"]["perplexity"]
     assert run.data.tags["artifact_digest"] == ended.message["artifact"]["digest"]
-    assert {found.path for found in client.list_artifacts(run.info.run_id)} == {"README.md", "perennial.json"}
+    shown = {found.path for found in client.list_artifacts(run.info.run_id)}
+    assert shown == {"README.md", "perennial.json", "explanation"}
     version = client.get_model_version_by_alias("writer", "candidate")
     assert (version.source, version.run_id) == (ended.message["artifact"]["uri"], run.info.run_id)
     assert version.tags["digest"] == ended.message["artifact"]["digest"]

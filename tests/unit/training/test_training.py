@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import shutil
 
 import pytest
@@ -172,7 +173,10 @@ def test_training_goes_on_from_a_base_model(pod, trained):
     assert ended.message["initialMetrics"] == trained.message["metrics"]
     assert ended.message["metrics"]["loss"] <= trained.message["metrics"]["loss"]
     assert AutoTokenizer.from_pretrained(pod.output).chat_template
-    pod.job["model"]["pretrained"]["contextLength"] = 64
+    pod.job["model"]["pretrained"] |= {"digest": "sha256:" + "0" * 64}
+    pod.job["output"]["uri"] = "pvc://models/tiny/v3"
+    assert pod.run().message["reason"] == "TamperedArtifact"  # not the version that was meant
+    pod.job["model"]["pretrained"] |= {"digest": trained.message["artifact"]["digest"], "contextLength": 64}
     pod.job["output"]["uri"] = "pvc://models/tiny/v3"
     assert "is more than the 16 of pvc://models/tiny/v1" in pod.run().message["message"]
 
@@ -210,6 +214,25 @@ def test_a_loss_that_is_no_number_ends_the_job_with_advice(pod, trained):
     assert ended.code == BAD_DATA
     assert ended.message["reason"] == "NonFiniteLoss"
     assert "smaller learningRate" in ended.message["message"]
+    assert "checkpoint" not in ended.message["message"]  # there was no good one
+
+
+def test_a_training_that_diverges_names_its_last_good_checkpoint_from_which_another_goes_on(pod):
+    # Decay by more than the whole: the weights change their sign and grow, to beyond what a float32 can hold.
+    pod.job["training"]["hyperparameters"] |= {"learningRate": 10, "weightDecay": 1.0, "maxSteps": 200}
+    pod.job["training"]["checkpoints"]["everySteps"] = 1
+    ended = pod.run()
+    assert (ended.code, ended.message["reason"]) == (BAD_DATA, "NonFiniteLoss"), ended.output
+    (place,) = re.findall(r"model.pretrained: \{uri: (\S+)\}", ended.message["message"])
+    assert place.startswith("pvc://models/tiny/v1.partial/uid-1/checkpoint-")
+    pod.job["model"] = {"pretrained": {"uri": place}}
+    pod.job["output"]["uri"] = "pvc://models/tiny/v2"
+    pod.job["job"]["uid"] = "uid-2"
+    pod.job["training"]["hyperparameters"] |= {"learningRate": 0.001, "weightDecay": 0.0, "maxSteps": 4}
+    again = pod.run()
+    assert again.code == 0, again.output
+    assert math.isfinite(again.message["initialMetrics"]["loss"])
+    assert manifest.verify(pod.output, None)["parent"]["uri"] == place
 
 
 def test_json_lines_a_config_map_and_a_file_of_the_image_are_read_too(pod):

@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from perennial.api import GROUP, VERSION, LanguageModel, ModelDeployment, TrainingJob
 from perennial.api.deployment import ModelDeploymentSpec, ModelReference
 from perennial.api.language_model import Version
-from perennial.api.training import Output, ServedArtifact
+from perennial.api.training import Output
 from perennial.api.training_job import TrainingJobSpec
 from perennial.decide.language_model.fingerprint import fingerprint
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
-from perennial.decide.language_model.promotion import servable
-from perennial.decide.language_model.retention import cleanup, cleanup_name, credentials_for
+from perennial.decide.language_model.retention import cleanup, cleanup_name
 from perennial.decide.metadata import child
 from perennial.decide.outcome import Manifest, Reference
 
@@ -28,7 +27,7 @@ def service(model: LanguageModel, version: Version) -> ModelDeploymentSpec:
             task=model.spec.model.task,
             uri=version.artifact.uri,
             digest=version.artifact.digest,
-            credentials=credentials_for(model, version),
+            credentials=model.credentials_of(version),
         ),
         **dict(model.spec.deployment),
     )
@@ -43,7 +42,7 @@ def wanted(model: LanguageModel, seen: Observed) -> Iterator[Manifest]:
     if training and current and training.training_job not in seen.training_jobs:
         yield _training_job(model, stored, training)
     serving = stored.serving
-    if serving and servable(serving):
+    if serving and serving.is_kept:
         spec = service(model, serving).to_wire()
         yield child(model, API_VERSION, ModelDeployment.KIND, model.metadata.name) | {"spec": spec}
     for version in stored.status.versions:
@@ -73,17 +72,7 @@ def _training_job(model: LanguageModel, stored: Ledger, version: Version) -> Man
         model=model.spec.model,
         data=model.spec.data,
         training=model.spec.training,
-        compare_with=_served(model, served) if served and servable(served) else None,
-        storage=Output(uri=version.uri, credentials=credentials_for(model, version)),
+        compare_with=model.artifact_of(served) if served and served.is_kept else None,
+        storage=Output(uri=version.uri, credentials=model.credentials_of(version)),
     )
     return child(model, API_VERSION, TrainingJob.KIND, version.training_job) | {"spec": spec.to_wire()}
-
-
-def _served(model: LanguageModel, version: Version) -> ServedArtifact:
-    assert version.artifact
-    return ServedArtifact(
-        version=version.number,
-        uri=version.artifact.uri,
-        digest=version.artifact.digest,
-        credentials=credentials_for(model, version),
-    )

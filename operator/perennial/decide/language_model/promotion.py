@@ -26,21 +26,20 @@ def promote(ledger: Ledger, model: LanguageModel, now: datetime) -> Ledger:
 def pin_problem(ledger: Ledger, model: LanguageModel) -> str | None:
     """Why the pinned version can't be served, if so."""
     pin = model.spec.promotion.pin
-    if pin is None or servable(ledger.version(pin.version)):
+    if pin is None or _kept(ledger, pin.version):
         return None
-    kept = ", ".join(str(version.number) for version in ledger.status.versions if servable(version)) or "none"
+    kept = ", ".join(str(version.number) for version in ledger.status.versions if version.is_kept) or "none"
     return f"spec.promotion.pin names version {pin.version}, which has no artifact; versions that have one: {kept}"
-
-
-def servable(version: Version | None) -> bool:
-    """Whether the version has an artifact that is kept."""
-    return version is not None and version.artifact is not None and not version.collecting
 
 
 def _wanted(ledger: Ledger, model: LanguageModel) -> tuple[Version | None, str]:
     pin = model.spec.promotion.pin
     if pin:
-        version = ledger.version(pin.version)
-        return (version if servable(version) else None), f"promotion.pin to v{pin.version}"
-    accepted = [v for v in ledger.status.versions if v.state == "Accepted" and servable(v)]
+        return _kept(ledger, pin.version), f"promotion.pin to v{pin.version}"
+    accepted = [v for v in ledger.status.versions if v.state == "Accepted" and v.is_kept]
     return max(accepted, key=lambda version: version.number, default=None), "the newest accepted version is served"
+
+
+def _kept(ledger: Ledger, number: int) -> Version | None:
+    version = ledger.version(number)
+    return version if version and version.is_kept else None

@@ -3,13 +3,18 @@
 from datetime import datetime
 
 from perennial.api import LanguageModel
-from perennial.api.common import Credentials
 from perennial.api.language_model import Version
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.metadata import child, labels_of
 from perennial.decide.outcome import Manifest
 from perennial.decide.pods import CONTAINER_SECURITY, POD_SECURITY, Volumes, environment
+
+# Said, as a namespace with a quota on compute takes no pod without.
+_RESOURCES = {
+    "requests": {"cpu": "100m", "memory": "256Mi"},
+    "limits": {"cpu": "1", "memory": "256Mi"},
+}
 
 
 def collect(ledger: Ledger, model: LanguageModel, seen: Observed, now: datetime) -> Ledger:
@@ -63,19 +68,14 @@ def cleanup_name(version: Version) -> str:
     return f"{version.training_job}-cleanup"
 
 
-def credentials_for(model: LanguageModel, version: Version) -> Credentials | None:
-    """Those of the spec, which may name another Secret by now; of a storage that was left, those of then."""
-    storage = model.spec.storage
-    here = version.uri.startswith(f"{storage.uri.rstrip('/')}/")
-    return storage.credentials if here else version.credentials
-
-
 def cleanup(model: LanguageModel, version: Version, image: str) -> Manifest:
     """The Job that deletes the version's artifact, and what an unfinished training left."""
     arguments = ["--uri", version.uri]
     if version.artifact:
         arguments += ["--digest", version.artifact.digest]
-    credentials = credentials_for(model, version)
+    else:  # a training that was given up may have come to its end all the same
+        arguments += ["--job", f"{model.metadata.namespace}/{version.training_job}"]
+    credentials = model.credentials_of(version)
     if credentials:
         arguments += ["--secret", credentials.secret_name]
     volumes = Volumes.of([version.uri], [credentials])
@@ -86,6 +86,7 @@ def cleanup(model: LanguageModel, version: Version, image: str) -> Manifest:
         "imagePullPolicy": "IfNotPresent",
         "command": ["python", "-m", "perennial_training", "delete-artifact", *arguments],
         "env": environment(),
+        "resources": _RESOURCES,
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": volumes.mounts(),
     }

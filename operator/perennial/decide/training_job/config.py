@@ -24,7 +24,7 @@ def config_map_name(job: TrainingJob) -> str:
 def config(job: TrainingJob) -> dict[str, Any]:
     """The configuration by the training package's schema."""
     spec = job.spec
-    model = spec.model.to_wire()
+    model = _model(job)
     return {
         "schema": SCHEMA,
         "job": {"namespace": job.metadata.namespace, "name": job.metadata.name, "uid": job.metadata.uid},
@@ -35,6 +35,16 @@ def config(job: TrainingJob) -> dict[str, Any]:
         "compareWith": spec.compare_with.to_wire() if spec.compare_with else None,
         "output": spec.storage.to_wire(),
     }
+
+
+def _model(job: TrainingJob) -> dict[str, Any]:
+    """With what a LanguageModel was found to mean in its place; which version that was is of no use to the pod."""
+    wire = job.spec.model.to_wire()
+    if job.status.base:
+        del wire["languageModel"]
+        wire["pretrained"] = job.status.base.to_wire()
+        del wire["pretrained"]["version"]
+    return wire
 
 
 def _data(data: Data) -> dict[str, Any]:

@@ -4,10 +4,12 @@ from datetime import datetime, timedelta
 
 from perennial.api import GROUP, VERSION, TrainingJob
 from perennial.api.common import Condition
+from perennial.api.training import VersionArtifact
 from perennial.api.training_job import Progress, TrainingJobStatus
 from perennial.decide import conditions
 from perennial.decide.outcome import Event, Manifest, Outcome, Reference
 from perennial.decide.pods import waits_for_volumes
+from perennial.decide.training_job.base import awaited, find
 from perennial.decide.training_job.config import config_map
 from perennial.decide.training_job.job import batch_job
 from perennial.decide.training_job.observed import Observed
@@ -52,8 +54,11 @@ def _seen_again(job: TrainingJob) -> TrainingJobStatus:
 
 
 def _children(job: TrainingJob, seen: Observed, found: State) -> tuple[Manifest, ...]:
-    """The Job is applied once, and again only for what of it can be changed: its pods can't be."""
-    if found.reason in ("InvalidUri", "InputMissing") or found.name in ENDED or _is_withdrawn(job):
+    """The Job is applied once, and again only for what of it can be changed: its pods can't be.
+
+    What is continued from is stored first: whoever asks again later must find the same.
+    """
+    if awaited(job) or found.reason in ("InvalidUri", "InputMissing") or found.name in ENDED or _is_withdrawn(job):
         return ()
     if seen.job is None or not _runs_as_wanted(seen.job, job):
         return (config_map(job), *((service(job),) if nodes(job) > 1 else ()), batch_job(job, seen))
@@ -88,11 +93,17 @@ def _status(job: TrainingJob, seen: Observed, found: State, now: datetime) -> Tr
         observed_generation=job.metadata.generation,
         state=found.name,
         conditions=_conditions(job, found, now),
+        base=before.base or _base(job, seen),
         progress=_progress(seen.progress or before.progress, found),
         result=found.result,
         start_time=before.start_time or (datetime.fromisoformat(started) if started else None),
         completion_time=now if ended else None,
     )
+
+
+def _base(job: TrainingJob, seen: Observed) -> VersionArtifact | None:
+    found = find(job, seen.awaited)
+    return found if isinstance(found, VersionArtifact) else None
 
 
 def _progress(progress: Progress | None, found: State) -> Progress | None:
@@ -137,7 +148,7 @@ def _event(found: State) -> Event:
 def _again_at(job: TrainingJob, found: State, seen: Observed, now: datetime) -> datetime | None:
     if found.name == "Running":
         return now + PROGRESS_PERIOD
-    if found.reason == "InputMissing":
+    if found.reason in ("InputMissing", "BaseNotFound"):
         return now + MISSING_PERIOD
     waits = lacks_pods(job, seen) or any(map(waits_for_volumes, seen.pods))
     return now + PATIENCE if found.name == "Pending" and waits else None

@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from perennial.api import TrainingJob
+from perennial.api import LanguageModel, TrainingJob
 from perennial.api.common import Credentials
 from perennial.api.training_job import Progress
 from perennial.decide.defaults import Defaults
 from perennial.decide.outcome import Manifest
+from perennial.decide.training_job.base import base
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Observed:
     missing: what the spec refers to and the namespace lacks, such as 'PersistentVolumeClaim "corpus"'.
     progress: the last progress line in the log of the running pod of index 0.
     refusal: why the Job could not make a pod, in the words of the API server; asked for when one is overdue.
+    awaited: the LanguageModel that is to be continued from, as long as the status does not say what that means.
     """
 
     defaults: Defaults
@@ -28,6 +30,7 @@ class Observed:
     missing: tuple[str, ...] = ()
     progress: Progress | None = None
     refusal: str | None = None
+    awaited: LanguageModel | None = None
 
 
 def locations(job: TrainingJob) -> Iterable[str]:
@@ -36,8 +39,8 @@ def locations(job: TrainingJob) -> Iterable[str]:
     yield from (source.uri for source in data.train)
     if data.validation.uri:
         yield data.validation.uri
-    if job.spec.model.pretrained:
-        yield job.spec.model.pretrained.uri
+    if start := base(job):
+        yield start.uri
     if job.spec.compare_with:
         yield job.spec.compare_with.uri
     yield job.spec.storage.uri
@@ -46,5 +49,5 @@ def locations(job: TrainingJob) -> Iterable[str]:
 def credentials(job: TrainingJob) -> Iterable[Credentials | None]:
     """The Secrets for those URIs."""
     spec = job.spec
-    places = (*spec.data.train, spec.data.validation, spec.model.pretrained, spec.compare_with, spec.storage)
+    places = (*spec.data.train, spec.data.validation, base(job), spec.compare_with, spec.storage)
     return (place.credentials for place in places if place)

@@ -11,6 +11,7 @@ from perennial.api import TrainingJob
 from perennial.api.training_job import Result
 from perennial.decide.outcome import Manifest
 from perennial.decide.pods import Volumes, ended_badly, message_of, trouble
+from perennial.decide.training_job.base import NoBase, find
 from perennial.decide.training_job.job import FINAL_EXIT_CODES
 from perennial.decide.training_job.observed import Observed, locations
 from perennial.decide.training_job.processes import index, nodes
@@ -111,6 +112,13 @@ def queued(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
     return State("Pending", "Queued", f'Waits in the queue "{queue}" until Kueue admits it; `{asked}` says why.')
 
 
+def without_base(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
+    found = find(job, seen.awaited)
+    if not isinstance(found, NoBase):
+        return None
+    return State("Pending", "BaseNotFound", found.message, stalled=not found.will_come)
+
+
 def missing(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
     if not seen.missing:
         return None
@@ -170,6 +178,7 @@ RULES: tuple[Rule, ...] = (
     complete,
     failed,
     suspended,
+    without_base,
     queued,
     running,
     finishing,

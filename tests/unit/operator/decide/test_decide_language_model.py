@@ -328,6 +328,12 @@ def test_an_artifact_that_is_deleted_was_not_written_to_by_anybody_any_more() ->
     assert pod["restartPolicy"] == "Never"
 
 
+def test_of_a_training_that_was_given_up_goes_what_its_job_made_all_the_same() -> None:
+    before = model(version(1, "Superseded", collecting=True, artifact=None), version(2), serving=2)
+    cleanup = applied(decide(before, seen(), NOW))["Job/writer-v1-cleanup"]
+    assert cleanup["spec"]["template"]["spec"]["containers"][0]["command"][-2:] == ["--job", "demo/writer-v1"]
+
+
 def test_a_cleanup_that_is_there_is_left_alone_whatever_the_image_is_by_now() -> None:
     before = model(version(1, collecting=True), version(2), serving=2)
     there = {"writer-v1-cleanup": {"metadata": {"name": "writer-v1-cleanup", "uid": "c"}}}

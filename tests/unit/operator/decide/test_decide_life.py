@@ -19,7 +19,6 @@ from perennial.api.common import ApiModel
 from perennial.api.language_model import LanguageModelStatus
 from perennial.decide.language_model.decide import decide
 from perennial.decide.language_model.observed import Observed
-from perennial.decide.language_model.promotion import servable
 from perennial.decide.outcome import Manifest, Outcome
 
 LOSSES = st.sampled_from([1.0, 1.5, 2.0, 4.0])
@@ -230,7 +229,7 @@ class Life(RuleBasedStateMachine):
         assert len({version.uri for version in status.versions}) == len(numbers)
         if serving := status.serving_version:
             version = next(v for v in status.versions if v.number == serving)
-            assert servable(version)
+            assert version.is_kept
             assert version.artifact
             assert version.artifact.uri in self.cluster.folders
 

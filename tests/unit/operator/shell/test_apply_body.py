@@ -1,5 +1,7 @@
 """The body of a server-side apply: JSON that the API server can read as YAML."""
 
+import json
+
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,11 @@ from perennial.cluster import as_yaml
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ufffe\uffff"))
 
 
-@given(st.dictionaries(TEXTS, TEXTS))
+# A key of YAML has 1,024 characters at most, of which an escape takes six; a longer one the API server refuses.
+KEYS = TEXTS.filter(lambda text: len(json.dumps(text)) < 1024)
+
+
+@given(st.dictionaries(KEYS, TEXTS))
 def test_any_text_is_read_as_it_was(manifest: dict[str, str]) -> None:
     assert yaml.safe_load(as_yaml(manifest)) == manifest
 
