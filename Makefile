@@ -80,7 +80,7 @@ test: venv ## Everything: what CI runs (30 min; the first time 45 min)
 bench-operator: venv ## Measure the operator beside the API server's limit and Kubeflow Trainer (20 min; nothing else should run)
 	@$(VENV)/bin/python benchmarks/operator
 
-bench-training: venv ## Measure a TrainingJob beside a bare loop and transformers' Trainer (20 min; nothing else should run)
+bench-training: venv ## Measure a TrainingJob beside a bare loop and transformers' Trainer (35 min; nothing else should run)
 	@$(VENV)/bin/python benchmarks/training $(ARGUMENTS)
 
 crds: venv ## Generate the CRDs from operator/perennial/api

@@ -5,6 +5,7 @@ written, or what a disk lost, has no valid manifest and is never used.
 """
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,10 @@ class Checkpoints:
             for folder in self.work.glob("best-*"):
                 shutil.rmtree(folder)
         return found
+
+    def whole(self, say: Say) -> Iterator[Path]:
+        """The whole checkpoints, the newest first."""
+        return (folder for folder in self._newest_first() if self._usable(folder, say))
 
     def seal(self, step: int, best_step: int, finished: bool) -> None:
         """Declares the Trainer's checkpoint of `step` whole, then drops those past `keep`."""

@@ -142,10 +142,12 @@ class Fitting:
 
     def _with_last_good(self, failure: Failure) -> Failure:
         """A training that diverged says what another one can start from; an adapter alone is no model."""
-        last = self.kept.last(self.say) if failure.reason == "NonFiniteLoss" and processes.leads() else None
-        if last is None or not (last / "config.json").is_file():
+        if failure.reason != "NonFiniteLoss" or self.config.model.tuning is not None or not processes.leads():
             return failure
-        place = f"{self.config.output.uri.rstrip('/')}.partial/{self.config.job.uid}/{last.name}"
+        good = next((f for f in self.kept.whole(self.say) if trainer.has_learned(trainer.last_state(f))), None)
+        if good is None:
+            return failure
+        place = f"{self.config.output.uri.rstrip('/')}.partial/{self.config.job.uid}/{good.name}"
         advice = f"the last good checkpoint stays, to start from with model.pretrained: {{uri: {place}}}"
         return Failure(failure.reason, f"{failure.message}; {advice}", failure.code)
 

@@ -139,6 +139,12 @@ def best_step(state: TrainerState) -> int:
     return int(min(evaluations(state), key=lambda entry: entry["eval_loss"])["step"])
 
 
+def has_learned(state: TrainerState) -> bool:
+    """Whether its training loss was last below the loss of the untrained model; one that diverges passes that first."""
+    losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
+    return bool(losses) and losses[-1] < evaluations(state)[0]["eval_loss"]
+
+
 def cross_entropy(smoothing: float, shifted: bool) -> Callable[..., torch.Tensor]:
     """The mean over all labels of a batch, however many parts it has.
 

@@ -218,9 +218,11 @@ def test_a_loss_that_is_no_number_ends_the_job_with_advice(pod, trained):
 
 
 def test_a_training_that_diverges_names_its_last_good_checkpoint_from_which_another_goes_on(pod):
-    # Decay by more than the whole: the weights change their sign and grow, to beyond what a float32 can hold.
-    pod.job["training"]["hyperparameters"] |= {"learningRate": 10, "weightDecay": 1.0, "maxSteps": 200}
-    pod.job["training"]["checkpoints"]["everySteps"] = 1
+    # The rate grows until more than the whole decays at each step: the weights then change their sign and grow.
+    rising = {"learningRate": 10, "weightDecay": 1.0, "warmupSteps": 490, "maxSteps": 500}
+    pod.job["training"]["hyperparameters"] |= rising
+    pod.job["training"]["checkpoints"] = {"everySteps": 2, "keep": 100}
+    pod.job["training"]["evaluateEverySteps"] = 500
     ended = pod.run()
     assert (ended.code, ended.message["reason"]) == (BAD_DATA, "NonFiniteLoss"), ended.output
     (place,) = re.findall(r"model.pretrained: \{uri: (\S+)\}", ended.message["message"])
@@ -228,10 +230,10 @@ def test_a_training_that_diverges_names_its_last_good_checkpoint_from_which_anot
     pod.job["model"] = {"pretrained": {"uri": place}}
     pod.job["output"]["uri"] = "pvc://models/tiny/v2"
     pod.job["job"]["uid"] = "uid-2"
-    pod.job["training"]["hyperparameters"] |= {"learningRate": 0.001, "weightDecay": 0.0, "maxSteps": 4}
+    pod.job["training"]["hyperparameters"] |= {"learningRate": 0.001, "warmupSteps": 0, "maxSteps": 4}
     again = pod.run()
     assert again.code == 0, again.output
-    assert math.isfinite(again.message["initialMetrics"]["loss"])
+    assert again.message["initialMetrics"]["loss"] < ended.curve[0][1]
     assert manifest.verify(pod.output, None)["parent"]["uri"] == place
 
 
