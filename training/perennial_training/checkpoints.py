@@ -30,6 +30,11 @@ def facts(folder: Path) -> dict[str, Any] | None:
         return None
 
 
+def step(folder: Path) -> int:
+    """Of the Trainer's checkpoint-STEP."""
+    return int(folder.name.removeprefix("checkpoint-"))
+
+
 class Checkpoints:
     """The checkpoints of one job below `work`: checkpoint-STEP/ (the Trainer's) and best-STEP/ (weights).
 
@@ -101,4 +106,4 @@ class Checkpoints:
 
     def _newest_first(self) -> list[Path]:
         folders = [folder for folder in self.work.glob("checkpoint-*") if folder.name[11:].isdigit()]
-        return sorted(folders, key=lambda folder: int(folder.name[11:]), reverse=True)
+        return sorted(folders, key=step, reverse=True)

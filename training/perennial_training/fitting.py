@@ -134,17 +134,18 @@ class Fitting:
             with termination.put_off():
                 runner.train(resume_from_checkpoint=str(last) if last else None)
         except Failure as failure:
-            raise self._with_last_good(failure) from None
+            raise self._with_last_good(failure, runner.state) from None
         if termination.requested:
             message = f"stopped by SIGTERM at step {runner.state.global_step}; a checkpoint was saved"
             raise Failure("Terminated", message, TERMINATED)
         return runner.state
 
-    def _with_last_good(self, failure: Failure) -> Failure:
+    def _with_last_good(self, failure: Failure, state: TrainerState) -> Failure:
         """A training that diverged says what another one can start from; an adapter alone is no model."""
         if failure.reason != "NonFiniteLoss" or self.config.model.tuning is not None or not processes.leads():
             return failure
-        good = next((f for f in self.kept.whole(self.say) if trainer.has_learned(trainer.last_state(f))), None)
+        whole = self.kept.whole(self.say)
+        good = next((folder for folder in whole if trainer.was_sound(state, checkpoints.step(folder))), None)
         if good is None:
             return failure
         place = f"{self.config.output.uri.rstrip('/')}.partial/{self.config.job.uid}/{good.name}"

@@ -139,10 +139,10 @@ def best_step(state: TrainerState) -> int:
     return int(min(evaluations(state), key=lambda entry: entry["eval_loss"])["step"])
 
 
-def has_learned(state: TrainerState) -> bool:
-    """Whether its training loss was last below the loss of the untrained model; one that diverges passes that first."""
-    losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
-    return bool(losses) and losses[-1] < evaluations(state)[0]["eval_loss"]
+def was_sound(state: TrainerState, step: int) -> bool:
+    """Whether the training loss after this step was first below that of the untrained model; it rises, to diverge."""
+    later = [entry["loss"] for entry in state.log_history if "loss" in entry and entry["step"] > step]
+    return bool(later) and later[0] < evaluations(state)[0]["eval_loss"]
 
 
 def cross_entropy(smoothing: float, shifted: bool) -> Callable[..., torch.Tensor]:

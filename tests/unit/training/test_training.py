@@ -221,7 +221,7 @@ def test_a_training_that_diverges_names_its_last_good_checkpoint_from_which_anot
     # The rate grows until more than the whole decays at each step: the weights then change their sign and grow.
     rising = {"learningRate": 10, "weightDecay": 1.0, "warmupSteps": 490, "maxSteps": 500}
     pod.job["training"]["hyperparameters"] |= rising
-    pod.job["training"]["checkpoints"] = {"everySteps": 2, "keep": 100}
+    pod.job["training"]["checkpoints"] = {"everySteps": 5, "keep": 30}
     pod.job["training"]["evaluateEverySteps"] = 500
     ended = pod.run()
     assert (ended.code, ended.message["reason"]) == (BAD_DATA, "NonFiniteLoss"), ended.output
