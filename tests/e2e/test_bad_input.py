@@ -58,7 +58,7 @@ MISTAKES: dict[str, tuple[Spec, str, str]] = {
     "pairs without a translation": (given("pairs.jsonl", "translation"), "EmptyCorpus", "always empty: target"),
     "a Parquet that is none": (given("table.parquet"), "NotParquet", "can't be read as parquet"),
     "steps that are far too long": (
-        trained(hyperparameters=DIVERGING, checkpoints={"everySteps": 5}), "NonFiniteLoss", "the last good checkpoint",
+        trained(hyperparameters=DIVERGING), "NonFiniteLoss", "try a smaller learningrate",
     ),
     "less memory than it takes": (trained(compute=LITTLE_MEMORY), "OutOfMemory", "raise resources.limits.memory"),
 }  # fmt: skip
