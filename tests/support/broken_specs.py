@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from hypothesis import strategies as st
+from schemas import is_exactly_one
 
 Schema = dict[str, Any]
 Value = dict[str, Any]
@@ -149,7 +150,7 @@ def _ways(schema: Schema, value: Any) -> Iterator[tuple[str, Any]]:
     for rule in (validation["rule"] for validation in schema.get("x-kubernetes-validations", [])):
         if "oldSelf" in rule:
             continue
-        if rule.startswith("(has(self."):
+        if is_exactly_one(rule):
             names = {part.split(")")[0] for part in rule.split("(has(self.")[1:]}
             yield f"rule {rule}", {key: inner for key, inner in value.items() if key not in names}
         else:

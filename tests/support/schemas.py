@@ -50,6 +50,11 @@ _TRANSITIONS = "oldSelf"
 _EXACTLY_ONE = "(has(self."
 
 
+def is_exactly_one(rule: str) -> bool:
+    """Whether it is what perennial.api.common.exactly_one makes."""
+    return rule.startswith(_EXACTLY_ONE) and rule.endswith(" == 1")
+
+
 def specs(kind: type[Kind]) -> st.SearchStrategy[Value]:
     """Specs of a kind that its CRD accepts."""
     (version,) = definition(kind)["spec"]["versions"]
@@ -110,7 +115,7 @@ def _objects(schema: Schema) -> st.SearchStrategy[Value]:
 def _keeping(rule: str, fields: dict[str, st.SearchStrategy[Any]], drawn: st.SearchStrategy[Value]) -> Any:
     if _TRANSITIONS in rule:
         return drawn
-    if not rule.startswith(_EXACTLY_ONE):
+    if not is_exactly_one(rule):
         return drawn.map(next(repair for start, repair in _REPAIRS.items() if rule.startswith(start)))
     names = [part.split(")")[0] for part in rule.split(_EXACTLY_ONE)[1:]]
     one = st.one_of([st.tuples(st.just(name), fields[name]) for name in names])
