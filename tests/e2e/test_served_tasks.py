@@ -18,9 +18,9 @@ from steps import Kubectl
 
 # By name of model and data: the example whose network it has, and how long it trains here.
 MODELS = {
-    "reviews": ("sentiment-analysis-rnn", 250),
-    "numbers": ("translation-transformer", 250),
-    "facts": ("question-answering-transformer", 150),
+    "reviews": ("sentiment-analysis-rnn", 150),
+    "numbers": ("translation-transformer", 150),
+    "facts": ("question-answering-transformer", 100),
 }
 SMALL = {"requests": {"cpu": "100m", "memory": "500Mi"}}
 
