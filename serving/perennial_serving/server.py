@@ -82,7 +82,7 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     async def on_tick(self, counter: int) -> bool:
-        lingered = self._drained_for() >= self._options.linger_seconds
+        lingered = self.draining() and self._drained_for() >= self._options.linger_seconds
         self.should_exit = self.should_exit or lingered or not self._engine.alive
         return await super().on_tick(counter)
 

@@ -166,7 +166,7 @@ def row_servers(start: Start, row_artifacts: dict[str, Path]) -> dict[str, Runni
     running |= {
         "narrow": start("--max-batch", "1", "--max-waiting", "1", folder=slow),
         "draining": start("--linger", "1", "--grace-period", "60", folder=slow),
-        "impatient": start("--linger", "0.2", "--grace-period", "4", folder=slow),
+        "impatient": start("--linger", "0", "--grace-period", "4", folder=slow),
     }
     return {name: server.wait_ready() for name, server in running.items()}
 
