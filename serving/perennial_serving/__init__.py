@@ -1,1 +1,1 @@
-"""What runs in a serving pod: `fetch` brings a verified artifact, `serve` answers the OpenAI API with it."""
+"""What runs in a serving pod: `fetch` brings a verified artifact, `serve` answers requests with it."""

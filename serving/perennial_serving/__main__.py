@@ -88,7 +88,7 @@ def _add_fetch(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    command = _command(commands, "serve", "answer the OpenAI API with the model that `fetch` left", _serve)
+    command = _command(commands, "serve", "answer requests with the model that `fetch` left", _serve)
     command.add_argument("--model", required=True, type=Path, metavar="FOLDER", help="what `fetch` wrote to")
     command.add_argument("--name", required=True, help="the model's name in the API")
     command.add_argument("--version", required=True, help="its version, in every answer's x-perennial-version")
@@ -99,7 +99,7 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         type=_at_least_one,
         default=8,
         metavar="N",
-        help="requests decoded together (default: 8)",
+        help="requests, and sequences, computed together (default: 8)",
     )
     command.add_argument(
         "--max-waiting",

@@ -1,21 +1,18 @@
 """One worker thread that answers requests from a bounded queue, as many at a time as the batch holds.
 
-Requests join the running batch between two steps, so a short one doesn't wait for a long one to end.
+It takes the requests that run further step by step, whatever a step is for the task. Others join between two steps,
+so a short one doesn't wait for a long one to end.
 """
 
 import logging
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 import torch
-from torch import Tensor
 
-from perennial_serving.generation import Generation
 from perennial_serving.metrics import Metrics
-from perennial_serving.model import AnyBatch, LoadedModel
-from perennial_serving.sampling import choose
+from perennial_serving.model import Asked, LoadedModel, Task
 
 log = logging.getLogger(__name__)
 
@@ -28,32 +25,30 @@ class EngineStopped(Exception):
     """The server ends before this answer did."""
 
 
-class GenerationFailed(Exception):
+class ComputationFailed(Exception):
     """The model failed on the batch that this request was in; the log says why."""
 
 
 class Engine:
     """Loads the model on its thread, then answers; `failure` says why loading failed, if it did."""
 
-    def __init__(
-        self,
-        load: Callable[[], LoadedModel],
-        max_batch: int,
-        max_waiting: int,
-        metrics: Metrics,
-    ) -> None:
+    def __init__(self, load: Callable[[], Task], max_batch: int, max_waiting: int, metrics: Metrics) -> None:
         self._load = load
         self._max_batch = max_batch
         self._max_waiting = max_waiting
         self._metrics = metrics
-        self._waiting: deque[Generation] = deque()
-        self._running: list[Generation] = []
+        self._waiting: deque[Asked] = deque()
+        self._running: list[Asked] = []
         self._changed = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
-        self.loaded: LoadedModel | None = None
+        self.task: Task | None = None
         self.failure: Exception | None = None
         metrics.watch_queue(waiting=lambda: len(self._waiting), running=lambda: len(self._running))
+
+    @property
+    def loaded(self) -> LoadedModel | None:
+        return self.task.loaded if self.task else None
 
     @property
     def alive(self) -> bool:
@@ -62,27 +57,29 @@ class Engine:
     def start(self) -> None:
         self._thread.start()
 
-    def submit(self, generation: Generation) -> None:
+    def submit(self, asked: Asked) -> None:
         """Queues a request. Raises QueueFull or EngineStopped."""
         with self._changed:
             if self._stopping:
                 raise EngineStopped
             if len(self._waiting) >= self._max_waiting:
                 raise QueueFull
-            self._waiting.append(generation)
+            self._waiting.append(asked)
             self._changed.notify()
 
-    def cancel(self, generation: Generation) -> None:
+    def cancel(self, asked: Asked) -> None:
         """Frees the request's place; one that has ended already has none."""
         with self._changed:
-            generation.cancelled = True
-            if generation in self._waiting:
-                self._waiting.remove(generation)
+            asked.cancelled = True
+            if asked in self._waiting:
+                self._waiting.remove(asked)
 
     def stop(self) -> None:
         """Ends the thread after its current step; the requests that are still there get EngineStopped."""
         with self._changed:
             self._stopping = True
+            for asked in self._running:
+                asked.cancelled = True  # a long step is then broken off
             self._changed.notify()
 
     def join(self, seconds: float) -> None:
@@ -91,24 +88,26 @@ class Engine:
 
     def _run(self) -> None:
         try:
-            self.loaded = self._load()
+            self.task = self._load()
         except Exception as error:  # the main thread reports it and ends the process
             self.failure = error
             return
-        self._metrics.model_loaded(self.loaded.name, self.loaded.version, self.loaded.digest)
+        loaded = self.task.loaded
+        self._metrics.model_loaded(loaded.name, loaded.version, loaded.digest)
         with torch.inference_mode():
-            self._serve(self.loaded)
+            self._serve(self.task)
 
-    def _serve(self, loaded: LoadedModel) -> None:
-        batch = loaded.batch()
+    def _serve(self, task: Task) -> None:
+        computation = task.computation(self._max_batch, self._metrics)
         while self._admit():
             try:
-                self._step(batch)
+                ended = computation.step(self._running)
+                self._running = [asked for asked in self._running if asked not in ended]
             except Exception as error:  # the requests to come must still be answered
                 log.exception("a batch of %d requests failed", len(self._running))
-                self._fail(self._running, GenerationFailed(type(error).__name__))
-                self._running = []
-                batch = loaded.batch()
+                failed, self._running = self._running, []
+                self._fail(failed, ComputationFailed(type(error).__name__))
+                computation = task.computation(self._max_batch, self._metrics)
         with self._changed:
             self._fail([*self._running, *self._waiting], EngineStopped())
             self._running = []
@@ -118,32 +117,13 @@ class Engine:
         """Waits for work and fills the free places with the longest waiting; False where the engine stops."""
         with self._changed:
             self._changed.wait_for(lambda: self._stopping or self._waiting or self._running)
-            self._running = [generation for generation in self._running if not generation.cancelled]
+            if self._stopping:
+                return False
+            self._running = [asked for asked in self._running if not asked.cancelled]
             while self._waiting and len(self._running) < self._max_batch:
                 self._running.append(self._waiting.popleft())
-            return not self._stopping
+            return True
 
-    def _step(self, batch: AnyBatch) -> None:
-        """Makes the batch what is running now, and gives each of its rows another token."""
-        self._drop_ended(batch)
-        if newcomers := self._running[len(batch.rows) :]:
-            self._take(newcomers, batch.join(newcomers))
-            now = time.perf_counter()
-            self._metrics.prompts_read([len(row.prompt) for row in newcomers])
-            self._metrics.first_tokens([now - row.submitted for row in newcomers])
-            self._drop_ended(batch)
-        if batch.rows:
-            self._take(batch.rows, batch.advance())
-
-    def _drop_ended(self, batch: AnyBatch) -> None:
-        batch.leave([row for row in batch.rows if row not in self._running])
-
-    def _take(self, rows: Sequence[Generation], logits: Tensor) -> None:
-        tokens = choose(logits, [row.sampler for row in rows])
-        self._metrics.generated_tokens.inc(len(rows))
-        ended = [row for row, token in zip(rows, tokens, strict=True) if row.take(token)]
-        self._running = [row for row in self._running if row not in ended]
-
-    def _fail(self, generations: Iterable[Generation], error: Exception) -> None:
-        for generation in generations:
-            generation.deliver(error)
+    def _fail(self, requests: Iterable[Asked], error: Exception) -> None:
+        for asked in requests:
+            asked.deliver(error)

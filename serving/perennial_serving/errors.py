@@ -1,4 +1,4 @@
-"""What goes wrong with a request, in the shape that OpenAI clients read."""
+"""What goes wrong with a request, in the shapes that clients read."""
 
 from typing import Any
 
@@ -24,10 +24,18 @@ class ApiError(Exception):
         self.retry_after_seconds = retry_after_seconds
 
     def body(self) -> dict[str, Any]:
+        """As OpenAI's clients read it."""
+        return {"error": {"message": self.message} | self._facts()}
+
+    def flat_body(self) -> dict[str, Any]:
+        """As Hugging Face's client reads it, which shows what is in `error`."""
+        return {"error": self.message} | self._facts()
+
+    def response(self, flat: bool = False) -> JSONResponse:
+        headers = {} if self.retry_after_seconds is None else {"Retry-After": str(self.retry_after_seconds)}
+        return JSONResponse(self.flat_body() if flat else self.body(), self.status, headers)
+
+    def _facts(self) -> dict[str, Any]:
         kind = "invalid_request_error" if self.status < 500 else "server_error"
         kind = "rate_limit_error" if self.status == 429 else kind
-        return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
-
-    def response(self) -> JSONResponse:
-        headers = {} if self.retry_after_seconds is None else {"Retry-After": str(self.retry_after_seconds)}
-        return JSONResponse(self.body(), self.status, headers)
+        return {"type": kind, "param": self.param, "code": self.code}

@@ -12,7 +12,7 @@ from perennial_serving.api import CLIENT_WENT_AWAY
 from perennial_serving.metrics import Metrics
 
 VERSION_HEADER = "x-perennial-version"
-ROUTES = ("/v1/completions", "/v1/chat/completions", "/v1/models")
+ROUTES = ("/", "/v1/completions", "/v1/chat/completions", "/v1/models")
 UNCOUNTED = ("/health/", "/metrics")  # probes and scrapes would drown the requests of people
 log = logging.getLogger(__name__)
 

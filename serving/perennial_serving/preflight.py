@@ -7,11 +7,11 @@ from typing import Any
 from perennial_artifact import exits, manifest
 from perennial_artifact.exits import Failure
 
-TASK = "text-generation"
+TASKS = ("text-generation", "translation", "sentiment-analysis", "question-answering")
 
 
 def check(folder: Path) -> None:
-    """Raises Failure where `folder` holds no whole artifact, or one of another task."""
+    """Raises Failure where `folder` holds no whole artifact, or one of a task that is not served."""
     path = folder / manifest.NAME
     try:
         facts: dict[str, Any] = json.loads(path.read_bytes())
@@ -24,6 +24,6 @@ def check(folder: Path) -> None:
         ) from None
     except ValueError as error:
         raise Failure("ModelUnreadable", f"{path} is not JSON: {error}", exits.BAD_DATA) from None
-    if facts.get("task") != TASK:
-        message = f"the artifact's task is {facts.get('task')!r}; this runtime serves {TASK} only"
+    if facts.get("task") not in TASKS:
+        message = f"the artifact's task is {facts.get('task')!r}; this runtime serves {', '.join(TASKS)}"
         raise Failure("UnsupportedTask", message, exits.BAD_CONFIGURATION)

@@ -20,8 +20,9 @@ import uvicorn
 from perennial_serving.api import Api
 from perennial_serving.engine import Engine
 from perennial_serving.front import Front
+from perennial_serving.loading import load
 from perennial_serving.metrics import Metrics
-from perennial_serving.model import LoadedModel, load
+from perennial_serving.model import Task
 
 # Longer than clients and proxies keep an idle connection: who closes it must be the side that sends.
 KEEP_ALIVE_SECONDS = 75
@@ -81,7 +82,7 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     async def on_tick(self, counter: int) -> bool:
-        lingered = self._drained_for() >= self._options.linger_seconds
+        lingered = self.draining() and self._drained_for() >= self._options.linger_seconds
         self.should_exit = self.should_exit or lingered or not self._engine.alive
         return await super().on_tick(counter)
 
@@ -100,7 +101,7 @@ def serve(options: ServeOptions) -> None:
     """Serves until SIGTERM. Raises Failure where the model can't be loaded."""
     metrics = Metrics()
     log.info("loading version %s of %s from %s", options.version, options.name, options.model)
-    loading: Callable[[], LoadedModel] = partial(load, options.model, options.name, options.version)
+    loading: Callable[[], Task] = partial(load, options.model, options.name, options.version)
     engine = Engine(loading, options.max_batch, options.max_waiting, metrics)
     engine.start()
     Server(options, engine, metrics).run()

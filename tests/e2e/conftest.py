@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,19 @@ def apply(kubectl: Kubectl, *manifests: dict[str, Any]) -> None:
 def condition(found: dict[str, Any], type_: str) -> dict[str, Any]:
     """The condition of this type, or an empty dict."""
     return next((c for c in found.get("status", {}).get("conditions", []) if c["type"] == type_), {})
+
+
+@contextmanager
+def service_url(kubectl: Kubectl, name: str) -> Iterator[str]:
+    """The URL of a model's Service, by a port-forward."""
+    command = [*kubectl.command, "port-forward", f"service/{name}", ":80"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            port = process.stdout.readline().split("127.0.0.1:")[1].split()[0]
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
 
 
 def wait_condition(

@@ -1,18 +1,16 @@
 """The life of a model in real pods: trained, served, replaced, defended, rolled back, left alone."""
 
 import json
-import subprocess
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import model as lm
 import openai
 import pytest
 from cluster_choice import STATE, Chosen
-from conftest import BETTER, NAME, WORSE, apply, condition, small_model
+from conftest import BETTER, NAME, WORSE, apply, condition, service_url, small_model
 from steps import Kubectl
 
 MODEL = "small"
@@ -28,19 +26,6 @@ def kubectl(new_namespace: Callable[[str], Kubectl]) -> Kubectl:
     assert lm.follow(kubectl, MODEL, 1)["state"] == "Accepted"
     lm.wait_ready(kubectl, MODEL, 1)
     return kubectl
-
-
-@contextmanager
-def served(kubectl: Kubectl) -> Iterator[str]:
-    """The base URL of the model's Service, by a port-forward."""
-    command = [*kubectl.command, "port-forward", f"service/{MODEL}", ":80"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout
-            port = process.stdout.readline().split("127.0.0.1:")[1].split()[0]
-            yield f"http://127.0.0.1:{port}/v1"
-        finally:
-            process.terminate()
 
 
 def test_status_model_card_and_prometheus_show_the_same_numbers(kubectl: Kubectl, playground: Chosen) -> None:
@@ -70,8 +55,8 @@ def ask_prometheus(playground: Chosen, query: str) -> list[dict]:
 
 
 def test_the_official_openai_client_gets_a_streamed_completion(kubectl: Kubectl) -> None:
-    with served(kubectl) as url:
-        client = openai.OpenAI(base_url=url, api_key="none", max_retries=0)
+    with service_url(kubectl, MODEL) as url:
+        client = openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
         assert [found.id for found in client.models.list()] == [MODEL]
         chunks = list(client.completions.create(model=MODEL, prompt="The for", max_tokens=12, stream=True))
         assert len(chunks) > 1

@@ -30,9 +30,12 @@ QUEUE_DEPTH = "queue-depth"
 class Runtime(ApiModel):
     """What serves the model."""
 
-    name: Literal["transformers"] = Field("transformers", description="The built-in server: the OpenAI API.")
+    name: Literal["transformers"] = Field(
+        "transformers",
+        description="The built-in server: OpenAI's API for text generation, else that of Hugging Face's client.",
+    )
     image: Image | None = Field(None, description="Image with Perennial's serving package; the operator's by default.")
-    max_batch: int = Field(8, ge=1, le=1024, description="Requests computed at the same time by a replica.")
+    max_batch: int = Field(8, ge=1, le=1024, description="Requests (or sequences) computed together by a replica.")
     max_waiting: int = Field(256, ge=1, le=100000, description="Requests a replica lets wait; more are refused (429).")
     resources: Resources = Field(Resources(), description="Requests and limits of the serving container.")
 
@@ -137,7 +140,7 @@ class ModelDeploymentStatus(ApiModel):
     ready_replicas: int = Field(0, description="Replicas that answer.")
     desired_replicas: int = Field(0, description="Replicas that should be.")
     selector: str | None = Field(None, description="Label selector of the pods, for the scale subresource.")
-    url: str | None = Field(None, description="Base URL of the API inside the cluster.")
+    url: str | None = Field(None, description="URL inside the cluster, as clients of the API want it.")
     autoscaling: AutoscalingStatus | None = Field(None, description="What the autoscaler decided last.")
     decisions: Decisions = Field([], description="The last decisions.")
 

@@ -196,7 +196,7 @@ class LanguageModelStatus(ApiModel):
     triggered_runs: Annotated[list[datetime], Field(max_length=1000)] = Field(
         [], description="When triggers started a version, as far back as cooldown and maxRunsPerDay look."
     )
-    url: str | None = Field(None, description="Base URL of the API inside the cluster.")
+    url: str | None = Field(None, description="URL inside the cluster, as clients of the API want it.")
     decisions: Decisions = Field([], description="The last decisions.")
 
 

@@ -12,6 +12,7 @@ from schemas import specs
 
 from perennial.api import LanguageModel, ModelDeployment, TrainingJob
 from perennial.api.language_model import Version
+from perennial.api.training import TASKS
 from perennial.decide.defaults import Defaults
 from perennial.decide.deployment.decide import decide as decide_deployment
 from perennial.decide.deployment.observed import Observed as ObservedDeployment
@@ -21,6 +22,7 @@ from perennial.decide.training_job.config import config_map
 from perennial.decide.training_job.job import FINAL_EXIT_CODES
 from perennial.decide.training_job.observed import locations
 from perennial_artifact import exits, uri
+from perennial_serving import preflight
 from perennial_serving.__main__ import _parser as serving_parser
 from perennial_training.config import Config
 
@@ -74,6 +76,10 @@ def test_every_command_of_a_serving_pod_is_valid_to_the_serving_package(data: st
     options = serving_parser().parse_args(serve[3:])
     assert (options.name, options.version) == (deployment.spec.model.name, str(deployment.spec.model.version))
     assert options.linger < options.grace_period
+
+
+def test_the_tasks_that_are_trained_are_those_that_are_served() -> None:
+    assert set(preflight.TASKS) == set(TASKS)
 
 
 def test_the_command_that_deletes_an_artifact_is_valid_to_the_training_package() -> None:

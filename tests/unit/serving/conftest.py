@@ -13,7 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 import torch
+from huggingface_hub import InferenceClient
 from openai import OpenAI
+from row_artifacts import ROW_TASKS, make_row_model
 from server_process import run_server
 from tokenizers import ByteLevelBPETokenizer
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -42,6 +44,15 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     make_model(folder)
     digest = manifest.write(folder, {"name": NAME, "task": "text-generation", "createdAt": "2026-01-01T00:00:00Z"})
     return Artifact(folder, digest)
+
+
+@pytest.fixture(scope="session")
+def row_artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Folders with an artifact of each task and family whose inputs are rows."""
+    folders = {name: tmp_path_factory.mktemp(name) for name in ROW_TASKS}
+    for name, folder in folders.items():
+        make_row_model(name, folder)
+    return folders
 
 
 def make_model(folder: Path, **shape: int) -> None:
@@ -74,6 +85,10 @@ class RunningServer:
     @property
     def client(self) -> OpenAI:
         return OpenAI(base_url=f"{self.url}/v1", api_key="none", max_retries=0, timeout=60)
+
+    @property
+    def inference(self) -> InferenceClient:
+        return InferenceClient(model=self.url, timeout=60)
 
     def get(self, path: str) -> httpx.Response:
         return httpx.get(self.url + path)
@@ -116,10 +131,10 @@ def start(artifact: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Itera
     context.set_forkserver_preload(["perennial_serving.server"])
     started: list[RunningServer] = []
 
-    def run(*options: str) -> RunningServer:
+    def run(*options: str, folder: Path = artifact.folder) -> RunningServer:
         port = free_port()
         log = tmp_path_factory.mktemp("server") / "log"
-        command = serve_command(artifact.folder, "--host", "127.0.0.1", "--port", str(port), *options)
+        command = serve_command(folder, "--host", "127.0.0.1", "--port", str(port), *options)
         process = context.Process(target=run_server, args=(command[3:], log))
         process.start()
         started.append(RunningServer(process, f"http://127.0.0.1:{port}", log))
@@ -139,6 +154,19 @@ def servers(start: Start) -> dict[str, RunningServer]:
         "narrow": start("--max-batch", "1", "--max-waiting", "1"),
         "draining": start("--linger", "1.5", "--grace-period", "60"),
         "impatient": start("--linger", "0.2", "--grace-period", "4"),
+    }
+    return {name: server.wait_ready() for name, server in running.items()}
+
+
+@pytest.fixture(scope="session")
+def row_servers(start: Start, row_artifacts: dict[str, Path]) -> dict[str, RunningServer]:
+    """A server of each, and some that translate for long."""
+    slow = row_artifacts["slow translation"]
+    running = {name: start("--max-batch", "4", folder=folder) for name, folder in row_artifacts.items()}
+    running |= {
+        "narrow": start("--max-batch", "1", "--max-waiting", "1", folder=slow),
+        "draining": start("--linger", "1", "--grace-period", "60", folder=slow),
+        "impatient": start("--linger", "0", "--grace-period", "4", folder=slow),
     }
     return {name: server.wait_ready() for name, server in running.items()}
 

@@ -15,8 +15,8 @@ from transformers import (
 )
 
 import perennial_networks
-from perennial_serving.batch import Batch
-from perennial_serving.model import _try_out, batch_of
+from perennial_serving.text_generation.batch import Batch
+from perennial_serving.text_generation.decoding import batch_of, try_out
 
 PROMPTS = [[5], [7, 8, 9, 10, 11, 12], [13, 14, 15], list(range(20, 40))]
 NEW_TOKENS = 12
@@ -87,9 +87,11 @@ def test_padding_goes_with_the_row_that_needed_it() -> None:
     assert batch._cache.get_seq_length() == 2
 
 
+@torch.inference_mode()
 def test_the_try_out_accepts_what_can_be_batched() -> None:
     for name in ("gpt-neox", "our own rnn"):
-        _try_out(AutoModelForCausalLM.from_config(CONFIGS[name]).eval())
+        logits = try_out(AutoModelForCausalLM.from_config(CONFIGS[name]).eval())
+        assert logits.shape == (2, 64)
 
 
 def take(rows: list[Row], logits: torch.Tensor) -> None:

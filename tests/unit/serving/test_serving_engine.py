@@ -9,8 +9,9 @@ from starlette.testclient import TestClient
 
 from perennial_serving.api import Api
 from perennial_serving.engine import Engine
+from perennial_serving.loading import load
 from perennial_serving.metrics import Metrics
-from perennial_serving.model import LoadedModel, load
+from perennial_serving.model import LoadedModel, Task
 
 BODY = {"model": NAME, "prompt": "x", "max_tokens": 3, "temperature": 0}
 
@@ -26,7 +27,7 @@ class SlowStart:
         self.engine.start()
         self.client = TestClient(Api(self.engine, self.metrics, draining=lambda: False).app())
 
-    def _load(self) -> LoadedModel:
+    def _load(self) -> Task:
         assert self.may_load.wait(30)
         return load(self.artifact.folder, NAME, "2")
 

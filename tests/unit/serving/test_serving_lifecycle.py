@@ -11,11 +11,13 @@ from pathlib import Path
 import httpx
 import pytest
 from conftest import NAME, Artifact, RunningServer, free_port, make_model, serve_command, wait_until
+from row_artifacts import make_row_model
+from safetensors.torch import load_file, save_file
 
 from perennial_artifact import exits, manifest
 from perennial_artifact.exits import Failure
 from perennial_serving import preflight
-from perennial_serving.model import load
+from perennial_serving.loading import load
 
 LONG = {"model": NAME, "prompt": "x", "max_tokens": 3000, "temperature": 0, "stream": True}
 SHORT = {"model": NAME, "prompt": "The", "max_tokens": 3}
@@ -122,9 +124,33 @@ def with_code(folder: Path) -> None:
     manifest.write(folder, {"task": "text-generation"})
 
 
-def translating(folder: Path) -> None:
+def summing_up(folder: Path) -> None:
+    make_model(folder)
+    manifest.write(folder, {"task": "summarization"})
+
+
+def of_another_task(folder: Path) -> None:
     make_model(folder)
     manifest.write(folder, {"task": "translation"})
+
+
+def without_a_head(folder: Path) -> None:
+    make_row_model("transformer classifier", folder)
+    manifest.write(folder, {"task": "question-answering"})
+
+
+def without_a_tokenizer(folder: Path) -> None:
+    make_row_model("rnn classifier", folder)
+    (folder / "tokenizer.json").unlink()
+    manifest.write(folder, {"task": "sentiment-analysis"})
+
+
+def diverged(folder: Path) -> None:
+    make_row_model("cnn classifier", folder)
+    weights = load_file(folder / "model.safetensors")
+    weights["classifier.bias"][0] = float("nan")
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    manifest.write(folder, {"task": "sentiment-analysis"})
 
 
 BROKEN = {
@@ -134,7 +160,11 @@ BROKEN = {
     pickled: ("ModelUnreadable", exits.BAD_DATA, "model.safetensors"),
     of_another_size: ("ModelUnreadable", exits.BAD_DATA, "layers.2"),
     with_code: ("ModelUnreadable", exits.BAD_DATA, "never run"),
-    translating: ("UnsupportedTask", exits.BAD_CONFIGURATION, "text-generation only"),
+    summing_up: ("UnsupportedTask", exits.BAD_CONFIGURATION, "serves text-generation, translation"),
+    of_another_task: ("ModelUnreadable", exits.BAD_DATA, "AutoModelForSeq2SeqLM"),
+    without_a_head: ("ModelUnreadable", exits.BAD_DATA, "qa_outputs"),
+    without_a_tokenizer: ("ModelUnreadable", exits.BAD_DATA, "tokenizer"),
+    diverged: ("ModelUnreadable", exits.BAD_DATA, "not finite"),
 }
 
 

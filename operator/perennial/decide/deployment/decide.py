@@ -70,10 +70,17 @@ def _status(
         ready_replicas=apps.get("readyReplicas", 0),
         desired_replicas=scaling.status.desired_replicas if scaling else _replicas(deployment),
         selector=",".join(f"{key}={value}" for key, value in selector(deployment).items()),
-        url=f"http://{at.name}.{at.namespace}.svc/v1",
+        url=_url(deployment),
         autoscaling=scaling.status if scaling else None,
         decisions=record(before.decisions, new),
     )
+
+
+def _url(deployment: ModelDeployment) -> str:
+    """As clients want it: those of OpenAI with the version of the API, that of Hugging Face without."""
+    at = deployment.metadata
+    path = "/v1" if deployment.spec.model.task == "text-generation" else ""
+    return f"http://{at.name}.{at.namespace}.svc{path}"
 
 
 def _conditions(

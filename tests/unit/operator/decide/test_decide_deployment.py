@@ -151,6 +151,19 @@ def test_the_url_and_the_selector_are_those_of_the_service() -> None:
     assert outcome.status.selector == ",".join(f"{key}={value}" for key, value in matched.items())
 
 
+@pytest.mark.parametrize(
+    ("task", "url"),
+    [
+        ("text-generation", "http://writer.demo.svc/v1"),
+        ("translation", "http://writer.demo.svc"),
+        ("sentiment-analysis", "http://writer.demo.svc"),
+        ("question-answering", "http://writer.demo.svc"),
+    ],
+)
+def test_the_url_is_what_clients_of_the_task_take(task: str, url: str) -> None:
+    assert decide(deployment(model={"task": task}), seen(), NOW).status.url == url
+
+
 # spec.replicas, spec.autoscaling, the stored number; the number of pods.
 REPLICAS = {
     "One by default": (None, None, None, 1),

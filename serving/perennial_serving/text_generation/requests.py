@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import from_json
+from pydantic import BeforeValidator, Field
 
 from perennial_serving.errors import ApiError
+from perennial_serving.reading import Strict, document, validated
 
 # Fields of the OpenAI API that this server doesn't have, with the value that asks for nothing.
 NEUTRAL: dict[str, Any] = {
@@ -35,7 +35,10 @@ def _only_prompt(value: Any) -> Any:
     nested = isinstance(value, list) and any(isinstance(item, str | list) for item in value)
     if nested and len(value) > 1:
         raise ValueError("one prompt per request, please; send the others in requests of their own")
-    return value[0] if nested else value
+    found = value[0] if nested else value
+    if not isinstance(found, str) and not (isinstance(found, list) and all(type(token) is int for token in found)):
+        raise ValueError("must be text or a list of token ids")
+    return found
 
 
 def _as_list(value: Any) -> Any:
@@ -52,21 +55,17 @@ def _plain_text(value: Any) -> Any:
     return "".join(parts)
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class StreamOptions(_Strict):
+class StreamOptions(Strict):
     include_usage: bool = False
     include_obfuscation: Literal[False] = False
 
 
-class Message(_Strict):
+class Message(Strict):
     role: Literal["system", "developer", "user", "assistant"]
     content: Annotated[str, BeforeValidator(_plain_text)]
 
 
-class TextRequest(_Strict):
+class TextRequest(Strict):
     """What completions and chat have in common; the defaults are OpenAI's."""
 
     model: str
@@ -93,16 +92,7 @@ R = TypeVar("R", bound=TextRequest)
 
 def parse(kind: type[R], body: bytes) -> R:
     """Reads a request; raises ApiError 400 with the field at fault."""
-    try:
-        document = from_json(body, allow_inf_nan=False)
-    except ValueError as error:
-        raise ApiError(400, f"the body is not valid JSON: {error}") from None
-    if not isinstance(document, dict):
-        raise ApiError(400, "the body must be a JSON object")
-    try:
-        request = kind.model_validate(_asked(document))
-    except ValidationError as error:
-        raise _refusal(error) from None
+    request = validated(kind, _asked(document(body)))
     if request.stream_options and not request.stream:
         raise ApiError(400, "stream_options is allowed with stream: true only", "stream_options")
     if isinstance(request, ChatRequest) and request.max_tokens and request.max_completion_tokens:
@@ -110,24 +100,12 @@ def parse(kind: type[R], body: bytes) -> R:
     return request
 
 
-def _asked(document: dict[str, Any]) -> dict[str, Any]:
+def _asked(given: dict[str, Any]) -> dict[str, Any]:
     """The fields that ask for something. A null is the default, as with OpenAI."""
-    fields = {name: value for name, value in document.items() if value is not None and name not in INFORMATION}
+    fields = {name: value for name, value in given.items() if value is not None and name not in INFORMATION}
     for name in fields.keys() & NEUTRAL.keys():
         value, neutral = fields.pop(name), NEUTRAL[name]
         if value != neutral or isinstance(value, bool) != isinstance(neutral, bool):
             message = f"{name} is not supported by this server; leave it out (or give {neutral!r})"
             raise ApiError(400, message, name, "unsupported_parameter")
     return fields
-
-
-def _refusal(error: ValidationError) -> ApiError:
-    first = error.errors(include_input=False, include_url=False)[0]
-    param = ".".join(str(part) for part in first["loc"] if part not in ("str", "list[int]"))
-    match first["type"]:
-        case "extra_forbidden":
-            return ApiError(400, f"{param} is not a field that this server knows; leave it out", param)
-        case "missing":
-            return ApiError(400, f"{param} is missing", param)
-    told = "must be text or a list of token ids" if param == "prompt" and len(error.errors()) > 1 else first["msg"]
-    return ApiError(400, f"{param}: {told}", param)

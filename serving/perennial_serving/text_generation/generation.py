@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from perennial_serving.model import LoadedModel
-from perennial_serving.sampling import Sampler
-from perennial_serving.text_stream import TextStream
+from perennial_serving.text_generation.sampling import Sampler
+from perennial_serving.text_generation.text_stream import TextStream
 
 CONTEXT_FOR_DECODING = 5  # tokens of the prompt that the decoder sees before the answer
 
@@ -44,8 +45,8 @@ class Generation:
         self.cancelled = False
         self.last = 0
         self._left = max_tokens
-        self._end_tokens = loaded.end_tokens
-        self._text = TextStream(loaded.decode, prompt[-CONTEXT_FOR_DECODING:], stops)
+        self._end_tokens = end_tokens(loaded)
+        self._text = TextStream(decoder(loaded), prompt[-CONTEXT_FOR_DECODING:], stops)
 
     def take(self, token: int) -> bool:
         """Adds a token and delivers the text that is certain; returns whether the answer has ended."""
@@ -60,3 +61,15 @@ class Generation:
             reason = "stop"
         self.deliver(Piece(text, reason))
         return reason is not None
+
+
+def end_tokens(loaded: LoadedModel) -> frozenset[int]:
+    """The tokens that end an answer."""
+    configured = loaded.model.generation_config.eos_token_id if loaded.model.generation_config else None
+    found = configured if isinstance(configured, list) else [configured, loaded.tokenizer.eos_token_id]
+    return frozenset(token for token in found if token is not None)
+
+
+def decoder(loaded: LoadedModel) -> Callable[[list[int]], str]:
+    """From token ids to text."""
+    return partial(loaded.tokenizer.decode, skip_special_tokens=True, clean_up_tokenization_spaces=False)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from perennial_serving.batch import R
+from perennial_serving.text_generation.batch import R
 
 
 class UncachedBatch(Generic[R]):

@@ -4,17 +4,16 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
-from perennial_serving.answers import TextAnswer, usage
-from perennial_serving.engine import Engine, EngineStopped, GenerationFailed, QueueFull
+from perennial_serving.connection import refused, submit, unless_gone
+from perennial_serving.engine import Engine
 from perennial_serving.errors import ApiError
-from perennial_serving.generation import FinishReason, Generation, Piece
 from perennial_serving.model import LoadedModel
-from perennial_serving.requests import TextRequest
-from perennial_serving.sampling import Sampler
-
-RETRY_AFTER_SECONDS = 1
+from perennial_serving.text_generation.answers import TextAnswer, usage
+from perennial_serving.text_generation.generation import FinishReason, Generation, Piece
+from perennial_serving.text_generation.requests import TextRequest
+from perennial_serving.text_generation.sampling import Sampler
 
 
 class Answering:
@@ -36,10 +35,7 @@ class Answering:
             loaded,
             deliver=lambda piece: loop.call_soon_threadsafe(self._pieces.put_nowait, piece),
         )
-        try:
-            engine.submit(self._generation)
-        except (QueueFull, EngineStopped) as error:
-            raise _refused(error) from None
+        submit(engine, self._generation)
 
     def close(self) -> None:
         self._engine.cancel(self._generation)
@@ -54,7 +50,7 @@ class Answering:
             text = ""
             for piece in pieces:
                 if isinstance(piece, Exception):
-                    raise _refused(piece)
+                    raise refused(piece)
                 text, reason = text + piece.text, piece.finish_reason
                 self._tokens += 1
             if text or reason:
@@ -66,16 +62,9 @@ class Answering:
 
 async def collect(request: Request, answering: Answering, answer: TextAnswer) -> dict[str, object]:
     """The whole answer. Raises ClientDisconnect once nobody waits for it any more."""
-    whole = asyncio.ensure_future(_whole(answering, answer))
-    gone = asyncio.ensure_future(_disconnected(request))
     try:
-        await asyncio.wait({whole, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not whole.done():
-            raise ClientDisconnect
-        return whole.result()
+        return await unless_gone(request, _whole(answering, answer))
     finally:
-        whole.cancel()
-        gone.cancel()
         answering.close()
 
 
@@ -105,24 +94,6 @@ async def _whole(answering: Answering, answer: TextAnswer) -> dict[str, object]:
         parts.append(text)
         last = reason
     return answer.whole("".join(parts), last, answering.usage())
-
-
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
-def _refused(error: Exception) -> ApiError:
-    match error:
-        case QueueFull():
-            message = "too many requests are waiting; try again in a moment"
-            return ApiError(429, message, code="queue_full", retry_after_seconds=RETRY_AFTER_SECONDS)
-        case EngineStopped():
-            message = "this server is shutting down; send the request again"
-            return ApiError(503, message, code="shutting_down", retry_after_seconds=RETRY_AFTER_SECONDS)
-        case GenerationFailed():
-            return ApiError(500, f"the model failed ({error}); the server's log says why", code="generation_failed")
-    raise error
 
 
 def _event(document: dict[str, object]) -> str:

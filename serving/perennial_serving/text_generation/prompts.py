@@ -6,7 +6,7 @@ from jinja2 import TemplateError
 
 from perennial_serving.errors import ApiError
 from perennial_serving.model import LoadedModel
-from perennial_serving.requests import ChatRequest, CompletionRequest
+from perennial_serving.text_generation.requests import ChatRequest, CompletionRequest
 
 COMPLETION_TOKENS = 16  # OpenAI's default
 
@@ -50,8 +50,9 @@ def _fitting(
 ) -> tuple[list[int], int]:
     if not tokens:
         raise ApiError(400, f"{param} must hold at least one token", param)
-    if min(tokens) < 0 or max(tokens) >= loaded.vocabulary_size:
-        raise ApiError(400, f"token ids must be from 0 to {loaded.vocabulary_size - 1}", param)
+    vocabulary = loaded.model.get_input_embeddings().weight.shape[0]
+    if min(tokens) < 0 or max(tokens) >= vocabulary:
+        raise ApiError(400, f"token ids must be from 0 to {vocabulary - 1}", param)
     room = loaded.context_length - len(tokens)
     if room < (asked or 1):
         message = (

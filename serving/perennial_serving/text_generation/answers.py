@@ -4,8 +4,8 @@ import time
 import uuid
 from typing import Any, ClassVar
 
-from perennial_serving.generation import FinishReason
 from perennial_serving.model import LoadedModel
+from perennial_serving.text_generation.generation import FinishReason
 
 Json = dict[str, Any]
 
@@ -72,17 +72,4 @@ def usage(prompt_tokens: int, completion_tokens: int) -> Json:
         "prompt_tokens": prompt_tokens,
         "completion_tokens": completion_tokens,
         "total_tokens": prompt_tokens + completion_tokens,
-    }
-
-
-def model_card(loaded: LoadedModel) -> Json:
-    """The model in /v1/models: OpenAI's fields, and what says which artifact answers."""
-    return {
-        "id": loaded.name,
-        "object": "model",
-        "created": loaded.created,
-        "owned_by": "perennial",
-        "version": loaded.version,
-        "digest": loaded.digest,
-        "max_model_len": loaded.context_length,
     }

@@ -1,0 +1,127 @@
+"""Models for sentiment, translation and questions: trained and served in real pods, asked by Hugging Face's client."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import model as lm
+import openai
+import pytest
+import yaml
+from conftest import ROOT, apply, service_url
+from huggingface_hub import InferenceClient
+from huggingface_hub.errors import HfHubHTTPError
+from steps import Kubectl
+
+# By name of model and data: the example whose network it has, and how long it trains here.
+MODELS = {
+    "reviews": ("sentiment-analysis-rnn", 150),
+    "numbers": ("translation-transformer", 150),
+    "facts": ("question-answering-transformer", 100),
+}
+SMALL = {"requests": {"cpu": "100m", "memory": "500Mi"}}
+
+
+def language_model(name: str) -> dict[str, Any]:
+    """A LanguageModel of an example's TrainingJob."""
+    example, steps = MODELS[name]
+    job = yaml.safe_load((ROOT / f"examples/training/{example}.yaml").read_text())["spec"]
+    job["training"]["hyperparameters"]["maxSteps"] = steps
+    job["training"]["compute"] = {"resources": SMALL}
+    spec = {key: job[key] for key in ("model", "data", "training")}
+    spec |= {"storage": {"uri": "pvc://models"}, "deployment": {"runtime": {"resources": SMALL}}}
+    head = {"apiVersion": "perennial.dev/v1alpha1", "kind": "LanguageModel", "metadata": {"name": name}}
+    return head | {"spec": spec}
+
+
+@pytest.fixture(scope="module")
+def data() -> dict[str, str]:
+    """What the examples' scripts print: JSON Lines."""
+    command = [sys.executable]
+    return {
+        name: subprocess.run(
+            [*command, ROOT / f"examples/data/{name}.py"], check=True, stdout=subprocess.PIPE, text=True
+        ).stdout
+        for name in MODELS
+    }
+
+
+@pytest.fixture(scope="module")
+def kubectl(
+    new_namespace: Callable[[str], Kubectl], data: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Kubectl:
+    """A namespace in which the three are in service; they are trained side by side."""
+    client = new_namespace("tasks")
+    folder = tmp_path_factory.mktemp("data")
+    for name, lines in data.items():
+        (folder / f"{name}.jsonl").write_text(lines)
+        client("create", "configmap", name, f"--from-file={folder / f'{name}.jsonl'}")
+        apply(client, language_model(name))
+    for name in MODELS:
+        assert lm.follow(client, name, 1, 300)["state"] == "Accepted"
+    for name in MODELS:
+        lm.wait_ready(client, name, 1)
+    return client
+
+
+def test_sentiment_analysis_by_a_recurrent_network(kubectl: Kubectl, data: dict[str, str]) -> None:
+    examples = [json.loads(line) for line in data["reviews"].splitlines()[:40]]
+    with service_url(kubectl, "reviews") as url:
+        client = InferenceClient(model=url)
+        found = client.text_classification(examples[0]["text"])
+        assert sorted(element.label for element in found) == ["negative", "positive"]
+        assert sum(element.score for element in found) == pytest.approx(1)
+        body = {"inputs": [example["text"] for example in examples], "parameters": {"top_k": 1}}
+        answer = httpx.post(url, json=body, timeout=60)
+        assert answer.headers["x-perennial-version"] == "1"
+    right = sum(best["label"] == example["label"] for (best,), example in zip(answer.json(), examples, strict=True))
+    assert right / len(examples) > 0.8
+
+
+def test_translation(kubectl: Kubectl, data: dict[str, str]) -> None:
+    examples = [json.loads(line) for line in data["numbers"].splitlines()]
+    words = {word for example in examples for word in example["target"].split()}
+    with service_url(kubectl, "numbers") as url:
+        client = InferenceClient(model=url)
+        said = [client.translation(example["source"]).translation_text.split() for example in examples[:10]]
+        short = client.translation(examples[0]["source"], generate_parameters={"max_new_tokens": 2}).translation_text
+    assert all(said)
+    known = [word for text in said for word in text if word in words]
+    assert len(known) > 0.9 * sum(map(len, said)), said
+    assert len(short) < len(" ".join(said[0]))
+
+
+def test_question_answering(kubectl: Kubectl, data: dict[str, str]) -> None:
+    examples = [json.loads(line) for line in data["facts"].splitlines()[:10]]
+    with service_url(kubectl, "facts") as url:
+        client = InferenceClient(model=url)
+        for example in examples:
+            asked = {"question": example["question"], "context": example["context"]}
+            best = client.question_answering(**asked)
+            assert best.answer == example["context"][best.start : best.end]
+            assert 0 < best.score <= 1
+            several = client.question_answering(**asked, top_k=3)
+            assert (several[0].start, several[0].end) == (best.start, best.end)
+            assert len(several) == 3
+        long = " ".join(example["context"] for example in examples)
+        assert client.question_answering(question=examples[0]["question"], context=long).answer in long
+
+
+def test_what_is_not_understood_is_refused_with_a_sentence(kubectl: Kubectl) -> None:
+    with service_url(kubectl, "reviews") as url:
+        with pytest.raises(HfHubHTTPError, match="at most 32 are read"):
+            InferenceClient(model=url).text_classification("superb " * 100)
+        with pytest.raises(openai.BadRequestError, match="a model for sentiment-analysis; ask POST /"):
+            openai.OpenAI(base_url=f"{url}/v1", api_key="none").completions.create(model="reviews", prompt="x")
+
+
+def test_the_status_says_where_it_answers(kubectl: Kubectl) -> None:
+    for name in MODELS:
+        status = kubectl.get("languagemodel", name)["status"]
+        assert status["url"] == f"http://{name}.{kubectl.namespace}.svc"
+        with service_url(kubectl, name) as url:
+            card = httpx.get(url).json()
+        assert (card["id"], card["version"], card["task"]) == (name, "1", language_model(name)["spec"]["model"]["task"])
