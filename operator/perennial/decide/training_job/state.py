@@ -20,6 +20,8 @@ from perennial_artifact.exits import PEER_LOST, TERMINATED
 PATIENCE = timedelta(seconds=30)
 # The ends of pods that follow from the end of another one.
 CONSEQUENCES = {PEER_LOST, TERMINATED}
+# Kueue's label on what it holds of a Job.
+WORKLOAD_OF = "kueue.x-k8s.io/job-uid"
 Name = Literal["Pending", "Running", "Suspended", "Complete", "Failed"]
 
 
@@ -107,8 +109,9 @@ def queued(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
     queue = job.spec.training.queue
     if queue is None or seen.job is None or not seen.job["spec"].get("suspend"):
         return None
-    asked = f"kubectl describe workloads --namespace {job.metadata.namespace}"
-    return State("Pending", "Queued", f'Waits in the queue "{queue}" until Kueue admits it; `{asked}` says why.')
+    only = f"--namespace {job.metadata.namespace} --selector {WORKLOAD_OF}={seen.job['metadata']['uid']}"
+    told = f'Waits in the queue "{queue}" until Kueue admits it; `kubectl describe workloads {only}` says why.'
+    return State("Pending", "Queued", told)
 
 
 def missing(job: TrainingJob, seen: Observed, now: datetime) -> State | None:

@@ -164,7 +164,10 @@ def test_a_job_in_a_queue_is_kueues_to_suspend() -> None:
     assert "suspend" not in batch["spec"]
     waiting = decide(QUEUED, seen(job=running(nodes=1, suspend=True)), NOW)
     assert told(waiting)[:2] == ("Pending", "Queued")
-    assert 'queue "research"' in told(waiting)[2]
+    assert told(waiting)[2] == (
+        'Waits in the queue "research" until Kueue admits it; `kubectl describe workloads --namespace demo '
+        "--selector kueue.x-k8s.io/job-uid=u` says why."
+    )
     assert (waiting.apply, waiting.delete) == ((), ())
     admitted = decide(QUEUED, seen(pod("Running"), job=running(nodes=1, suspend=False)), NOW)
     assert (told(admitted)[0], admitted.apply) == ("Running", ())
