@@ -29,7 +29,7 @@ kubeconfig: ## Print the path of the demo's kubeconfig
 	@$(PLAYGROUND) kubeconfig
 
 ##@ Work on it
-.PHONY: venv lint format types test-unit test-api test-faults test-e2e faults fuzz test-fast test bench-operator bench-training crds images lock clean
+.PHONY: venv lint format types test-unit test-api test-faults test-e2e test-kueue faults fuzz test-fast test bench-operator bench-training crds images lock clean
 venv: $(VENV)/.installed ## Install everything for development into .venv (2 min, 6 GB: torch brings CUDA along)
 
 $(VENV)/.installed: requirements/test.txt pyproject.toml
@@ -63,6 +63,9 @@ test-faults: venv ## The operator under fire: lies, silence, two at once, a part
 
 test-e2e: venv ## The whole story in real pods (15 min)
 	@$(VENV)/bin/pytest tests/e2e
+
+test-kueue: venv ## training.queue against a real Kueue (3 min; the first time 7 min); not a part of make test
+	@$(VENV)/bin/pytest tests/kueue
 
 faults: venv ## Every fault at every write of a model's life, ten idle minutes, and every lie and silence (40 min)
 	@PERENNIAL_TEST_RESYNC_SECONDS=300 $(VENV)/bin/pytest --ignore tests/faults/test_crash_sweep.py \

@@ -51,5 +51,5 @@ def bucket(s3: S3Server) -> str:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         tier = item.path.relative_to(ROOT / "tests").parts[0]
-        if tier in ("api", "faults"):
+        if tier in ("api", "faults", "kueue"):
             item.add_marker(tier)

@@ -91,14 +91,21 @@ def local_cluster(*arguments: str) -> str:
 def provided() -> Iterator[ControlPlane]:
     """The cluster of $PERENNIAL_TEST_KUBECONFIG, or one of our own that ends with the block; with our CRDs."""
     if given := os.environ.get("PERENNIAL_TEST_KUBECONFIG"):
-        own = local_cluster("kubectl-path")
-        yield _with_crds(ControlPlane(given, own if os.path.exists(own) else shutil.which("kubectl") or own))
+        built = local_cluster("kubectl-path")
+        yield _with_crds(ControlPlane(given, built if os.path.exists(built) else shutil.which("kubectl") or built))
         return
-    local_cluster("up", "--name", NAME, "--control-plane-only")
+    with own(NAME) as control_plane:
+        yield control_plane
+
+
+@contextmanager
+def own(name: str) -> Iterator[ControlPlane]:
+    """One of our own, of this name, that ends with the block; with our CRDs."""
+    local_cluster("up", "--name", name, "--control-plane-only")
     try:
-        yield _with_crds(ControlPlane(local_cluster("kubeconfig", "--name", NAME), local_cluster("kubectl-path")))
+        yield _with_crds(ControlPlane(local_cluster("kubeconfig", "--name", name), local_cluster("kubectl-path")))
     finally:
-        local_cluster("down", "--name", NAME)
+        local_cluster("down", "--name", name)
 
 
 def _with_crds(control_plane: ControlPlane) -> ControlPlane:

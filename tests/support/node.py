@@ -11,8 +11,10 @@ from control_plane import ControlPlane, Manifest
 from given_manifests import DIGEST
 from kubernetes.client.exceptions import ApiException
 
-# What a training leaves: from its job.json the exit code and the termination message.
+# What a training leaves: the exit code and the termination message.
 End = tuple[int, dict[str, Any]]
+# How the training with this job.json ends; None while it goes on.
+Train = Callable[[dict[str, Any]], End | None]
 JOB, SERVICE = "perennial.dev/training-job", "perennial.dev/deployment"
 # Seconds between two looks: each pod is pending, running and ended for at least this long.
 PERIOD = 0.3
@@ -45,7 +47,7 @@ def empty_corpus(config: dict[str, Any]) -> End:
 class Node(threading.Thread):
     """Looks after the pods of one namespace until the block ends."""
 
-    def __init__(self, control_plane: ControlPlane, namespace: str, train: Callable[[dict[str, Any]], End]) -> None:
+    def __init__(self, control_plane: ControlPlane, namespace: str, train: Train) -> None:
         super().__init__(daemon=True)
         self._control_plane = control_plane
         self._core = control_plane.clients()[0]
@@ -77,9 +79,9 @@ class Node(threading.Thread):
             self._write(pod, "Running", {"running": {"startedAt": _now()}}, ready=True)
         elif phase == "Running" and JOB in labels:
             config = self._core.read_namespaced_config_map(f"{labels[JOB]}-config", self._namespace)
-            code, message = self._train(json.loads(config.data["job.json"]))
-            self._end(pod, code, json.dumps(message))
-            self.trained.append(labels[JOB])
+            if end := self._train(json.loads(config.data["job.json"])):
+                self._end(pod, end[0], json.dumps(end[1]))
+                self.trained.append(labels[JOB])
         elif phase == "Running" and SERVICE not in labels:
             self._end(pod, 0, "")
 

@@ -1,14 +1,8 @@
-"""A real S3 server: Versity's gateway over a folder, with users, buckets and their policies.
-
-It is built once, into a cache folder named by a hash of its go.mod and go.sum.
-"""
+"""A real S3 server: Versity's gateway over a folder, with users, buckets and their policies."""
 
 import contextlib
-import fcntl
-import hashlib
 import json
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -16,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import go_program
 
 SOURCES = Path(__file__).parent / "versitygw"
 PACKAGE = "github.com/versity/versitygw/cmd/versitygw"
@@ -128,28 +124,8 @@ def running(folder: Path, certificate: Path | None = None, host: str = "127.0.0.
 
 
 def program() -> Path:
-    """The server's program, built if it isn't there yet; a folder that exists is whole, as it is renamed into place."""
-    digest = hashlib.sha256((SOURCES / "go.mod").read_bytes() + (SOURCES / "go.sum").read_bytes()).hexdigest()[:16]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "perennial" / "bin"
-    target = cache / f"versitygw-{digest}"
-    if not target.is_dir():
-        cache.mkdir(parents=True, exist_ok=True)
-        with (cache / "versitygw.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not target.is_dir():
-                _build(target)
-    return target / "versitygw"
-
-
-def _build(target: Path) -> None:
-    print("Building the S3 server of the tests (once; usually 50 s on 2 cores)", flush=True)
-    building = target.with_suffix(".building")
-    shutil.rmtree(building, ignore_errors=True)
-    command = ["go", "build", "-trimpath", "-ldflags", "-s -w", "-o", building / "versitygw", PACKAGE]
-    environment = os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false -modcacherw", "GOWORK": "off"}
-    done = subprocess.run(command, cwd=SOURCES, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, f"the S3 server could not be built (Go 1.26 or newer is needed): {done.stderr}"
-    building.rename(target)
+    """The server's program."""
+    return go_program.built(SOURCES, PACKAGE, usually="50 s")
 
 
 def _wait_for(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:

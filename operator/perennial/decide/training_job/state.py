@@ -21,6 +21,8 @@ from perennial_artifact.exits import PEER_LOST, TERMINATED
 PATIENCE = timedelta(seconds=30)
 # The ends of pods that follow from the end of another one.
 CONSEQUENCES = {PEER_LOST, TERMINATED}
+# Kueue's label on what it holds of a Job.
+WORKLOAD_OF = "kueue.x-k8s.io/job-uid"
 Name = Literal["Pending", "Running", "Suspended", "Complete", "Failed"]
 
 
@@ -108,8 +110,9 @@ def queued(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
     queue = job.spec.training.queue
     if queue is None or seen.job is None or not seen.job["spec"].get("suspend"):
         return None
-    asked = f"kubectl describe workloads --namespace {job.metadata.namespace}"
-    return State("Pending", "Queued", f'Waits in the queue "{queue}" until Kueue admits it; `{asked}` says why.')
+    only = f"--namespace {job.metadata.namespace} --selector {WORKLOAD_OF}={seen.job['metadata']['uid']}"
+    told = f'Waits in the queue "{queue}" until Kueue admits it; `kubectl describe workloads {only}` says why.'
+    return State("Pending", "Queued", told)
 
 
 def without_base(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
@@ -129,8 +132,8 @@ def missing(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
 
 def running(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
     """All pods are there. What they mount can be deleted without harm, so that this rule comes before missing."""
-    going = {index(pod) for pod in seen.pods if _phase(pod) in ("Running", "Succeeded")}
-    if not any(_phase(pod) == "Running" for pod in seen.pods) or len(going) < nodes(job):
+    going = {index(pod) for pod in seen.pods if _trains(pod) or _phase(pod) == "Succeeded"}
+    if not any(map(_trains, seen.pods)) or len(going) < nodes(job):
         return None
     at = f" at step {seen.progress.step} of {seen.progress.max_steps}" if seen.progress else ""
     return State("Running", "Training", f"Training{at}.")
@@ -167,7 +170,7 @@ def pending(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
         lacks = "There is no pod yet" if nodes(job) == 1 else f"Not all of the {nodes(job)} pods are there yet"
         return State("Pending", "WaitingForPod", f"{lacks}; if it stays so, ask `{asked}`.")
     if nodes(job) > 1:
-        count = len({index(pod) for pod in seen.pods if _phase(pod) == "Running"})
+        count = len({index(pod) for pod in seen.pods if _trains(pod)})
         return State("Pending", "Starting", f"{count} of {nodes(job)} pods run; the training begins when all do.")
     return State("Pending", "Starting", "The training pod is being started.")
 
@@ -211,6 +214,11 @@ def pods_are_overdue(job: TrainingJob, seen: Observed, now: datetime) -> bool:
     if seen.job is None or not lacks_pods(job, seen):
         return False
     return now - datetime.fromisoformat(seen.job["status"]["startTime"]) >= PATIENCE
+
+
+def _trains(pod: Manifest) -> bool:
+    """A pod that is to be deleted (a pause, an eviction) writes its last checkpoint and does no more."""
+    return _phase(pod) == "Running" and "deletionTimestamp" not in pod["metadata"]
 
 
 def _phase(pod: Manifest) -> str:

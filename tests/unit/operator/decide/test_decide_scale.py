@@ -26,6 +26,11 @@ def of_index(index: int, pod: Manifest) -> Manifest:
     return pod | {"metadata": pod["metadata"] | {"labels": {INDEX: str(index)}}}
 
 
+def leaving(pod: Manifest) -> Manifest:
+    """The pod, being deleted."""
+    return pod | {"metadata": pod["metadata"] | {"deletionTimestamp": "2026-03-01T12:00:00Z"}}
+
+
 def running(nodes: int = 2, **spec: Any) -> Manifest:
     batch = batch_job()
     return batch | {"spec": batch["spec"] | {"parallelism": nodes} | spec, "metadata": {"name": "w", "uid": "u"}}
@@ -101,6 +106,10 @@ STATES: dict[str, tuple[Observed, str, str, str]] = {
     "Both run": (
         seen(of_index(0, pod("Running")), of_index(1, pod("Running")), job=running()), "Running", "Training", "",
     ),
+    "One runs, the other is on its way out": (
+        seen(of_index(0, pod("Running")), of_index(1, leaving(pod("Running"))), job=running()),
+        "Pending", "Starting", "1 of 2 pods run",
+    ),
     "The helper has ended already": (
         seen(of_index(0, pod("Running")), of_index(1, pod("Succeeded", ended(0))), job=running()),
         "Running", "Training", "",
@@ -164,7 +173,10 @@ def test_a_job_in_a_queue_is_kueues_to_suspend() -> None:
     assert "suspend" not in batch["spec"]
     waiting = decide(QUEUED, seen(job=running(nodes=1, suspend=True)), NOW)
     assert told(waiting)[:2] == ("Pending", "Queued")
-    assert 'queue "research"' in told(waiting)[2]
+    assert told(waiting)[2] == (
+        'Waits in the queue "research" until Kueue admits it; `kubectl describe workloads --namespace demo '
+        "--selector kueue.x-k8s.io/job-uid=u` says why."
+    )
     assert (waiting.apply, waiting.delete) == ((), ())
     admitted = decide(QUEUED, seen(pod("Running"), job=running(nodes=1, suspend=False)), NOW)
     assert (told(admitted)[0], admitted.apply) == ("Running", ())
@@ -181,6 +193,14 @@ def test_a_run_in_a_queue_pauses_by_leaving_it() -> None:
     assert decide(paused, seen(job=going), NOW).delete == ()
     again = decide(training_job({"state": "Suspended"}, training={"queue": "research"}), seen(), NOW)
     assert [manifest["kind"] for manifest in again.apply] == ["ConfigMap", "Job"]
+
+
+def test_a_pause_that_ends_while_the_old_pod_writes_its_checkpoint_is_not_training() -> None:
+    old = running(nodes=1)
+    old["metadata"]["deletionTimestamp"] = "2026-03-01T12:00:00Z"
+    outcome = decide(QUEUED, seen(leaving(pod("Running")), job=old), NOW)
+    assert told(outcome)[:2] == ("Pending", "Starting")
+    assert (outcome.apply, outcome.delete) == ((), ())
 
 
 def test_a_deadline_is_the_jobs_and_is_told() -> None:
