@@ -7,10 +7,15 @@ import os
 import uuid
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 import s3_server
 from control_plane import ROOT, ControlPlane, provided
 from s3_server import S3Server
+
+# How long an example takes is up to the machine and what else it does.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -174,9 +174,11 @@ class Fitting:
         base, labels = self.prepared.base, self.prepared.labels
         seed = self.config.training.hyperparameters.seed
         if base is not None:
-            names = {"id2label": dict(enumerate(labels)), "ignore_mismatched_sizes": True} if labels else {}
             transformers.set_seed(seed)  # of a head that the base doesn't have
-            return load(self.objective.auto, base.folder, **names)
+            model = load(self.objective.auto, base.folder, **_names(labels))
+            if labels and model.config.pad_token_id is None:  # by which a decoder finds where a text ends
+                model.config.pad_token_id = self.prepared.vocabulary.end
+            return model
         assert self.config.model.architecture is not None
         wanted = self.config.model.architecture
         return architectures.create(self.config.task, self.objective.auto, wanted, self.prepared, seed)
@@ -209,6 +211,18 @@ class Fitting:
         folder = self.kept.work / "merged"
         lora.merge(self._start(), weights, folder, tuning.lora.keep_adapter)
         return folder
+
+
+def _names(labels: list[str] | None) -> dict[str, Any]:
+    """What a base model is told of the classes; a head for another number of them is left out."""
+    if labels is None:
+        return {}
+    numbers = dict(enumerate(labels))
+    return {
+        "id2label": numbers,
+        "label2id": {label: number for number, label in numbers.items()},
+        "ignore_mismatched_sizes": True,
+    }
 
 
 def _metrics(entry: dict[str, float]) -> Metrics:

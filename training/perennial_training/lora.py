@@ -17,6 +17,7 @@ def wrap(model: PreTrainedModel, wanted: Lora, task: str, seed: int) -> PeftMode
         lora_alpha=wanted.alpha,
         lora_dropout=wanted.dropout,
         target_modules="all-linear",
+        exclude_modules=["qa_outputs"],  # the head of question answering, which peft knows but does not leave out
     )
     return get_peft_model(model, config)
 

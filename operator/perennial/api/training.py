@@ -127,7 +127,7 @@ class ModelSource(ApiModel):
 
 
 class DataSource(ApiModel):
-    """Files to learn from: JSON Lines (*.jsonl), CSV, TSV, Parquet, else text with blank lines between examples."""
+    """Files to learn from: JSON Lines (*.jsonl), JSON, CSV, TSV, Parquet; others are text, with blank lines between."""
 
     model_config = cel(CREDENTIALS)
 

@@ -1,5 +1,6 @@
 """Splitting, weighting, augmenting: stable sides, and what the content alone decides."""
 
+import json
 from collections import Counter
 
 import pytest
@@ -87,6 +88,17 @@ def test_the_share_of_words_that_is_asked_for_goes():
     text = " ".join(str(number) for number in range(1000))
     (copy,) = augment(examples(text), Augmentation(delete_words=0.3, swap_words=0), ("text",))
     assert 640 < len(copy.roles["text"].split()) < 760
+
+
+def test_a_text_that_is_held_out_is_not_learned_with_another_label_either(tmp_path):
+    for name, label in (("train", "good"), ("held", "bad")):
+        rows = [{"text": f"a text with the number {number}", "label": label} for number in range(20)]
+        lines = [*rows[:5], {"text": "of these there is but one", "label": "good"}] if name == "held" else rows
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(json.dumps(row) for row in lines))
+    data = Data(train=[{"uri": f"file://{tmp_path}/train.jsonl"}], validation={"uri": f"file://{tmp_path}/held.jsonl"})
+    found = corpus.load(data, "sentiment-analysis", tmp_path, tmp_path, lambda line: None)
+    assert (len(found.train), len(found.validation)) == (15, 6)
+    assert found.counts["training"]["heldOut"] == 5
 
 
 def test_held_out_examples_are_neither_weighted_nor_augmented(tmp_path):

@@ -65,6 +65,11 @@ def test_calibration_by_hand():
     assert found["brier"] == pytest.approx((2 * 0.05**2 + 2 * 0.95**2 + 2 * 0.35**2 + 2 * 0.5**2) / 4)
 
 
+def test_a_class_that_the_model_never_heard_of_is_all_wrong():
+    found = calibration(np.array([[0.75, 0.25]]), np.array([-1]))
+    assert found["brier"] == pytest.approx(0.75**2 + 0.25**2)
+
+
 def test_texts_of_the_data_are_no_html():
     evil = "<script>alert(1)</script>"
     html = page(

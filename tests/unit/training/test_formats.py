@@ -38,6 +38,8 @@ def write_parquet(path, rows):
 WRITERS = {
     "a.jsonl": write_jsonl,
     "a.ndjson": write_jsonl,
+    "b.json": write_jsonl,
+    "a.json": lambda path, rows: path.write_text(json.dumps(rows, indent=1)),
     "a.csv": write_separated(","),
     "a.TSV": write_separated("\t"),
     "a.parquet": write_parquet,
@@ -69,6 +71,9 @@ def test_plain_text_is_cut_at_blank_lines(tmp_path):
         ("a.csv", b"text,id\na,b,c\n", "BrokenRecord", "it, line 2 has 3 fields, but the first row 2"),
         ("a.csv", b'text\n"a\nb', "BrokenRecord", "it, line 3: unexpected end of data"),
         ("a.csv", "text\ndéjà".encode("latin-1"), "UnreadableEncoding", "it is not UTF-8: byte 6 is 0xe9"),
+        ("a.csv", b"text,id,text\na,1,b\n", "BrokenRecord", "it, line 1 names columns twice: text"),
+        ("a.json", b'[{"text": "a"}, 7]', "BrokenRecord", "it, record 2 is not a JSON object: 7"),
+        ("a.json", b'[{"text": "a"}', "BrokenRecord", "it is not JSON: "),
         ("a.parquet", b"text", "NotParquet", "it can't be read as Parquet: "),
         ("a.parquet", b"", "NotParquet", "it can't be read as Parquet: "),
         ("a.jsonl", b'{"text": "\\ud800"}', "BrokenRecord", "it, line 1: surrogates not allowed"),

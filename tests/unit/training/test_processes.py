@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from test_tasks import give
 
 from perennial_artifact import manifest
 from perennial_artifact.exits import TERMINATED
@@ -66,6 +67,17 @@ def test_two_learn_what_one_learns_with_the_whole_batch(pod, together):
     for (_, loss), (_, other) in zip(leader.curve, alone.curve, strict=True):
         assert loss == pytest.approx(other, rel=1e-4)
     assert manifest.verify(pod.output, None)["metrics"] == leader.message["metrics"]
+
+
+def test_the_loss_that_two_tell_is_that_of_the_whole_batch(pod, together):
+    """BERT's own is the mean over what one process has, which the Trainer would take for a share of the whole."""
+    give(pod, "sentiment-analysis")
+    pod.job["training"]["hyperparameters"] |= {"maxSteps": 3, "learningRate": 1e-6}
+    pod.job["training"]["evaluateEverySteps"] = 1
+    leader, _ = ended(pod, together())
+    told = [line["loss"] for line in leader.progress if "loss" in line]
+    assert told == pytest.approx([leader.message["initialMetrics"]["loss"]] * len(told), rel=0.05)
+    assert len(told) == 3
 
 
 def test_a_stop_of_one_is_a_stop_of_both_and_they_go_on_together(pod, together):

@@ -189,3 +189,24 @@ def test_every_family_writes(pod, family):
     pod.job["job"]["uid"] = "uid-2"
     second, _ = learned(pod)
     assert second["comparison"]["metrics"] == result["metrics"] == second["initialMetrics"]
+
+
+def test_a_classifier_starts_from_a_decoder_that_has_no_token_to_pad_with(pod):
+    """As GPT-2, and with classes of other names than those of the base."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+
+    base = pod.claims / "models" / "base"
+    words = {"<|endoftext|>": 0} | {word: number for number, word in enumerate(sorted({*GOOD, *BAD}), start=1)}
+    made = Tokenizer(models.WordLevel(words, unk_token="<|endoftext|>"))
+    made.pre_tokenizer = pre_tokenizers.Whitespace()
+    PreTrainedTokenizerFast(tokenizer_object=made, eos_token="<|endoftext|>").save_pretrained(base)
+    sizes = {"vocab_size": len(words), "n_embd": 32, "n_layer": 1, "n_head": 2, "n_positions": 64}
+    GPT2LMHeadModel(GPT2Config(**sizes, bos_token_id=0, eos_token_id=0)).save_pretrained(base)
+    give(pod, "sentiment-analysis")
+    pod.job["model"] = {"pretrained": {"uri": "pvc://models/base"}}
+    pod.job["training"]["hyperparameters"] |= {"maxSteps": 60, "learningRate": 0.01}
+    result, _ = learned(pod)
+    assert result["metrics"]["accuracy"] > 0.9
+    config = json.loads((pod.output / "config.json").read_text())
+    assert (config["pad_token_id"], config["label2id"]) == (0, {"negative": 0, "positive": 1})

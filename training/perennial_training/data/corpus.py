@@ -65,7 +65,7 @@ def load(data: Data, task: Task, mounts: Path, downloads: Path, say: Say) -> Cor
     all_counts = {"training": counts}
     if data.validation.uri is not None:
         validation, all_counts["validation"] = read([_source(data.validation)], "validation")
-        train, more = _without(train, validation)
+        train, more = _without(train, validation, roles.key)
         _add(counts, {"heldOut": more}, say)
     else:
         assert data.validation.fraction is not None
@@ -120,10 +120,10 @@ def digest(train: Iterable[Example], validation: Iterable[Example]) -> str:
     return f"sha256:{whole.hexdigest()}"
 
 
-def _without(train: list[Example], held_out: list[Example]) -> tuple[list[Example], int]:
-    """What is judged on must not be learned."""
-    secret = {example.content for example in held_out}
-    kept = [example for example in train if example.content not in secret]
+def _without(train: list[Example], held_out: list[Example], key: str) -> tuple[list[Example], int]:
+    """What is judged on must not be learned: as in a split, the text in the role `key` decides."""
+    secret = {example.roles[key] for example in held_out}
+    kept = [example for example in train if example.roles[key] not in secret]
     return kept, len(train) - len(kept)
 
 

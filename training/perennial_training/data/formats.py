@@ -1,4 +1,4 @@
-"""From a file to examples: plain text (blocks between blank lines), JSON Lines, CSV, TSV, Parquet."""
+"""From a file to examples: plain text (blocks between blank lines), JSON, JSON Lines, CSV, TSV, Parquet."""
 
 import csv
 import io
@@ -54,13 +54,32 @@ def _json_lines(path: Path, source: str, columns: Columns) -> Iterator[tuple[str
             yield where, _record(line, where)
 
 
+def _json(path: Path, source: str, columns: Columns) -> Iterator[tuple[str, Record]]:
+    """One array of objects, or JSON Lines by another name."""
+    text = _text(path, source)
+    if not text.lstrip().startswith("["):
+        yield from _json_lines(path, source, columns)
+        return
+    try:
+        records = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Failure("BrokenRecord", f"{source} is not JSON: {error}", BAD_DATA) from None
+    for number, record in enumerate(records, start=1):
+        where = f"{source}, record {number}"
+        yield where, _object(record, where)
+
+
 def _record(line: str, where: str) -> Record:
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise Failure("BrokenRecord", f"{where} is not JSON: {error}", BAD_DATA) from None
+    return _object(record, where)
+
+
+def _object(record: object, where: str) -> Record:
     if not isinstance(record, dict):
-        raise Failure("BrokenRecord", f"{where} is not a JSON object: {line[:40]}", BAD_DATA)
+        raise Failure("BrokenRecord", f"{where} is not a JSON object: {json.dumps(record)[:40]}", BAD_DATA)
     return record
 
 
@@ -75,13 +94,20 @@ def _separated(separator: str) -> "Reader":
             for row in rows:
                 where = f"{source}, line {rows.line_num}"
                 if names is None:
-                    names = row
+                    names = _different(row, where)
                 elif row:
                     yield where, _named(names, row, where)
         except csv.Error as error:
             raise Failure("BrokenRecord", f"{source}, line {rows.line_num}: {error}", BAD_DATA) from None
 
     return read
+
+
+def _different(names: list[str], where: str) -> list[str]:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise Failure("BrokenRecord", f"{where} names columns twice: {', '.join(twice)}", BAD_DATA)
+    return names
 
 
 def _named(names: list[str], row: list[str], where: str) -> Record:
@@ -111,6 +137,7 @@ Reader = Callable[[Path, str, Columns], Iterator[tuple[str, Record]]]
 READERS: dict[str, Reader] = {
     ".jsonl": _json_lines,
     ".ndjson": _json_lines,
+    ".json": _json,
     ".csv": _separated(","),
     ".tsv": _separated("\t"),
     ".parquet": _parquet,

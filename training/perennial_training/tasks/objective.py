@@ -23,8 +23,8 @@ class Objective(ABC):
     """A task's model class, its batches, its loss and its metrics.
 
     `auto` is the class of transformers that loads its models; `peft` the name of the task in peft; `shifted` whether
-    the model shifts its labels by one token itself; `own_loss_is_of_a_part` whether its own loss is the mean over the
-    tokens of a part of the batch, which weighs the tokens of a short part more.
+    the model shifts its labels by one token itself; `own_loss_is_of_a_part` whether its own loss is the mean over a
+    part of the batch, however many parts and processes there are; what the Trainer makes of those is then wrong.
     """
 
     auto: ClassVar[Any]
@@ -79,7 +79,11 @@ class RowObjective(Objective):
         return Rows([found.rows[i] for i in numbers], [found.examples[i] for i in numbers])
 
     def tokenizer(self) -> Any:
-        return AutoTokenizer.from_pretrained(self.prepared.tokenizer, local_files_only=True, trust_remote_code=False)
+        """One that can pad: where it has no token for that, as GPT-2's, with the one that ends a text."""
+        found = AutoTokenizer.from_pretrained(self.prepared.tokenizer, local_files_only=True, trust_remote_code=False)
+        if found.pad_token is None:
+            found.pad_token = found.convert_ids_to_tokens(self.prepared.vocabulary.end)
+        return found
 
     def outputs(self, model: PreTrainedModel, held_out: Rows) -> Iterator[tuple[list[int], dict[str, Any], Any]]:
         """Of each batch the numbers of its rows, its inputs, and what the model makes of them."""

@@ -17,6 +17,7 @@ _NATS_OF_UNKNOWN = 20.0  # what a label costs that a model has never heard of
 class SentimentAnalysis(RowObjective):
     auto = AutoModelForSequenceClassification
     peft = "SEQ_CLS"
+    own_loss_is_of_a_part = True
 
     def collator(self, model: PreTrainedModel) -> Callable[[list[Row]], dict[str, torch.Tensor]]:
         return DataCollatorWithPadding(self.tokenizer())
