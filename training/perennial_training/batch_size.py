@@ -1,5 +1,6 @@
 """How many sequences fit into the memory at once."""
 
+import heapq
 from collections.abc import Callable
 from typing import Any
 
@@ -39,18 +40,22 @@ def fitting_part(step: Callable[[int], None], wanted: int) -> int:
             if not should_reduce_batch_size(error):
                 raise
             if size == 1:
-                raise Failure(
-                    "OutOfMemory",
-                    "not even one sequence fits into the GPU's memory; use gradientCheckpointing, precision: bfloat16, "
-                    "lora, a smaller contextLength or model, or a larger GPU",
-                    BAD_CONFIGURATION,
-                ) from None
+                raise out_of_memory("not even one sequence fits into the GPU's memory") from None
         clear_device_cache(garbage_collection=True)
         size = max(part for part in range(1, size // 2 + 1) if wanted % part == 0)
 
 
+def out_of_memory(what: str) -> Failure:
+    return Failure(
+        "OutOfMemory",
+        f"{what}; use a smaller microBatchSize, gradientCheckpointing, precision: bfloat16, lora, a smaller "
+        "contextLength or model, or a larger GPU",
+        BAD_CONFIGURATION,
+    )
+
+
 def _step(model: PreTrainedModel, dataset: Any, collate: Callable[..., Any], size: int) -> None:
-    longest = sorted((dataset[i] for i in range(len(dataset))), key=lambda row: -len(row["input_ids"]))[:size]
+    longest = heapq.nlargest(size, (dataset[i] for i in range(len(dataset))), key=lambda row: len(row["input_ids"]))
     with torch.random.fork_rng():  # the trial must not change what is drawn later
         model.train()
         batch = {name: value.to(model.device) for name, value in collate(longest).items()}

@@ -1,7 +1,7 @@
 """From prepared data to the best weights: the part of a job that computes. Loads torch."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ class Fitting:
         self.say = say
         self.objective: Objective = objective(config.task, prepared)
         self.kept = Checkpoints(output.work, prepared.identity, config.training.checkpoints.keep, output.mirror)
-        self.held_out = self.objective.held_out(prepared.vocabulary, prepared.context, None)
+        self.held_out = self.objective.held_out()
 
     def fit(self, metrics_port: int, termination: Termination, tracking: Tracking | None) -> Fitted:
         """Trains to the end and judges what was learned. Raises exits.Failure."""
@@ -93,15 +93,17 @@ class Fitting:
 
     def compare(self, folder: Path, context: int) -> Metrics:
         """The metrics of another artifact on the same examples, with its own tokenizer, context and labels."""
-        other = self.objective.held_out(tokenizer.load(folder), context, known_labels(folder))
-        return self.objective.assess(load(self.objective.auto, folder), other)
+        own = {"vocabulary": tokenizer.load(folder), "tokenizer": folder, "context": context}
+        labels = known_labels(folder) or self.prepared.labels
+        other = objective(self.config.task, replace(self.prepared, **own, labels=labels))
+        return other.assess(self._saved(folder), other.held_out())
 
     def explain(self, fitted: Fitted, facts: dict[str, Any]) -> None:
         """Leaves a report in the work folder, from where it is published."""
         from perennial_training import explanation
 
         self.say("explaining what was learned")
-        model = load(self.objective.auto, fitted.weights)
+        model = self._saved(fitted.weights)
         report = explanation.explain(self.objective, model, self.held_out, facts, fitted.curve, self.say)
         explanation.write(report, self.output.work / "explanation")
 
@@ -135,6 +137,8 @@ class Fitting:
                 runner.train(resume_from_checkpoint=str(last) if last else None)
         except Failure as failure:
             raise self._with_last_good(failure, runner.state) from None
+        except torch.OutOfMemoryError:
+            raise batch_size.out_of_memory(f"the GPU's memory is full with {micro} sequences at once") from None
         if termination.requested:
             message = f"stopped by SIGTERM at step {runner.state.global_step}; a checkpoint was saved"
             raise Failure("Terminated", message, TERMINATED)
@@ -183,10 +187,14 @@ class Fitting:
         wanted = self.config.model.architecture
         return architectures.create(self.config.task, self.objective.auto, wanted, self.prepared, seed)
 
+    def _saved(self, folder: Path) -> PreTrainedModel:
+        """A model to judge, where it is computed fastest."""
+        return load(self.objective.auto, folder).to(processes.device())
+
     def _outcome(self, state: TrainerState) -> Fitted:
         best = trainer.best_step(state)
         weights = self._whole(self.kept.best(best))
-        model = load(self.objective.auto, weights)
+        model = self._saved(weights)
         learned = self.objective.measure(model, self.objective.learned())["loss"]
         metrics = self.objective.assess(model, self.held_out)
         judged = {int(entry["step"]): _metrics(entry) for entry in trainer.evaluations(state)}
@@ -209,7 +217,8 @@ class Fitting:
         from perennial_training import lora
 
         folder = self.kept.work / "merged"
-        lora.merge(self._start(), weights, folder, tuning.lora.keep_adapter)
+        assert self.prepared.base is not None
+        lora.merge(self._start(), weights, folder, tuning.lora.keep_adapter, self.prepared.base.uri)
         return folder
 
 

@@ -27,10 +27,14 @@ def load(model: PreTrainedModel, folder: Path) -> PeftModel:
     return PeftModel.from_pretrained(model, str(folder), is_trainable=True)
 
 
-def merge(model: PreTrainedModel, adapter: Path, folder: Path, keep_adapter: bool) -> None:
-    """Writes the whole model to `folder`; and the matrices alone to adapter/ in it if they are to be kept."""
+def merge(model: PreTrainedModel, adapter: Path, folder: Path, keep_adapter: bool, base: str) -> None:
+    """Writes the whole model to `folder`; and the matrices alone to adapter/ in it if they are to be kept.
+
+    `base` is the URI of what they were learned beside.
+    """
     adapted = load(model, adapter)
     if keep_adapter:
+        adapted.peft_config["default"].base_model_name_or_path = base
         adapted.save_pretrained(folder / "adapter")
     merged = adapted.merge_and_unload()
     merged.config.use_cache = True

@@ -16,10 +16,17 @@ _PATIENCE = timedelta(hours=2)
 
 
 def begin() -> None:
-    """Joins the group that the environment names, if it names one."""
+    """Takes the GPU that is this process's own, and joins the group that the environment names, if it names one."""
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     if count() > 1 and not torch.distributed.is_initialized():
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         torch.distributed.init_process_group(backend, timeout=_PATIENCE)
+
+
+def device() -> torch.device:
+    """Where this process computes."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def count() -> int:

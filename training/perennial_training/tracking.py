@@ -112,17 +112,19 @@ class Tracking:
         if found:
             run = str(found[0].info.run_id)
             client.update_run(run, status="RUNNING")
-            return run
-        tags = {UID_TAG: job.uid, "task": self.config.task, "artifact": self.config.output.uri}
-        run = str(client.create_run(self._experiment, tags=tags, run_name=job.name).info.run_id)
-        self._log_parameters(client, run)
+        else:
+            tags = {UID_TAG: job.uid, "task": self.config.task, "artifact": self.config.output.uri}
+            run = str(client.create_run(self._experiment, tags=tags, run_name=job.name).info.run_id)
+        self._log_parameters(client, run)  # again for a run that is there: it may have been lost on the way
         return run
 
     def _log_parameters(self, client: Any, run: str) -> None:
         from mlflow.entities import Param
 
         found = dict(_flat({part: self.config.document()[part] for part in ("model", "data", "training")}))
-        client.log_batch(run, params=[Param(name, str(value)[:6000]) for name, value in found.items()][:100])
+        parameters = [Param(name, str(value)[:6000]) for name, value in found.items()]
+        for start in range(0, len(parameters), 100):  # as many as a request may have
+            client.log_batch(run, params=parameters[start : start + 100])
 
     def _register(self, client: Any, run: str, result: dict[str, Any], folder: Path | None) -> None:
         client.set_tag(run, "artifact_digest", result["artifact"]["digest"])

@@ -29,6 +29,8 @@ _SCHEDULES = {
     "inverseSqrt": "inverse_sqrt",
     "cosineWithRestarts": "cosine_with_restarts",
 }
+# Without these they would be cosine and linear by other names.
+_OWN: dict[str, dict[str, Any]] = {"polynomial": {"power": 2.0}, "cosineWithRestarts": {"num_cycles": 4}}
 
 
 class JudgedTrainer(Trainer):
@@ -185,6 +187,7 @@ def arguments(training: Training, work: Path, resumed: bool, micro_batch: int, p
         use_cpu=not torch.cuda.is_available(),
         learning_rate=wanted.learning_rate,
         lr_scheduler_type=_SCHEDULES.get(wanted.schedule, wanted.schedule),
+        lr_scheduler_kwargs=_OWN.get(wanted.schedule),
         warmup_steps=wanted.warmup_steps,
         weight_decay=wanted.weight_decay,
         max_grad_norm=wanted.max_gradient_norm,

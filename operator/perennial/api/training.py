@@ -224,7 +224,9 @@ class Hyperparameters(ApiModel):
     )  # fmt: skip
     learning_rate: float = Field(1e-3, gt=0, le=10, description="Peak step size.")
     schedule: Literal["constant", "linear", "cosine", "polynomial", "inverseSqrt", "cosineWithRestarts"] = Field(
-        "cosine", description="How the learning rate falls after the warm-up."
+        "cosine",
+        description="How the learning rate falls after the warm-up; polynomial: as the square of what is "
+        "left, cosineWithRestarts: four times from the top.",
     )
     warmup_steps: int = Field(0, ge=0, le=1000000, description="Steps of linear growth of the learning rate.")
     weight_decay: float = Field(0.1, ge=0, le=1, description="Decoupled weight decay per step.")

@@ -79,7 +79,7 @@ def judge(name: str, folder: Path, examples: list[dict[str, str]]) -> tuple[Obje
     found = [Example(roles) for roles in examples]
     vocabulary = tokenizer.load(folder)
     judging = objective(kind.task, _prepared(vocabulary, folder, kind.context, LABELS, found))
-    return judging, judging.held_out(vocabulary, kind.context, LABELS)
+    return judging, judging.held_out()
 
 
 def _prepared(

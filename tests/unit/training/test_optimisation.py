@@ -60,6 +60,18 @@ def test_every_schedule_learns(pod, schedule):
     assert result["metrics"]["loss"] < result["initialMetrics"]["loss"]
 
 
+@pytest.mark.parametrize(("one", "other"), [("cosine", "cosineWithRestarts"), ("linear", "polynomial")])
+def test_schedules_of_other_names_are_others(pod, one, other):
+    pod.job["training"]["evaluateEverySteps"] = 1
+    rates = []
+    for schedule in (one, other):
+        again(pod, schedule, schedule=schedule, warmupSteps=0)
+        curve = json.loads((pod.output / "explanation" / "explanation.json").read_text())["curve"]
+        rates.append([entry["learning_rate"] for entry in curve if "learning_rate" in entry])
+    assert len(rates[0]) == len(rates[1]) == 12
+    assert rates[0] != pytest.approx(rates[1], rel=0.01)
+
+
 def test_bfloat16_learns_and_leaves_float32(pod):
     result = again(pod, "half", precision="bfloat16")
     assert result["metrics"]["loss"] < result["initialMetrics"]["loss"]

@@ -210,3 +210,17 @@ def test_a_classifier_starts_from_a_decoder_that_has_no_token_to_pad_with(pod):
     assert result["metrics"]["accuracy"] > 0.9
     config = json.loads((pod.output / "config.json").read_text())
     assert (config["pad_token_id"], config["label2id"]) == (0, {"negative": 0, "positive": 1})
+
+
+def test_a_translator_is_compared_by_its_own_tokenizer(pod):
+    give(pod, "translation")
+    pod.job["training"]["hyperparameters"]["maxSteps"] = 200
+    first, _ = learned(pod)
+    assert first["metrics"]["bleu"] > 90
+    served = {"version": 1, "uri": pod.job["output"]["uri"], "digest": first["artifact"]["digest"]}
+    pod.job |= {"compareWith": served, "output": {"uri": "pvc://models/tiny/v2"}}
+    pod.job["job"]["uid"] = "uid-2"
+    pod.job["model"]["architecture"]["vocabularySize"] = 290  # other pieces of words
+    pod.job["training"]["hyperparameters"]["maxSteps"] = 4
+    second, _ = learned(pod)
+    assert second["comparison"]["metrics"]["bleu"] == first["metrics"]["bleu"]

@@ -47,6 +47,7 @@ def run_of(server: MlflowServer, uid: str, experiment: str = "demo/tiny"):
 
 def test_a_run_holds_parameters_metrics_and_reports(pod, server):
     track(pod, server.uri, "whole", registeredModel="writer", alias="candidate")
+    pod.job["data"]["train"] *= 32  # more parameters than MLflow takes at once
     ended = pod.run()
     assert ended.code == 0, ended.output
     told = ended.message["tracking"]
@@ -55,6 +56,7 @@ def test_a_run_holds_parameters_metrics_and_reports(pod, server):
     assert told["url"].endswith(run.info.run_id)
     assert run.info.status == "FINISHED"
     assert run.data.params["training.hyperparameters.learningRate"] == "0.01"
+    assert run.data.params["data.train.31.uri"] == "pvc://corpus/train.txt"
     history = client.get_metric_history(run.info.run_id, "validation_loss")
     assert sorted((entry.step, entry.value) for entry in history) == ended.curve
     assert run.data.metrics["final_perplexity"] == ended.message["metrics"]["perplexity"]

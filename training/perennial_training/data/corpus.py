@@ -72,7 +72,7 @@ def load(data: Data, task: Task, mounts: Path, downloads: Path, say: Say) -> Cor
         train, validation = split(train, data.validation.fraction, roles.key)
     _refuse_empty(data, train, validation)
     if data.augmentation is not None:
-        made = list(augment(train, data.augmentation, roles.noisy))
+        made, _ = _without(list(augment(train, data.augmentation, roles.noisy)), validation, roles.key)
         train += made
         _add(counts, {"augmented": len(made)}, say)
     train = list(weighted(train))

@@ -6,6 +6,7 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
+from perennial_artifact.exits import Failure
 from perennial_training.data.sources import Say
 from perennial_training.explanation.attributions import attributions
 from perennial_training.explanation.findings import findings
@@ -27,6 +28,8 @@ def explain(
     for name, part in (("findings", findings), ("attributions", attributions)):
         try:
             report[name] = part(task, model, held_out)
+        except Failure:  # a SIGTERM
+            raise
         except Exception as error:  # whatever a model that is not ours does under a microscope
             report["notes"].append(f"{name} could not be made: {type(error).__name__}: {error}")
             say(f"explanation: {report['notes'][-1]}")

@@ -12,7 +12,6 @@ from transformers import AutoTokenizer, PreTrainedModel
 
 from perennial_artifact.exits import BAD_DATA, Failure
 from perennial_training.encoding.rows import Row, Rows
-from perennial_training.encoding.tokenizer import Vocabulary
 from perennial_training.preparation import Prepared
 
 Metrics = dict[str, float]
@@ -44,8 +43,8 @@ class Objective(ABC):
         """Makes a batch of rows of different length; None where all are of the same."""
 
     @abstractmethod
-    def held_out(self, vocabulary: Vocabulary, context: int, labels: list[str] | None) -> Any:
-        """The validation examples as a model with this tokenizer sees them."""
+    def held_out(self) -> Any:
+        """The validation examples as a model with this tokenizer, context and labels sees them."""
 
     @abstractmethod
     def learned(self) -> Any:

@@ -11,7 +11,6 @@ from transformers import AutoModelForQuestionAnswering, DataCollatorWithPadding,
 
 from perennial_training.encoding import rows
 from perennial_training.encoding.rows import Row, Rows
-from perennial_training.encoding.tokenizer import Vocabulary
 from perennial_training.tasks.objective import Metrics, RowObjective, finite, rounded
 
 _LONGEST_ANSWER = 30  # tokens
@@ -29,8 +28,8 @@ class QuestionAnswering(RowObjective):
             return pad
         return lambda batch: pad([{k: v for k, v in row.items() if k != "token_type_ids"} for row in batch])
 
-    def held_out(self, vocabulary: Vocabulary, context: int, labels: list[str] | None) -> Rows:
-        return rows.question_answering(self.prepared.corpus.validation, vocabulary, context)
+    def held_out(self) -> Rows:
+        return rows.question_answering(self.prepared.corpus.validation, self.prepared.vocabulary, self.prepared.context)
 
     def picked(self, found: Rows, numbers: range) -> Rows:
         """Whole examples, with all of their windows."""

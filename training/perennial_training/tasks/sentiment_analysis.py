@@ -8,7 +8,6 @@ from transformers import AutoModelForSequenceClassification, DataCollatorWithPad
 
 from perennial_training.encoding import rows
 from perennial_training.encoding.rows import Row, Rows
-from perennial_training.encoding.tokenizer import Vocabulary
 from perennial_training.tasks.objective import Metrics, RowObjective, finite, rounded
 
 _NATS_OF_UNKNOWN = 20.0  # what a label costs that a model has never heard of
@@ -22,10 +21,9 @@ class SentimentAnalysis(RowObjective):
     def collator(self, model: PreTrainedModel) -> Callable[[list[Row]], dict[str, torch.Tensor]]:
         return DataCollatorWithPadding(self.tokenizer())
 
-    def held_out(self, vocabulary: Vocabulary, context: int, labels: list[str] | None) -> Rows:
-        return rows.classification(
-            self.prepared.corpus.validation, vocabulary, context, labels or self.prepared.labels or []
-        )
+    def held_out(self) -> Rows:
+        wanted = self.prepared
+        return rows.classification(wanted.corpus.validation, wanted.vocabulary, wanted.context, wanted.labels or [])
 
     def measure(self, model: PreTrainedModel, held_out: Rows) -> Metrics:
         """loss (nats per text), accuracy and macroF1, the mean of the classes' F1."""

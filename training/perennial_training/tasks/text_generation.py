@@ -9,7 +9,6 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from perennial_training.encoding import stream
-from perennial_training.encoding.tokenizer import Vocabulary
 from perennial_training.tasks.objective import Metrics, Objective, finite, judging, rounded
 
 _MAX_LOGITS = 2**25  # numbers per batch (128 MiB as float32)
@@ -55,13 +54,14 @@ class TextGeneration(Objective):
     def collator(self, model: PreTrainedModel) -> None:
         return None
 
-    def held_out(self, vocabulary: Vocabulary, context: int, labels: list[str] | None) -> HeldOut:
+    def held_out(self) -> HeldOut:
         """The loss is per token of the candidate's tokenizer, so that two models' losses have one denominator."""
-        found = stream.encode(self.prepared.corpus.validation, vocabulary)
-        return HeldOut(found.ids, context, self.prepared.validation.tokens, found.size)
+        found = stream.encode(self.prepared.corpus.validation, self.prepared.vocabulary)
+        return HeldOut(found.ids, self.prepared.context, self.prepared.validation.tokens, found.size)
 
     def learned(self) -> HeldOut:
-        examples = self.prepared.corpus.train[: len(self.prepared.corpus.validation)]
+        train, count = self.prepared.corpus.train, len(self.prepared.corpus.validation)
+        examples = train[:: max(1, len(train) // count)][:count]  # of all sources
         found = stream.encode(examples, self.prepared.vocabulary)
         return HeldOut(found.ids, self.prepared.context, found.tokens, found.size)
 

@@ -9,7 +9,6 @@ from transformers import AutoModelForSeq2SeqLM, DataCollatorForSeq2Seq, Generati
 
 from perennial_training.encoding import rows
 from perennial_training.encoding.rows import Row, Rows
-from perennial_training.encoding.tokenizer import Vocabulary
 from perennial_training.tasks.objective import Metrics, RowObjective, finite, rounded
 
 
@@ -21,8 +20,8 @@ class Translation(RowObjective):
     def collator(self, model: PreTrainedModel) -> Callable[[list[Row]], dict[str, torch.Tensor]]:
         return DataCollatorForSeq2Seq(self.tokenizer(), model=model)
 
-    def held_out(self, vocabulary: Vocabulary, context: int, labels: list[str] | None) -> Rows:
-        return rows.translation(self.prepared.corpus.validation, vocabulary, context)
+    def held_out(self) -> Rows:
+        return rows.translation(self.prepared.corpus.validation, self.prepared.vocabulary, self.prepared.context)
 
     def measure(self, model: PreTrainedModel, held_out: Rows) -> Metrics:
         """loss (nats per token of the target, its end included) and perplexity."""
