@@ -1,6 +1,5 @@
 """Classification, translation and question answering as Hugging Face's own client sees them, against real servers."""
 
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -183,22 +182,6 @@ def test_a_client_that_goes_away_frees_its_place_at_once(row_servers: dict[str, 
     assert httpx.post(narrow.url, json=BRIEF, timeout=60).status_code == 200
     assert time.monotonic() - began < whole / 2
     assert narrow.metric("perennial_requests_total", code="499") == gone + 1
-
-
-def test_a_short_request_does_not_wait_for_one_of_many_rows(row_servers: dict[str, RunningServer]) -> None:
-    server = row_servers["rnn classifier"]
-    ended: dict[str, float] = {}
-
-    def ask(what: str, inputs: Any) -> None:
-        assert post(server, inputs).status_code == 200
-        ended[what] = time.monotonic()
-
-    long = threading.Thread(target=ask, args=("long", [TEXTS[4]] * 256))
-    long.start()
-    wait_until(lambda: queued(server) == (1, 0))
-    ask("short", "x")
-    long.join()
-    assert ended["short"] < ended["long"]
 
 
 def test_a_drain_answers_what_was_accepted_and_refuses_nobody(row_servers: dict[str, RunningServer]) -> None:

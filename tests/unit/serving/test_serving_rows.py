@@ -14,6 +14,7 @@ from transformers import AutoTokenizer, TextClassificationPipeline
 
 from perennial_serving import preflight
 from perennial_serving.loading import load
+from perennial_serving.metrics import Metrics
 from perennial_serving.rows.computation import Job, next_rows
 from perennial_serving.rows.requests import parse
 from perennial_serving.rows.row import Row
@@ -232,6 +233,20 @@ def test_the_context_is_the_one_of_the_training(row_artifacts: dict[str, Path], 
 
 def names(picked: list[tuple[Job, Row]]) -> list[str]:
     return [chr(row.number) for _, row in picked]
+
+
+def test_a_short_request_does_not_wait_for_one_of_many_rows(tasks: dict[str, RowTask]) -> None:
+    task = tasks["rnn classifier"]
+    computation = task.computation(4, Metrics())
+    answered: list[str] = []
+    long = Job([row_of(task, TEXTS[4], 0)] * 256, deliver=lambda _: answered.append("long"))
+    short = Job([row_of(task, "x", 0)], deliver=lambda _: answered.append("short"))
+    assert computation.step([long]) == []
+    assert computation.step([long, short]) == [short]
+    while not computation.step([long]):
+        pass
+    assert answered == ["short", "long"]
+    assert len(long.results) == 256
 
 
 def test_each_request_gets_a_place_and_the_rest_is_shared() -> None:
