@@ -52,7 +52,7 @@ format: venv ## Mend the style
 types: venv ## Check the types of the operator, strictly
 	@$(VENV)/bin/mypy
 
-test-unit: venv ## Pure logic and single processes (2 min)
+test-unit: venv ## Pure logic and single processes (9 min)
 	@$(VENV)/bin/pytest tests/unit
 
 test-api: venv ## The operator against a real control plane; pods are simulated by writing their status (5 min)
@@ -61,7 +61,7 @@ test-api: venv ## The operator against a real control plane; pods are simulated 
 test-faults: venv ## The operator under fire: lies, silence, two at once, a part of the crash sweep and of the fuzz (7 min)
 	@$(VENV)/bin/pytest tests/faults
 
-test-e2e: venv ## The whole story in real pods (15 min)
+test-e2e: venv ## The whole story in real pods (32 min)
 	@$(VENV)/bin/pytest tests/e2e
 
 test-kueue: venv ## training.queue against a real Kueue (3 min; the first time 7 min); not a part of make test
@@ -77,7 +77,7 @@ fuzz: venv ## 1,000 sequences of good and bad specs, each compared with a fresh 
 
 test-fast: lint types test-unit test-api ## What one runs while working
 
-test: venv ## Everything: what CI runs (30 min; the first time 45 min)
+test: venv ## Everything: what CI runs (55 min; the first time 70 min)
 	@tools/test.sh
 
 bench-operator: venv ## Measure the operator beside the API server's limit and Kubeflow Trainer (20 min; nothing else should run)

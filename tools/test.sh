@@ -14,11 +14,11 @@ step() {
 
 step "Style and layers" "10 s" make --no-print-directory lint
 step "Types" "30 s" make --no-print-directory types
-step "Unit tests" "2 min" make --no-print-directory test-unit
+step "Unit tests" "9 min" make --no-print-directory test-unit
 step "Tests against a control plane" "5 min; the first time Kubernetes is built before, 6 to 9 min" \
     make --no-print-directory test-api
 step "The operator under fire" "7 min" make --no-print-directory test-faults
-step "The story in real pods" "15 min; the first time images are built before, 5 min" make --no-print-directory test-e2e
+step "The story in real pods" "32 min; the first time images are built before, 5 min" make --no-print-directory test-e2e
 
 if ((${#failed[@]})); then
     printf 'Failed: %s\n' "${failed[@]}"
