@@ -14,14 +14,14 @@ from api import APPLY, JSON, Api, Manifest
 from control_plane import ControlPlane
 
 from perennial.api import TrainingJob
-from perennial.apply import Applier
-from perennial.cache import Cache
-from perennial.cluster import FIELD_MANAGER
 from perennial.decide.defaults import Defaults
 from perennial.decide.training_job.decide import decide
 from perennial.decide.training_job.observed import Observed
-from perennial.metrics import Metrics
-from perennial.resources import Resource
+from perennial.kube.cache import Cache
+from perennial.kube.client import FIELD_MANAGER
+from perennial.kube.resources import Resource
+from perennial.loop.apply import Applier
+from perennial.loop.metrics import Metrics
 
 # What stands for the name, the uid and the resourceVersion in what is recorded.
 _NAME, _UID, _VERSION = "recorded-name", "00000000-feed-4bee-8bad-000000000000", "987654321012345"

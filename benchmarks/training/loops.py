@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments, get_scheduler
 
-from perennial_training import architectures, config, preparation
+from perennial_training import config, preparation
+from perennial_training.fitting import architectures
 from perennial_training.tasks import objective
 
 EVERY_SECONDS = 1.0

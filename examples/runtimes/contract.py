@@ -1,6 +1,6 @@
 """The contract between Perennial and a program that trains (docs/runtimes.md), for programs in Python.
 
-Standard library only, as is perennial_artifact, which writes the artifact's manifest.
+Standard library only, as is perennial_contract, which writes the artifact's manifest.
 """
 
 import argparse
@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from perennial_artifact import exits, manifest
-from perennial_artifact.exits import Failure
-from perennial_artifact.uri import MOUNTS, local_path
+from perennial_contract import exits, manifest
+from perennial_contract.exits import Failure
+from perennial_contract.uri import MOUNTS, local_path
 
 
 @dataclass(frozen=True)

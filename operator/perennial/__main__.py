@@ -14,7 +14,7 @@ def main() -> None:
     # Before the imports, which take a second: the first process of a container would not even notice the signal.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
-    from perennial.process import run
+    from perennial.process.process import run
 
     run()
 

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from perennial_artifact import cpus, exits, uri
-from perennial_artifact.exits import Failure
-from perennial_serving import preflight
-from perennial_serving.fetch import fetch
+from perennial_contract import cpus, exits, uri
+from perennial_contract.exits import Failure
+from perennial_serving.artifact import preflight
+from perennial_serving.artifact.fetch import fetch
 
 log = logging.getLogger(__name__)
 

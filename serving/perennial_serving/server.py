@@ -17,12 +17,12 @@ from types import FrameType
 
 import uvicorn
 
-from perennial_serving.api import Api
-from perennial_serving.engine import Engine
-from perennial_serving.front import Front
-from perennial_serving.loading import load
-from perennial_serving.metrics import Metrics
-from perennial_serving.model import Task
+from perennial_serving.artifact.loading import load
+from perennial_serving.engine.engine import Engine
+from perennial_serving.engine.metrics import Metrics
+from perennial_serving.engine.task import Task
+from perennial_serving.http.app import Api
+from perennial_serving.http.middleware import Front
 
 # Longer than clients and proxies keep an idle connection: who closes it must be the side that sends.
 KEEP_ALIVE_SECONDS = 75

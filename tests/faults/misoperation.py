@@ -18,7 +18,7 @@ from misoperation_play import Player, Violation, judge
 from misoperation_steps import Sequence, for_bystanders
 from operator_process import Operator
 
-from perennial.resources import OWN
+from perennial.kube.resources import OWN
 
 # Sequences with a quota have namespaces of their own meanwhile, as it would forbid others theirs.
 SHARED, ALONE = 1, 4

@@ -10,8 +10,8 @@ from typing import Any, Self
 import aiohttp
 from kubernetes import client, config
 
-from perennial.resources import WATCHED, Resource
-from perennial.watch import selector_of
+from perennial.kube.resources import WATCHED, Resource
+from perennial.kube.watch import selector_of
 
 Manifest = dict[str, Any]
 Name = tuple[Resource, str, str]

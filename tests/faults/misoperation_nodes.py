@@ -10,7 +10,7 @@ from misoperation_cluster import Api, Manifest, Mirror, Refusal
 from node import metrics
 
 from perennial.decide.pods import trouble
-from perennial.resources import CONFIG_MAP, POD
+from perennial.kube.resources import CONFIG_MAP, POD
 
 PERIOD = 0.3
 JOB, SERVICE = "perennial.dev/training-job", "perennial.dev/deployment"

@@ -17,7 +17,7 @@ from typing import Any
 
 from misoperation_cluster import Manifest, Mirror
 
-from perennial.resources import APPS_DEPLOYMENT, CHILDREN, JOB, OWN, POD, Resource
+from perennial.kube.resources import APPS_DEPLOYMENT, CHILDREN, JOB, OWN, POD, Resource
 
 # With these reasons some child is not there in a fresh object; one that had it before keeps it.
 BLOCKED = {"InputMissing", "InvalidUri", "ApplyRefused"}

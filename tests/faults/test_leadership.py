@@ -20,7 +20,7 @@ from operator_process import Operator, handles_sigterm
 from proxy import Answer, Delay, Request
 from stage import Case, Stage, title
 
-from perennial.leader import LEASE_SECONDS, RENEW_SECONDS, RETRY_SECONDS
+from perennial.kube.lease import LEASE_SECONDS, RENEW_SECONDS, RETRY_SECONDS
 
 # A standby looks every RETRY_SECONDS: it sees the last renewal late, and its expiry too.
 TAKEOVER = LEASE_SECONDS + 2 * RETRY_SECONDS

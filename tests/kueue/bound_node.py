@@ -3,7 +3,7 @@
 from control_plane import ControlPlane, Manifest
 from node import Node, Train
 
-from perennial_artifact.exits import TERMINATED
+from perennial_contract.exits import TERMINATED
 
 NAME = "simulated"
 

@@ -14,7 +14,7 @@ from node import eventually
 
 # Forked from a server that has imported it all: a start takes 50 ms instead of a second, and there are thousands.
 _FORK_SERVER = multiprocessing.get_context("forkserver")
-_IMPORTED = ["__main__", "perennial.process", "pytest", "kubernetes.client.api", "kubernetes.client.models"]
+_IMPORTED = ["__main__", "perennial.process.process", "pytest", "kubernetes.client.api", "kubernetes.client.models"]
 _FORK_SERVER.set_forkserver_preload(_IMPORTED)
 
 # Several threads of a test may start one each.

@@ -8,11 +8,13 @@ import sys
 import traceback
 from pathlib import Path
 
-from perennial_artifact import cpus, exits
-from perennial_artifact.exits import Failure
-from perennial_artifact.uri import MOUNTS
-from perennial_training import config, deletion, job, launch
-from perennial_training.termination import Termination
+from perennial_contract import cpus, exits
+from perennial_contract.exits import Failure
+from perennial_contract.uri import MOUNTS
+from perennial_training import config, job
+from perennial_training.distributed import launch
+from perennial_training.distributed.termination import Termination
+from perennial_training.output import deletion
 
 CONFIG = Path("/etc/perennial/job.json")
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
-from perennial_artifact import exits, uri
+from perennial_contract import exits, uri
 
 MIN_VOCABULARY = 260  # the 256 bytes and the special tokens
 

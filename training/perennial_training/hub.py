@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from perennial_artifact.credentials import Credentials
-from perennial_artifact.exits import MISSING_INPUT, TEMPORARY, Failure
+from perennial_contract.exits import MISSING_INPUT, TEMPORARY, Failure
+from perennial_contract.storage.credentials import Credentials
 
 _ADVICE = "if it is private or gated, name a Secret with an HF_TOKEN that may read it in `credentials`"
 

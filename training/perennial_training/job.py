@@ -9,18 +9,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from perennial_artifact import uri
-from perennial_training import base, launch, publishing, tracking
-from perennial_training.card import card
+from perennial_contract import uri
 from perennial_training.config import Config
 from perennial_training.data.sources import Say
+from perennial_training.distributed import launch
+from perennial_training.distributed.termination import Termination
+from perennial_training.fitting import starting_model as base
+from perennial_training.output import publishing
+from perennial_training.output.card import card
+from perennial_training.output.publishing import Output
 from perennial_training.preparation import Prepared, prepare
-from perennial_training.publishing import Output
-from perennial_training.termination import Termination
+from perennial_training.telemetry import tracking
 
 if TYPE_CHECKING:
-    from perennial_training.bucket_output import BucketOutput
-    from perennial_training.fitting import Fitted
+    from perennial_training.fitting.fitting import Fitted
+    from perennial_training.output.bucket import BucketOutput
 
 
 def run(config: Config, mounts: Path, metrics_port: int, termination: Termination, say: Say) -> dict[str, Any]:
@@ -39,7 +42,8 @@ def run(config: Config, mounts: Path, metrics_port: int, termination: Terminatio
     output.open()
     prepared = prepare(config, mounts, output.work, say)
 
-    from perennial_training.fitting import Fitting  # torch takes seconds to load: not before the input proved good
+    # torch takes seconds to load: not before the input proved good.
+    from perennial_training.fitting.fitting import Fitting
 
     with tracking.tracked(config, say) as run:
         fitting = Fitting(config, prepared, output, say)
@@ -75,7 +79,7 @@ def _follow(
     """Trains along with the process that leads (see processes), which alone writes, judges and publishes."""
     with tempfile.TemporaryDirectory() as work:
         prepared = prepare(config, mounts, Path(work), say)
-        from perennial_training.fitting import Fitting
+        from perennial_training.fitting.fitting import Fitting
 
         Fitting(config, prepared, output, say).train(0, termination)
     return {}

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from perennial_training import base, checkpoints
-from perennial_training.base import Base
+from perennial_training.checkpoints import checkpoints
 from perennial_training.config import Config, Task
 from perennial_training.data import corpus
 from perennial_training.data.corpus import Corpus
@@ -21,6 +20,8 @@ from perennial_training.encoding import rows, stream, tokenizer
 from perennial_training.encoding.rows import Rows
 from perennial_training.encoding.stream import Stream
 from perennial_training.encoding.tokenizer import Vocabulary
+from perennial_training.fitting import starting_model as base
+from perennial_training.fitting.starting_model import Base
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 from perennial.api.common import Credentials
 from perennial.decide.outcome import Manifest
 from perennial.decide.scheduling import why_unscheduled
-from perennial_artifact import uri as uris
+from perennial_contract import uri as uris
 
 USER = 10001
 CLAIMS = "/perennial/claims"

@@ -21,8 +21,8 @@ import yaml
 from perennial.api import TrainingJob
 from perennial.api.training_job import Result
 from perennial.decide.training_job.config import config
-from perennial.progress import last_progress
-from perennial_artifact import manifest
+from perennial.loop.progress import last_progress
+from perennial_contract import manifest
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = ROOT / "examples" / "runtimes"

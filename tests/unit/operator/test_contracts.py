@@ -21,9 +21,9 @@ from perennial.decide.pods import Trouble, ended_badly
 from perennial.decide.training_job.config import config_map
 from perennial.decide.training_job.job import FINAL_EXIT_CODES
 from perennial.decide.training_job.observed import locations
-from perennial_artifact import exits, uri
-from perennial_serving import preflight
+from perennial_contract import exits, uri
 from perennial_serving.__main__ import _parser as serving_parser
+from perennial_serving.artifact import preflight
 from perennial_training.config import Config
 
 DEFAULTS = Defaults("training:1", "serving:1")

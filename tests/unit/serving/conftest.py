@@ -20,7 +20,7 @@ from server_process import run_server
 from tokenizers import ByteLevelBPETokenizer
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from perennial_artifact import manifest
+from perennial_contract import manifest
 
 torch.set_num_threads(1)
 NAME, VERSION = "docs-writer", "2"

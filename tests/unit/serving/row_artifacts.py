@@ -7,13 +7,13 @@ from typing import Any
 import torch
 
 import perennial_networks
-from perennial_artifact import manifest
-from perennial_training import architectures
+from perennial_contract import manifest
 from perennial_training.config import Architecture, Task
 from perennial_training.data.corpus import Corpus
 from perennial_training.data.example import Example
 from perennial_training.encoding import tokenizer
 from perennial_training.encoding.rows import Rows
+from perennial_training.fitting import architectures
 from perennial_training.preparation import Prepared
 from perennial_training.tasks import OBJECTIVES, objective
 from perennial_training.tasks.objective import Objective

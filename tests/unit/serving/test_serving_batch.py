@@ -15,8 +15,8 @@ from transformers import (
 )
 
 import perennial_networks
-from perennial_serving.text_generation.batch import Batch
-from perennial_serving.text_generation.decoding import batch_of, try_out
+from perennial_serving.generation.batch import Batch
+from perennial_serving.generation.decoding import batch_of, try_out
 
 PROMPTS = [[5], [7, 8, 9, 10, 11, 12], [13, 14, 15], list(range(20, 40))]
 NEW_TOKENS = 12

@@ -7,11 +7,11 @@ import pytest
 from conftest import NAME, Artifact, wait_until
 from starlette.testclient import TestClient
 
-from perennial_serving.api import Api
-from perennial_serving.engine import Engine
-from perennial_serving.loading import load
-from perennial_serving.metrics import Metrics
-from perennial_serving.model import LoadedModel, Task
+from perennial_serving.artifact.loading import load
+from perennial_serving.engine.engine import Engine
+from perennial_serving.engine.metrics import Metrics
+from perennial_serving.engine.task import LoadedModel, Task
+from perennial_serving.http.app import Api
 
 BODY = {"model": NAME, "prompt": "x", "max_tokens": 3, "temperature": 0}
 

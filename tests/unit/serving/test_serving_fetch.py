@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from conftest import Artifact
 
-from perennial_artifact import exits, manifest
-from perennial_artifact.exits import Failure
-from perennial_serving import fetch as fetching
+from perennial_contract import exits, manifest
+from perennial_contract.exits import Failure
 from perennial_serving.__main__ import main
-from perennial_serving.fetch import fetch
+from perennial_serving.artifact import fetch as fetching
+from perennial_serving.artifact.fetch import fetch
 
 WRONG = "sha256:" + "0" * 64
 
@@ -137,7 +137,7 @@ def test_a_fetch_that_is_killed_leaves_nothing_to_serve(stored: Path, artifact: 
         "import os, signal, sys\n"
         "from pathlib import Path\n"
         "os.sync = lambda: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "from perennial_serving.fetch import fetch\n"
+        "from perennial_serving.artifact.fetch import fetch\n"
         "fetch(sys.argv[1], sys.argv[2], Path(sys.argv[3]))\n"
     )
     command = [sys.executable, "-c", script, f"file://{stored}", artifact.digest, str(target)]

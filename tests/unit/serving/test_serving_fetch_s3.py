@@ -9,11 +9,12 @@ import pytest
 from conftest import Artifact
 from s3_server import S3Server
 
-from perennial_artifact import credentials, exits, manifest
-from perennial_artifact.exits import Failure
-from perennial_artifact.s3 import Store
+from perennial_contract import exits, manifest
+from perennial_contract.exits import Failure
+from perennial_contract.storage import credentials
+from perennial_contract.storage.s3 import Store
 from perennial_serving.__main__ import main
-from perennial_serving.fetch import fetch
+from perennial_serving.artifact.fetch import fetch
 
 
 @pytest.fixture
@@ -118,7 +119,7 @@ def test_the_command_ends_with_the_contract_s_code_and_message(
 def test_a_disk_that_is_too_small_is_told_before_it_is_full(
     stored: Store, artifact: Artifact, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("perennial_artifact.s3.RESERVED_BYTES", 2**60)
+    monkeypatch.setattr("perennial_contract.storage.s3.RESERVED_BYTES", 2**60)
     with pytest.raises(Failure, match="more bytes, and 0 are free") as failure:
         fetch_stored(stored, artifact.digest, target)
     assert failure.value.reason == "InputTooLarge"

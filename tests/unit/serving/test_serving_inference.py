@@ -12,7 +12,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from row_artifacts import CONTEXT, LABELS, ROW_TASKS, TEXTS
 from test_serving_rows import CLASSIFIERS, QUESTIONS
 
-from perennial_artifact import manifest
+from perennial_contract import manifest
 
 ENDLESS = {"inputs": "x"}  # to the slow translation
 BRIEF = {"inputs": "x", "parameters": {"generate_parameters": {"max_new_tokens": 2}}}

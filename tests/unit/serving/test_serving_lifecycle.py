@@ -14,10 +14,10 @@ from conftest import NAME, Artifact, RunningServer, free_port, make_model, serve
 from row_artifacts import make_row_model
 from safetensors.torch import load_file, save_file
 
-from perennial_artifact import exits, manifest
-from perennial_artifact.exits import Failure
-from perennial_serving import preflight
-from perennial_serving.loading import load
+from perennial_contract import exits, manifest
+from perennial_contract.exits import Failure
+from perennial_serving.artifact import preflight
+from perennial_serving.artifact.loading import load
 
 LONG = {"model": NAME, "prompt": "x", "max_tokens": 3000, "temperature": 0, "stream": True}
 SHORT = {"model": NAME, "prompt": "The", "max_tokens": 3}

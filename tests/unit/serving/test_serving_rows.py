@@ -12,14 +12,14 @@ import torch
 from row_artifacts import CONTEXT, ROW_TASKS, TEXTS, judge
 from transformers import AutoTokenizer, TextClassificationPipeline
 
-from perennial_serving import preflight
-from perennial_serving.loading import load
-from perennial_serving.metrics import Metrics
-from perennial_serving.rows.computation import Job, next_rows
-from perennial_serving.rows.requests import parse
-from perennial_serving.rows.row import Row
-from perennial_serving.rows.spans import Window
-from perennial_serving.rows.task import RowTask
+from perennial_serving.artifact import preflight
+from perennial_serving.artifact.loading import load
+from perennial_serving.engine.metrics import Metrics
+from perennial_serving.inference.computation import Job, next_rows
+from perennial_serving.inference.requests import parse
+from perennial_serving.inference.row import Row
+from perennial_serving.inference.spans import Window
+from perennial_serving.inference.task import RowTask
 from perennial_serving.tasks import TASKS
 
 CLASSIFIERS = [name for name in ROW_TASKS if name.endswith("classifier")]

@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perennial_serving.text_generation.sampling import Sampler, choose
-from perennial_serving.text_generation.text_stream import TextStream
+from perennial_serving.generation.sampling import Sampler, choose
+from perennial_serving.generation.text_stream import TextStream
 
 STOPS = st.lists(st.text(alphabet="abé", min_size=1, max_size=4), max_size=3)
 

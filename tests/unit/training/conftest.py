@@ -94,11 +94,11 @@ class Pod:
 
 
 def _modules() -> list[str]:
-    import perennial_artifact
+    import perennial_contract
     import perennial_networks
     import perennial_training
 
-    return [str(module.__file__) for module in (perennial_artifact, perennial_networks, perennial_training)]
+    return [str(module.__file__) for module in (perennial_contract, perennial_networks, perennial_training)]
 
 
 def tiny_job() -> dict[str, Any]:

@@ -9,9 +9,9 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from perennial_artifact.exits import Failure
-from perennial_training import launch
-from perennial_training.termination import Termination
+from perennial_contract.exits import Failure
+from perennial_training.distributed import launch
+from perennial_training.distributed.termination import Termination
 
 
 def main(arguments: list[str]) -> int:
@@ -47,7 +47,7 @@ def shards() -> str:
     import torch
     from torch.distributed.fsdp import fully_shard
 
-    from perennial_training.processes import whole_weights
+    from perennial_training.distributed.processes import whole_weights
 
     torch.manual_seed(1)
     model = torch.nn.Linear(4, 4)

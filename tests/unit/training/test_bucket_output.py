@@ -6,11 +6,12 @@ import signal
 
 import pytest
 
-from perennial_artifact import credentials, manifest, s3_artifact
-from perennial_artifact.exits import BAD_CONFIGURATION, BAD_DATA, MISSING_INPUT, TEMPORARY
-from perennial_artifact.s3 import Store
+from perennial_contract import manifest
+from perennial_contract.exits import BAD_CONFIGURATION, BAD_DATA, MISSING_INPUT, TEMPORARY
+from perennial_contract.storage import credentials, s3_artifact
+from perennial_contract.storage.s3 import Store
 from perennial_training import __main__ as command
-from perennial_training.trainer import Saving
+from perennial_training.fitting.trainer import Saving
 
 
 @pytest.fixture
@@ -170,14 +171,14 @@ def test_a_bucket_that_is_not_there(pod, out):
 
 
 def test_an_endpoint_where_nobody_is_can_be_tried_again(pod, out, s3, monkeypatch):
-    monkeypatch.setattr("perennial_artifact.s3.ATTEMPTS", 1)
+    monkeypatch.setattr("perennial_contract.storage.s3.ATTEMPTS", 1)
     s3.secret(pod.root, AWS_ENDPOINT_URL="http://127.0.0.1:1")
     ended = pod.run()
     assert (ended.code, ended.message["reason"]) == (TEMPORARY, "StorageUnreachable")
 
 
 def test_a_storage_that_is_away_for_a_checkpoint_does_not_end_the_training(pod, out, s3, monkeypatch):
-    monkeypatch.setattr("perennial_artifact.s3.ATTEMPTS", 1)
+    monkeypatch.setattr("perennial_contract.storage.s3.ATTEMPTS", 1)
     begin = Saving.on_save
 
     def away(self, args, state, *rest, **more):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from perennial_artifact.exits import BAD_CONFIGURATION, Failure
+from perennial_contract.exits import BAD_CONFIGURATION, Failure
 from perennial_training import config
 
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from perennial_artifact import manifest
-from perennial_artifact.exits import BAD_CONFIGURATION, MISSING_INPUT
+from perennial_contract import manifest
+from perennial_contract.exits import BAD_CONFIGURATION, MISSING_INPUT
 from perennial_training import __main__ as command
 
 

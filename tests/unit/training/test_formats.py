@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perennial_artifact.exits import BAD_DATA, Failure
+from perennial_contract.exits import BAD_DATA, Failure
 from perennial_training.data import formats
 
 TEXTS = st.lists(st.text(st.characters(codec="utf-8"), max_size=20), min_size=1, max_size=8)

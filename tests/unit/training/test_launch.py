@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from perennial_training.launch import Group, exit_code, group_of, torchrun, variables
+from perennial_training.distributed.launch import Group, exit_code, group_of, torchrun, variables
 
 HERE = Path(__file__).parent
 PAIR = {"PERENNIAL_NODES": "2", "MASTER_ADDR": "writer-0.writer", "MASTER_PORT": "29500"}

@@ -8,10 +8,10 @@ from safetensors.torch import load_file
 from test_tasks import ROWS, give, learned
 from transformers import AutoModelForCausalLM
 
-from perennial_artifact import manifest
-from perennial_artifact.exits import BAD_CONFIGURATION, Failure
-from perennial_training.batch_size import fitting_part
-from perennial_training.trainer import cross_entropy
+from perennial_contract import manifest
+from perennial_contract.exits import BAD_CONFIGURATION, Failure
+from perennial_training.fitting.batch_size import fitting_part
+from perennial_training.fitting.trainer import cross_entropy
 
 
 def hyperparameters(pod, **changes) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from test_tasks import give
 
-from perennial_artifact import manifest
-from perennial_artifact.exits import TERMINATED
+from perennial_contract import manifest
+from perennial_contract.exits import TERMINATED
 
 Node = subprocess.Popen
 TIMEOUT = 120

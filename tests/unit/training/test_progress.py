@@ -5,8 +5,8 @@ import urllib.request
 
 import pytest
 
-from perennial_artifact.exits import Failure
-from perennial_training.progress import Gauges
+from perennial_contract.exits import Failure
+from perennial_training.telemetry.progress import Gauges
 
 
 def free_port():

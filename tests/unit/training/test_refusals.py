@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from perennial_artifact.exits import BAD_CONFIGURATION, BAD_DATA, MISSING_INPUT
+from perennial_contract.exits import BAD_CONFIGURATION, BAD_DATA, MISSING_INPUT
 from perennial_training import __main__ as command
 
 

@@ -7,11 +7,11 @@ import threading
 
 import pytest
 
-from perennial_artifact import manifest
-from perennial_artifact.exits import TERMINATED
-from perennial_training import checkpoints
-from perennial_training.checkpoints import Checkpoints
-from perennial_training.trainer import Saving
+from perennial_contract import manifest
+from perennial_contract.exits import TERMINATED
+from perennial_training.checkpoints import checkpoints
+from perennial_training.checkpoints.checkpoints import Checkpoints
+from perennial_training.fitting.trainer import Saving
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from perennial_artifact.exits import BAD_CONFIGURATION, BAD_DATA, MISSING_INPUT, TEMPORARY, Failure
-from perennial_training import base
+from perennial_contract.exits import BAD_CONFIGURATION, BAD_DATA, MISSING_INPUT, TEMPORARY, Failure
 from perennial_training.config import Pretrained
 from perennial_training.data import sources
+from perennial_training.fitting import starting_model as base
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from perennial_artifact.exits import BAD_CONFIGURATION, MISSING_INPUT, TEMPORARY, Failure
+from perennial_contract.exits import BAD_CONFIGURATION, MISSING_INPUT, TEMPORARY, Failure
 from perennial_training.data import sources
 
 LINES = '{"text": "one"}\n{"text": "two"}\n'

@@ -3,7 +3,7 @@
 import pytest
 
 from perennial_training.config import EarlyStopping
-from perennial_training.stopping import has_stalled
+from perennial_training.fitting.stopping import has_stalled
 
 
 @pytest.mark.parametrize(

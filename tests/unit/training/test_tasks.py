@@ -12,8 +12,8 @@ from transformers import (
     AutoTokenizer,
 )
 
-from perennial_artifact import manifest
-from perennial_artifact.exits import BAD_CONFIGURATION, BAD_DATA
+from perennial_contract import manifest
+from perennial_contract.exits import BAD_CONFIGURATION, BAD_DATA
 from perennial_training.tasks.question_answering import f1, normalized
 
 GOOD, BAD = ["good", "warm", "bright", "kind", "lovely"], ["bad", "cold", "dull", "cruel", "awful"]

@@ -14,9 +14,9 @@ from mlflow.tracking import MlflowClient
 from mlflow_server import MlflowServer
 from safetensors.torch import load_file, save_file
 
-from perennial_artifact import manifest
-from perennial_artifact.exits import TERMINATED
-from perennial_training import tracking
+from perennial_contract import manifest
+from perennial_contract.exits import TERMINATED
+from perennial_training.telemetry import tracking
 
 
 @pytest.fixture(scope="module")

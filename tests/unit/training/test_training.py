@@ -10,8 +10,8 @@ import torch
 import yaml
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from perennial_artifact import manifest
-from perennial_artifact.exits import BAD_CONFIGURATION, BAD_DATA, MAX_MESSAGE_BYTES
+from perennial_contract import manifest
+from perennial_contract.exits import BAD_CONFIGURATION, BAD_DATA, MAX_MESSAGE_BYTES
 from perennial_training.config import load
 from perennial_training.data import corpus
 from perennial_training.data.corpus import texts

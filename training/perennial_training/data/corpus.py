@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from perennial_artifact.exits import BAD_DATA, Failure
+from perennial_contract.exits import BAD_DATA, Failure
 from perennial_training.config import Data, Source, Task, Validation
 from perennial_training.data import formats, sources
 from perennial_training.data.augmentation import augment

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from perennial_artifact.exits import BAD_DATA, Failure
+from perennial_contract.exits import BAD_DATA, Failure
 from perennial_training.data.example import Example
 from perennial_training.encoding.tokenizer import Vocabulary
 

@@ -3,7 +3,7 @@
 from array import array
 from dataclasses import dataclass
 
-from perennial_artifact.exits import BAD_DATA, Failure
+from perennial_contract.exits import BAD_DATA, Failure
 from perennial_training.data.corpus import texts
 from perennial_training.data.example import Example
 from perennial_training.encoding.tokenizer import Vocabulary

@@ -8,7 +8,7 @@ from typing import Any
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
-from perennial_artifact.exits import BAD_DATA, Failure
+from perennial_contract.exits import BAD_DATA, Failure
 from perennial_training.config import Architecture, Task
 from perennial_training.data.sources import Say
 

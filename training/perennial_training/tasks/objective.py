@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import torch
 from transformers import AutoTokenizer, PreTrainedModel
 
-from perennial_artifact.exits import BAD_DATA, Failure
+from perennial_contract.exits import BAD_DATA, Failure
 from perennial_training.encoding.rows import Row, Rows
 from perennial_training.preparation import Prepared
 

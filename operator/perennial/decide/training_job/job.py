@@ -11,7 +11,7 @@ from perennial.decide.pods import CONTAINER_SECURITY, POD_SECURITY, Volumes, env
 from perennial.decide.training_job.config import config_map_name
 from perennial.decide.training_job.observed import Observed, credentials, locations
 from perennial.decide.training_job.processes import LABEL, nodes, variables
-from perennial_artifact.exits import PEER_LOST
+from perennial_contract.exits import PEER_LOST
 
 CONTAINER = "training"
 QUEUE = "kueue.x-k8s.io/queue-name"

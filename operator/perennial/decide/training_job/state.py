@@ -15,7 +15,7 @@ from perennial.decide.training_job.base import NoBase, find
 from perennial.decide.training_job.job import FINAL_EXIT_CODES
 from perennial.decide.training_job.observed import Observed, locations
 from perennial.decide.training_job.processes import index, nodes
-from perennial_artifact.exits import PEER_LOST, TERMINATED
+from perennial_contract.exits import PEER_LOST, TERMINATED
 
 # A pod usually comes with its Job's start; to tell of each second between would be a write for nothing.
 PATIENCE = timedelta(seconds=30)

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perennial.cache import Cache
-from perennial.keys import Key
-from perennial.resources import JOB, POD
+from perennial.kube.cache import Cache
+from perennial.kube.keys import Key
+from perennial.kube.resources import JOB, POD
 
 OWNER = {"apiVersion": "perennial.dev/v1alpha1", "kind": "TrainingJob", "name": "owner"}
 

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from perennial import health
-from perennial.health import Health
+from perennial.process import health
+from perennial.process.health import Health
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from perennial.keys import Key, concerned
+from perennial.kube.keys import Key, concerned
 
 OURS = "perennial.dev/v1alpha1"
 OWNED = [{"apiVersion": OURS, "kind": "LanguageModel", "name": "lm", "uid": "1"}]

@@ -8,8 +8,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from perennial import prometheus
-from perennial.prometheus import Prometheus, value_of
+from perennial.loop import prometheus
+from perennial.loop.prometheus import Prometheus, value_of
 
 
 def vector(*values: str) -> dict:

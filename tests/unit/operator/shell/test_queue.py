@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perennial import queue
-from perennial.queue import Queue, Retry
+from perennial.loop import queue
+from perennial.loop.queue import Queue, Retry
 
 
 def old(key):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from perennial.settings import parse
+from perennial.process.settings import parse
 
 
 def test_the_defaults_serve_the_whole_cluster_without_prometheus():

@@ -1,0 +1,1 @@
+"""Object storage: S3 and its credentials. Never imported by the operator."""

@@ -1,0 +1,203 @@
+"""The one connection to the API server: bounded, with a time limit on each request, and patient with a busy server."""
+
+import asyncio
+import json
+import os
+import random
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+from kubernetes.aio import config
+from kubernetes.aio.client import ApiClient, Configuration
+
+from perennial.decide.outcome import Manifest
+from perennial.kube.resources import POD, Resource, Sighting
+
+FIELD_MANAGER = "perennial"
+_TIMEOUT = aiohttp.ClientTimeout(total=20, sock_connect=5)
+_ATTEMPTS = 4
+_LONGEST_WAIT = 10.0
+_CONNECTIONS = 32
+_PAGE = 500
+_APPLY = "application/apply-patch+yaml; charset=utf-8"
+_JSON = "application/json"
+_METADATA = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+
+
+class ApiError(Exception):
+    """The API server refused, or could not be reached (status 0)."""
+
+    def __init__(self, status: int, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.retry_after = retry_after
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether the same request may succeed a moment later."""
+        return self.status in {0, 429, 500, 502, 503, 504}
+
+
+async def load_configuration() -> Configuration:
+    """Access to the cluster: that of a pod, else that of the kubeconfig; raises ConfigException if there is none."""
+    configuration = Configuration()
+    configuration.connection_pool_maxsize = _CONNECTIONS
+    try:
+        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    except config.ConfigException:
+        given = os.environ.get("KUBECONFIG")  # the library itself reads it once, when it is imported
+        load = config.load_kube_config(given, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
+        await load
+    configuration.proxy = configuration.proxy or _proxy_to(configuration.host)
+    # The environment is asked once for its proxy: aiohttp would do so before each request, in another thread.
+    configuration.client_session_kwargs = {"trust_env": False}
+    return configuration
+
+
+def _proxy_to(server: str) -> str | None:
+    """The proxy that the environment sets for this address ($HTTPS_PROXY, $NO_PROXY)."""
+    address = urlsplit(server)
+    return None if proxy_bypass(address.netloc) else getproxies().get(address.scheme)
+
+
+class Cluster:
+    """Requests as manifests in and out. Every request may be repeated: applies, deletes and named creates.
+
+    Nothing is written unless may_write() at that moment: a process that was frozen goes on wherever it was.
+    """
+
+    def __init__(self, client: ApiClient, may_write: Callable[[], bool]) -> None:
+        self._client = client
+        self._may_write = may_write
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
+        """The object, or None if there is none."""
+        try:
+            return await self._manifest("GET", resource.path(namespace, name))
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    async def items(
+        self, resource: Resource, namespace: str | None, selector: str = "", *, fields: str = "", accept: str = _JSON
+    ) -> AsyncIterator[Manifest]:
+        """The objects with these labels and fields; of all namespaces if none is named."""
+        kind = {"apiVersion": resource.api_version, "kind": resource.kind}
+        query = {"labelSelector": selector, "limit": str(_PAGE)} | ({"fieldSelector": fields} if fields else {})
+        while True:
+            page = await self._manifest("GET", resource.path(namespace), query, accept=accept)
+            for item in page["items"] or ():
+                yield kind | item
+            if not (more := page["metadata"].get("continue")):
+                return
+            query["continue"] = more
+
+    async def sightings(self, resource: Resource, namespace: str | None, selector: str) -> list[Sighting]:
+        """Which versions of the objects with these labels there are."""
+        items = self.items(resource, namespace, selector, accept=_METADATA)
+        return [Sighting.of(item["metadata"]) async for item in items]
+
+    async def apply(
+        self, resource: Resource, manifest: Manifest, *, force: bool, subresource: str | None = None,
+        manager: str = FIELD_MANAGER,
+    ) -> Manifest:  # fmt: skip
+        """Server-side apply; returns what is stored."""
+        at = manifest["metadata"]
+        path = resource.path(at["namespace"], at["name"], subresource)
+        query = {"fieldManager": manager, "force": "true" if force else "false"}
+        return await self._manifest("PATCH", path, query, as_yaml(manifest), content_type=_APPLY)
+
+    async def create(self, resource: Resource, manifest: Manifest) -> None:
+        """Creates the object; 409 if the name is taken."""
+        path = resource.path(manifest["metadata"]["namespace"])
+        await self._manifest("POST", path, {"fieldManager": FIELD_MANAGER}, manifest)
+
+    async def delete(self, resource: Resource, namespace: str, name: str, uid: str | None) -> None:
+        """Deletes the object, but what it owns first; with a uid this very one only (else 409).
+
+        So a TrainingJob that is gone has no pod any more that could still write.
+        """
+        body: Manifest = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Foreground"}
+        if uid:
+            body["preconditions"] = {"uid": uid}
+        await self._manifest("DELETE", resource.path(namespace, name), body=body)
+
+    async def log_tail(self, namespace: str, pod: str, lines: int, limit: int) -> str:
+        """The last lines of a pod's log, at most `limit` bytes."""
+        path = POD.path(namespace, pod, "log")
+        raw = await self._request("GET", path, {"tailLines": str(lines), "limitBytes": str(limit)}, accept="*/*")
+        return raw.decode(errors="replace")
+
+    async def serves(self, api_version: str) -> set[str]:
+        """The plurals that the API server serves in this group and version; empty if it knows none."""
+        try:
+            found = await self._manifest("GET", f"/apis/{api_version}")
+        except ApiError as error:
+            if error.status == 404:
+                return set()
+            raise
+        return {resource["name"] for resource in found["resources"]}
+
+    async def _manifest(self, method: str, path: str, query: Mapping[str, str] | None = None, *args: Any,
+                        **options: Any) -> Manifest:  # fmt: skip
+        found = json.loads(await self._request(method, path, query, *args, **options))
+        return found if isinstance(found, dict) else {}
+
+    async def _request(self, method: str, path: str, query: Mapping[str, str] | None = None,
+                       body: Manifest | str | None = None, *, accept: str = _JSON, content_type: str = _JSON
+                       ) -> bytes:  # fmt: skip
+        headers = {"Accept": accept, "Content-Type": content_type}
+        for attempt in range(_ATTEMPTS):
+            try:
+                return await self._send(method, f"{path}?{urlencode(query)}" if query else path, headers, body)
+            except ApiError as error:
+                if not error.is_passing or attempt == _ATTEMPTS - 1:
+                    raise
+                wait = max(error.retry_after or 0, 0.1 * 2**attempt)
+                await asyncio.sleep(min(_LONGEST_WAIT, wait) * random.uniform(1, 1.5))
+        raise AssertionError("unreachable")
+
+    async def _send(self, method: str, path: str, headers: dict[str, str], body: Manifest | str | None) -> bytes:
+        if method != "GET" and not self._may_write():
+            raise ApiError(0, "The Lease has expired: nothing is written any more")
+        try:
+            # Not by param_serialize(), which copies every body to look for the library's models in it.
+            url, headers = self._client.configuration.host + path, headers | await self._identity()
+            sent = self._client.rest_client.request(  # type: ignore[no-untyped-call]
+                method, url, headers, body, _request_timeout=_TIMEOUT
+            )
+            response = await sent
+            content: bytes = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ApiError(0, f"The API server can't be reached: {error or type(error).__name__}") from error
+        if response.status >= 400:
+            raise ApiError(response.status, _reason(content, response), _retry_after(response))
+        return content
+
+    async def _identity(self) -> dict[str, str]:
+        """Who asks; the token is read again when it has expired."""
+        token = await self._client.configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        return self._client.default_headers | ({"Authorization": token} if token else {})
+
+
+def as_yaml(manifest: Manifest) -> str:
+    """JSON that is YAML as well, as an apply is parsed: an escaped surrogate pair would be refused there."""
+    return re.sub(r"\\ud[89ab]..\\ud[c-f]..", lambda pair: str(json.loads(f'"{pair[0]}"')), json.dumps(manifest))
+
+
+def _reason(content: bytes, response: Any) -> str:
+    try:
+        return str(json.loads(content)["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP {response.status} {response.reason}"
+
+
+def _retry_after(response: Any) -> float | None:
+    text = response.headers.get("Retry-After", "")
+    return float(text) if text.isdigit() else None

@@ -1,0 +1,41 @@
+"""Keys of our objects, and which of them a change concerns."""
+
+from typing import NamedTuple
+
+from perennial.decide.deployment.workload import LABEL as DEPLOYMENT
+from perennial.decide.metadata import OWNER_KIND, OWNER_NAME
+from perennial.decide.outcome import Manifest
+from perennial.decide.training_job.processes import LABEL as TRAINING_JOB
+from perennial.kube.resources import API_VERSION, OWN
+
+
+class Key(NamedTuple):
+    """One of our objects."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+def key_of(manifest: Manifest) -> Key:
+    """The key of an object of ours."""
+    return Key(manifest["kind"], manifest["metadata"]["namespace"], manifest["metadata"]["name"])
+
+
+def concerned(manifest: Manifest) -> set[Key]:
+    """Who must be looked at again after a change of this object: itself, and what it belongs to."""
+    labels = manifest["metadata"].get("labels") or {}
+    owners = {(o["kind"], o["name"]) for o in manifest["metadata"].get("ownerReferences", ()) if _is_ours(o)}
+    owners.add((labels.get(OWNER_KIND), labels.get(OWNER_NAME)))
+    owners.add(("TrainingJob", labels.get(TRAINING_JOB)))
+    owners.add(("Deployment", labels.get(DEPLOYMENT)))
+    namespace = manifest["metadata"]["namespace"]
+    found = {Key(kind, namespace, name) for kind, name in owners if kind in OWN and name}
+    return found | {key_of(manifest)} if _is_ours(manifest) else found
+
+
+def _is_ours(described: Manifest) -> bool:
+    return described["apiVersion"] == API_VERSION and described["kind"] in OWN

@@ -1,0 +1,165 @@
+"""The watch: kopf keeps the cache fresh and says which objects to look at. It writes nothing and adds no finalizer."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import kopf
+from kubernetes.aio.client import Configuration
+
+from perennial.decide.metadata import MANAGED_BY
+from perennial.kube.cache import Cache, version
+from perennial.kube.resources import CHILDREN, LEASE, OWN, WATCHED, Resource
+from perennial.process.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+SELECTOR = ",".join(f"{name}={value}" for name, value in MANAGED_BY.items())
+_Name = tuple[str, str, str]
+
+
+class Watch:
+    """Feeds the cache; calls `beat` with each renewal of the Lease.
+
+    `listed` is called with each object that is not news but part of a list: a deletion before that was not told.
+    `handle_signals` is called when kopf has set handlers of its own, whose place it takes.
+    """
+
+    def __init__(
+        self, settings: Settings, configuration: Configuration, cache: Cache,
+        beat: Callable[[], None], listed: Callable[[], None], handle_signals: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self._settings = settings
+        self._configuration = configuration
+        self._cache = cache
+        self._beat = beat
+        self._listed = listed
+        self._handle_signals = handle_signals
+        self._stop = asyncio.Event()
+        self._ended = asyncio.Event()
+
+    async def run(self) -> None:
+        """Watches until it is stopped; ends early only by an error."""
+        others = asyncio.all_tasks()
+        try:
+            tasks = await kopf.spawn_tasks(
+                registry=self._registry(),
+                settings=_settings(self._settings),
+                standalone=True,
+                clusterwide=not self._settings.namespaces,
+                namespaces=self._settings.namespaces,
+                stop_flag=self._stop,
+            )
+            self._handle_signals()  # kopf has just taken that over
+            running = asyncio.create_task(kopf.run_tasks(tasks, ignored=others))
+            await asyncio.wait([*tasks, running], return_when=asyncio.FIRST_EXCEPTION)
+            for task in tasks:
+                if task.done() and not task.cancelled():
+                    task.result()  # raises what it has failed with; the others may then wait for one another for ever
+            await running
+        finally:
+            self._ended.set()
+
+    async def stop(self, seconds: float) -> None:
+        """Makes run() return, and waits for that so many seconds at most."""
+        self._stop.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):  # not wait_for(): its task is one that kopf would wait for
+                await self._ended.wait()
+
+    @property
+    def sees_lease(self) -> bool:
+        """Whether the Lease is in a namespace that is watched."""
+        return not self._settings.namespaces or self._settings.lease_namespace in self._settings.namespaces
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+        kopf.on.login(registry=registry)(self._login)
+        for resource in WATCHED:
+            kopf.on.event(*_name(resource), id=resource.plural, registry=registry)(self._happened)
+        if self.sees_lease:
+            kopf.on.event(*_name(LEASE), id="lease", registry=registry)(self._renewed)
+        return registry
+
+    async def _happened(self, event: Any, **_: Any) -> None:
+        manifest = event["object"]
+        if event["type"] is None:
+            self._listed()
+        if event["type"] == "DELETED":
+            self._cache.remove(manifest["metadata"]["uid"], version(manifest))
+        else:
+            self._cache.put(manifest)
+
+    async def _renewed(self, **_: Any) -> None:
+        self._beat()
+
+    async def _login(self, **_: Any) -> kopf.ConnectionInfo:
+        """The same access as that of the writing client; asked again when a token has expired."""
+        access = self._configuration
+        header = await access.get_api_key_with_prefix("BearerToken", alias="authorization")
+        *scheme, token = (header or "").split(" ", 1)
+        return kopf.ConnectionInfo(
+            server=access.host,
+            ca_path=access.ssl_ca_cert,
+            insecure=not access.verify_ssl,
+            username=access.username or None,
+            password=access.password or None,
+            scheme=scheme[0] if scheme else None,
+            token=token or None,
+            certificate_path=access.cert_file,
+            private_key_path=access.key_file,
+            proxy_url=access.proxy,
+        )
+
+
+class _NoDifferences(kopf.DiffBaseStorage):
+    """Spares kopf the copy of each object by which it would tell what has changed in it."""
+
+    def build(self, **_: Any) -> Any:
+        return {}
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        raise AssertionError("kopf writes nothing")
+
+
+def _settings(ours: Settings) -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.peering.standalone = True
+    settings.process.ultimate_exiting_timeout = 30
+    # Bookmarks come every minute: a stream that is silent for longer is dead, even if its connection is not.
+    settings.watching.inactivity_timeout = 75
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 330
+    settings.watching.connect_timeout = 10
+    # All objects of a kind in one answer would take twice the memory that the cache then needs.
+    settings.watching.chunk_size = 200
+    settings.networking.request_timeout = 60
+    settings.networking.connect_timeout = 10
+    # kopf's own indexes are not used: at the start each object wakes up all that wait, which is quadratic. Nor
+    # is there a limit of workers: an idle one keeps its place for a while. They only put keys into the queue,
+    # which has a limit of its own.
+    settings.queueing.idle_timeout = 1
+    settings.queueing.exit_timeout = 1
+    settings.persistence.diffbase_storage = _NoDifferences()
+    for resource in CHILDREN:
+        settings.watching.label_selectors[_name(resource)] = SELECTOR
+    lease = f"metadata.name={ours.lease_name},metadata.namespace={ours.lease_namespace}"
+    settings.watching.field_selectors[_name(LEASE)] = lease
+    return settings
+
+
+def _name(resource: Resource) -> _Name:
+    group, _, version = resource.api_version.rpartition("/")
+    return group, version, resource.plural
+
+
+def selector_of(resource: Resource) -> str:
+    """The label selector under which a resource is watched."""
+    return "" if resource in OWN.values() else SELECTOR

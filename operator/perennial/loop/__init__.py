@@ -1,0 +1,1 @@
+"""The reconcile loop: queue, observe, decide, apply."""

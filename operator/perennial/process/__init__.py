@@ -1,0 +1,1 @@
+"""The operator's process: settings, start, health, stop."""

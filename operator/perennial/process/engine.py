@@ -1,0 +1,94 @@
+"""What the leading replica does: watch -> queue -> observe -> decide -> apply."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import aiohttp
+from kubernetes.aio.client import Configuration
+
+from perennial.kube import resources
+from perennial.kube.cache import Cache
+from perennial.kube.client import ApiError, Cluster
+from perennial.kube.keys import Key
+from perennial.kube.resync import Resync
+from perennial.kube.watch import Watch
+from perennial.loop.apply import Applier
+from perennial.loop.metrics import Metrics
+from perennial.loop.observe import Observer
+from perennial.loop.prometheus import Prometheus
+from perennial.loop.queue import Queue
+from perennial.loop.reconcile import Reconciler
+from perennial.process.health import Health
+from perennial.process.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+DRAIN_SECONDS = 10.0
+_WATCH_SECONDS = 3.0
+_DEFINITIONS_PERIOD = 5.0
+
+
+class Engine:
+    """The parts of the operator, put together."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        configuration: Configuration,
+        cluster: Cluster,
+        http: aiohttp.ClientSession,
+        health: Health,
+        handle_signals: Callable[[], None],
+    ) -> None:
+        self._workers = settings.workers
+        self._cluster = cluster
+        self._queue: Queue[Key] = Queue(self._reconcile, lambda key: cache.is_new(key))
+        cache = Cache(self._queue.add)
+        self.metrics = Metrics(cache, lambda: self._queue.depth)
+        self._resync = Resync(cache, cluster, settings.namespaces, settings.resync_seconds, health)
+        self._watch = Watch(settings, configuration, cache, health.beat, self._resync.listed, handle_signals)
+        observer = Observer(cache, cluster, Prometheus(settings.prometheus_url, http), settings.defaults)
+        self._reconciler = Reconciler(cache, observer, Applier(cache, cluster, self.metrics), self.metrics)
+        health.sees_lease = self._watch.sees_lease
+
+    async def _reconcile(self, key: Key) -> float | None:
+        return await self._reconciler.reconcile(key)
+
+    async def run(self) -> None:
+        """Works until it is cancelled; raises what keeps it from going on."""
+        await self._resync.fill()
+        self._queue.start(self._workers)
+        tasks = {
+            asyncio.create_task(self._watch.run(), name="watch"),
+            asyncio.create_task(self._resync.run(), name="comparison with the server"),
+        }
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                error = task.exception()
+                raise RuntimeError(f"the {task.get_name()} ended: {error!r}") from error
+        finally:
+            await self._drain()
+            for task in tasks:
+                task.cancel()
+
+    async def _drain(self) -> None:
+        """Lets running reconciles end; the watch goes last, as kopf cancels every task of its time when it ends."""
+        logger.info("stopping: running reconciles get %.0f s to end", DRAIN_SECONDS)
+        if not await self._queue.stop(DRAIN_SECONDS):
+            logger.warning("some reconciles were broken off; the next leader takes them up")
+        await self._watch.stop(_WATCH_SECONDS)
+
+    async def wait_for_definitions(self) -> None:
+        """Waits until the API server knows the three kinds, as kopf looks for them only once."""
+        wanted = {resource.plural for resource in resources.OWN.values()}
+        while True:
+            try:
+                missing = wanted - await self._cluster.serves(resources.API_VERSION)
+                if not missing:
+                    return
+                logger.warning("the API server does not know %s; apply crds/ first", ", ".join(sorted(missing)))
+            except ApiError as error:
+                logger.warning("%s", error)
+            await asyncio.sleep(_DEFINITIONS_PERIOD)

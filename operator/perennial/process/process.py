@@ -1,0 +1,123 @@
+"""The operator's process, from its flags to its exit code."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+import aiohttp
+from kubernetes.aio.client import ApiClient
+from kubernetes.aio.config import ConfigException
+
+from perennial.kube.client import ApiError, Cluster, load_configuration
+from perennial.kube.lease import Leadership
+from perennial.loop import logs
+from perennial.process.engine import Engine
+from perennial.process.health import Health, Server
+from perennial.process.settings import Settings, parse
+
+logger = logging.getLogger("perennial")
+
+USER_AGENT = "perennial-operator"
+
+
+class Ended(Exception):
+    """The process ends, and why."""
+
+
+async def _run(settings: Settings) -> None:
+    """Runs until SIGTERM; raises Ended if it can't go on."""
+    stop = asyncio.Event()
+    _on_signals(stop)
+    try:
+        configuration = await load_configuration()
+    except ConfigException as error:
+        raise Ended(f"no access to a cluster: {error}; set KUBECONFIG, or run it in a pod") from error
+    client = ApiClient(configuration)
+    client.user_agent = USER_AGENT
+    leadership = Leadership(configuration, settings.lease_namespace, settings.lease_name, USER_AGENT)
+    health = Health()
+    async with aiohttp.ClientSession() as http:
+        cluster = Cluster(client, lambda: leadership.is_held)
+        engine = Engine(settings, configuration, cluster, http, health, lambda: _on_signals(stop))
+        server = Server(health, engine.metrics.registry, settings.metrics_port)
+        try:
+            await _serve(server, settings.metrics_port)
+            await _unless(stop, _work(engine, leadership, health))
+        finally:
+            await leadership.release()
+            await server.stop()
+            await leadership.close()
+            await client.close()  # type: ignore[no-untyped-call]  # the library has no annotations
+
+
+async def _serve(server: Server, port: int) -> None:
+    try:
+        await server.start()
+    except OSError as error:
+        raise Ended(f"port {port} can't be used: {error}; choose another with --metrics-port") from error
+
+
+async def _work(engine: Engine, leadership: Leadership, health: Health) -> None:
+    """Becomes the leader and works; the Lease is renewed to the end, so that no other replica starts meanwhile."""
+    await engine.wait_for_definitions()
+    await leadership.acquire()
+    health.leads()
+    engine.metrics.leads()
+    lease = asyncio.create_task(leadership.keep(), name="lease")
+    lease.add_done_callback(lambda task: None if task.cancelled() else _end_at_once())
+    try:
+        await engine.run()
+    except (ApiError, RuntimeError) as error:
+        raise Ended(str(error)) from error
+    finally:
+        lease.cancel()
+
+
+def _end_at_once() -> None:
+    """Another replica may lead by now: whatever is half done must not be written any more."""
+    logger.critical("the Lease is lost: ending at once")
+    logging.shutdown()
+    os._exit(1)
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Does the work, which may take its time to end when the stop comes; raises what it raises."""
+    task = asyncio.create_task(work, name="work")
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not task.done():
+        task.cancel()
+    await asyncio.gather(task, return_exceptions=stop.is_set())
+
+
+async def _run_to_the_end(settings: Settings) -> None:
+    """Ends the process itself: asyncio would wait for what is left of kopf's tasks, which may wait for ever."""
+    code = 0
+    try:
+        await _run(settings)
+    except Ended as error:
+        logger.critical("%s", error)
+        code = 1
+    logging.shutdown()
+    os._exit(code)
+
+
+def _on_signals(stop: asyncio.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+
+def run() -> None:
+    """Runs the operator and ends the process, see __main__."""
+    # The times in the logs are UTC.
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    settings = parse(sys.argv[1:], os.environ)
+    logs.set_up(settings.log_level, settings.log_format)
+    asyncio.run(_run_to_the_end(settings))

@@ -1,0 +1,89 @@
+"""Loads what `fetch` left: safetensors only, local files only, no code from the artifact."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+import perennial_networks
+from perennial_contract import exits, manifest
+from perennial_contract.exits import Failure
+from perennial_serving.engine.task import LoadedModel, Task
+from perennial_serving.tasks import TASKS
+
+
+def load(folder: Path, name: str, version: str) -> Task:
+    """Loads the artifact in `folder`, which `preflight.check` accepted, and tries it once. Raises Failure."""
+    perennial_networks.register()
+    facts = json.loads((folder / manifest.NAME).read_bytes())
+    try:
+        task = _load(folder, name, version, facts)
+    except Failure:
+        raise
+    except Exception as error:  # the loaders raise whatever the file at fault leads to
+        raise _unreadable(folder, error) from error
+    _try_out(task)
+    return task
+
+
+def _load(folder: Path, name: str, version: str, facts: dict[str, Any]) -> Task:
+    kind = TASKS[facts["task"]]
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    model = _load_weights(folder, kind.auto)
+    trained = None if kind.beyond_training else facts.get("contextLength")
+    loaded = LoadedModel(
+        name=name,
+        version=version,
+        digest=manifest.digest_of(folder),
+        created=int((folder / manifest.NAME).stat().st_mtime),
+        task=facts["task"],
+        model=model,
+        tokenizer=tokenizer,
+        context_length=_context_length(model, tokenizer, trained),
+    )
+    return kind(loaded, folder)
+
+
+def _unreadable(folder: Path, error: Exception) -> Failure:
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    problem = f"can't be loaded: {reason}"
+    if "trust_remote_code" in str(error):
+        problem = "needs code of its own, which is never run; use an architecture that transformers has"
+    return Failure("ModelUnreadable", f"the model in {folder} {problem}", exits.BAD_DATA)
+
+
+def _load_weights(folder: Path, auto: Any) -> PreTrainedModel:
+    model, info = auto.from_pretrained(
+        folder,
+        local_files_only=True,
+        use_safetensors=True,
+        trust_remote_code=False,
+        dtype="auto",
+        output_loading_info=True,
+    )
+    # transformers only warns and fills in random numbers.
+    if wrong := sorted({*info["missing_keys"], *(key[0] for key in info["mismatched_keys"])}):
+        message = f"model.safetensors lacks {len(wrong)} weights or has them in another shape, {wrong[0]} first"
+        raise Failure("ModelUnreadable", message, exits.BAD_DATA)
+    return model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@torch.inference_mode()
+def _try_out(task: Task) -> None:
+    """Computes once: the first request then finds a warm model of a kind that can batch."""
+    try:
+        logits = task.try_out()
+    except Exception as error:  # whatever an unknown architecture makes of a batch
+        kind = type(task.loaded.model).__name__
+        message = f"{kind} can't be batched by this runtime ({error}); use another runtime"
+        raise Failure("UnsupportedModel", message, exits.BAD_CONFIGURATION) from error
+    if not logits.isfinite().all():
+        message = "the model answers with numbers that are not finite; train it again"
+        raise Failure("ModelUnreadable", message, exits.BAD_DATA)
+
+
+def _context_length(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, trained: int | None) -> int:
+    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return min(length for length in (positions, tokenizer.model_max_length, trained) if length)

@@ -1,0 +1,29 @@
+"""What is wrong with a model folder, as far as it can be said before torch takes seconds to be imported."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from perennial_contract import exits, manifest
+from perennial_contract.exits import Failure
+
+TASKS = ("text-generation", "translation", "sentiment-analysis", "question-answering")
+
+
+def check(folder: Path) -> None:
+    """Raises Failure where `folder` holds no whole artifact, or one of a task that is not served."""
+    path = folder / manifest.NAME
+    try:
+        facts: dict[str, Any] = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise Failure(
+            "ModelMissing",
+            f"{folder} holds no whole artifact ({manifest.NAME} is missing); "
+            f"run `python -m perennial_serving fetch --uri URI --digest DIGEST --to {folder}` first",
+            exits.MISSING_INPUT,
+        ) from None
+    except ValueError as error:
+        raise Failure("ModelUnreadable", f"{path} is not JSON: {error}", exits.BAD_DATA) from None
+    if facts.get("task") not in TASKS:
+        message = f"the artifact's task is {facts.get('task')!r}; this runtime serves {', '.join(TASKS)}"
+        raise Failure("UnsupportedTask", message, exits.BAD_CONFIGURATION)

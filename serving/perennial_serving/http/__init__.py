@@ -1,0 +1,1 @@
+"""What all routes share: app, middleware, errors, parsing."""

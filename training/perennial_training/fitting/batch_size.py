@@ -1,0 +1,63 @@
+"""How many sequences fit into the memory at once."""
+
+import heapq
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
+from transformers import PreTrainedModel, default_data_collator
+
+from perennial_contract.exits import BAD_CONFIGURATION, Failure
+from perennial_training.data.sources import Say
+
+
+def find(model: PreTrainedModel, dataset: Any, collator: Callable[..., Any] | None, wanted: int, say: Say) -> int:
+    """The largest part of `wanted` for which one step of the longest sequences fits into the GPU's memory.
+
+    The optimiser's batch stays `wanted`: its parts are accumulated. On the CPU the whole is tried without a trial, for
+    there the kernel ends a process that asks for too much.
+    """
+    if not torch.cuda.is_available():
+        return wanted
+    found = fitting_part(lambda size: _step(model.to("cuda"), dataset, collator or default_data_collator, size), wanted)
+    if found < wanted:
+        say(f"{found} of {wanted} sequences fit into the memory at once: gradients are accumulated over the rest")
+    return found
+
+
+def fitting_part(step: Callable[[int], None], wanted: int) -> int:
+    """The largest divisor of `wanted` with which `step` doesn't run out of memory, each at most half of the one before.
+
+    Raises exits.Failure where not even a single sequence fits.
+    """
+    size = wanted
+    while True:
+        try:
+            step(size)
+            return size
+        except Exception as error:
+            if not should_reduce_batch_size(error):
+                raise
+            if size == 1:
+                raise out_of_memory("not even one sequence fits into the GPU's memory") from None
+        clear_device_cache(garbage_collection=True)
+        size = max(part for part in range(1, size // 2 + 1) if wanted % part == 0)
+
+
+def out_of_memory(what: str) -> Failure:
+    return Failure(
+        "OutOfMemory",
+        f"{what}; use a smaller microBatchSize, gradientCheckpointing, precision: bfloat16, lora, a smaller "
+        "contextLength or model, or a larger GPU",
+        BAD_CONFIGURATION,
+    )
+
+
+def _step(model: PreTrainedModel, dataset: Any, collate: Callable[..., Any], size: int) -> None:
+    longest = heapq.nlargest(size, (dataset[i] for i in range(len(dataset))), key=lambda row: len(row["input_ids"]))
+    with torch.random.fork_rng():  # the trial must not change what is drawn later
+        model.train()
+        batch = {name: value.to(model.device) for name, value in collate(longest).items()}
+        model(**batch).loss.backward()
+    model.zero_grad(set_to_none=True)

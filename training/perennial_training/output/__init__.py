@@ -1,0 +1,1 @@
+"""The artifact that a training writes."""

@@ -1,0 +1,111 @@
+"""Removing an artifact that nobody needs any more, and only that one."""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from perennial_contract import manifest
+from perennial_contract.exits import BAD_CONFIGURATION, MISSING_INPUT, Failure
+from perennial_contract.storage import credentials
+from perennial_contract.storage.credentials import Credentials
+from perennial_contract.uri import FORMS, local_path, parse
+from perennial_training.data.sources import Say
+
+_DELETING = "deleting"  # the object below ARTIFACT.partial/ that says that the artifact is being deleted
+
+
+@dataclass(frozen=True)
+class Doomed:
+    """Which artifact is to go: that of this digest; where nobody knows it, what this job (NAMESPACE/NAME) made."""
+
+    digest: str | None
+    job: str | None = None
+
+    def is_it(self, content: bytes) -> bool:
+        """Whether this is its manifest."""
+        if self.digest is not None:
+            return manifest.sha256(content) == self.digest
+        try:
+            made_by = json.loads(content)["job"]
+            return f"{made_by['namespace']}/{made_by['name']}" == self.job
+        except (ValueError, KeyError, TypeError):
+            return False
+
+    def __str__(self) -> str:
+        return self.digest or (f"what the job {self.job} made" if self.job else "an unfinished one")
+
+
+def delete(uri: str, wanted: Doomed, mounts: Path, say: Say, secret: str | None = None) -> None:
+    """Removes the wanted artifact at `uri`, and what an unfinished job left beside it.
+
+    `secret` names the Secret with the credentials for an s3:// URI. Nothing there is a success; something else there
+    is an exits.Failure, and stays.
+    """
+    if uri.startswith("s3://"):
+        _delete_from_bucket(uri, wanted, credentials.mounted(secret, mounts), say)
+        return
+    folder = _folder(uri, mounts)
+    doomed = folder.with_name(f"{folder.name}.deleting")
+    if folder.exists():
+        _refuse_another(folder, uri, wanted)
+        os.rename(folder, doomed)  # one step: a half-deleted artifact never bears the artifact's name
+        say(f"deleting {uri}")
+    for leftover in (doomed, folder.with_name(f"{folder.name}.partial")):
+        if leftover.exists():
+            shutil.rmtree(leftover)
+    say(f"{uri} is gone")
+
+
+def _delete_from_bucket(uri: str, wanted: Doomed, secret: Credentials | None, say: Say) -> None:
+    """The manifest goes first: a half-deleted artifact is none. A note tells the next try what the rest belongs to."""
+    from perennial_contract.storage.s3 import Store
+    from perennial_training.output.bucket import CLAIM
+
+    _refuse_no_artifact(uri)
+    store, partial = Store(uri, secret), Store(f"{uri.rstrip('/')}.partial", secret)
+    content = store.read(manifest.NAME)
+    begun = partial.sizes().keys() & {CLAIM, _DELETING}
+    if not wanted.is_it(content) if content is not None else store.sizes() and not begun:
+        raise _another(uri, content, wanted)
+    if content is not None:
+        say(f"deleting {uri}")
+        partial.write(_DELETING, b"")
+        store.delete([manifest.NAME])
+    store.delete(store.sizes())
+    partial.delete(sorted(partial.sizes(), key=lambda key: key in (CLAIM, _DELETING)))
+    say(f"{uri} is gone")
+
+
+def _refuse_no_artifact(uri: str) -> None:
+    try:
+        location = parse(uri)
+    except ValueError as error:
+        raise Failure("BadConfiguration", str(error), BAD_CONFIGURATION) from None
+    if location.scheme not in ("pvc", "s3") or not location.path.strip("/"):
+        accepted = f"{FORMS['pvc']} or {FORMS['s3']}"
+        raise Failure("BadConfiguration", f"{uri} is not {accepted}: nothing to delete", BAD_CONFIGURATION)
+
+
+def _folder(uri: str, mounts: Path) -> Path:
+    _refuse_no_artifact(uri)
+    name = parse(uri).name
+    if not (mounts / "claims" / name).is_dir():
+        raise Failure("ClaimNotMounted", f"the claim {name} is not mounted in {mounts}/claims", MISSING_INPUT)
+    return local_path(uri, mounts)
+
+
+def _refuse_another(folder: Path, uri: str, wanted: Doomed) -> None:
+    try:
+        content = (folder / manifest.NAME).read_bytes()
+    except OSError:
+        raise _another(uri, None, wanted) from None
+    if not wanted.is_it(content):
+        raise _another(uri, content, wanted)
+
+
+def _another(uri: str, content: bytes | None, wanted: Doomed) -> Failure:
+    found = "no artifact" if content is None else manifest.sha256(content)
+    message = f"{uri} holds {found}, not {wanted}: it stays"
+    return Failure("DigestMismatch", message, BAD_CONFIGURATION)
