@@ -29,7 +29,7 @@ kubeconfig: ## Print the path of the demo's kubeconfig
 	@$(PLAYGROUND) kubeconfig
 
 ##@ Work on it
-.PHONY: venv lint format types test-unit test-api test-faults test-e2e test-kueue faults fuzz test-fast test bench-operator bench-training crds images lock clean
+.PHONY: venv lint format types test-unit test-api test-faults test-e2e test-kueue faults fuzz test-fast test bench-operator bench-training docs docs-serve crds images lock clean
 venv: $(VENV)/.installed ## Install everything for development into .venv (2 min, 6 GB: torch brings CUDA along)
 
 $(VENV)/.installed: requirements/test.txt pyproject.toml
@@ -85,6 +85,18 @@ bench-operator: venv ## Measure the operator beside the API server's limit and K
 
 bench-training: venv ## Measure a TrainingJob beside a bare loop and transformers' Trainer (35 min; nothing else should run)
 	@$(VENV)/bin/python benchmarks/training $(ARGUMENTS)
+
+docs: $(VENV)/.docs-installed ## Build the documentation's site into build/docs; broken links fail
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
+	@echo "build/docs/index.html"
+
+docs-serve: $(VENV)/.docs-installed ## Show the documentation at http://127.0.0.1:8000 while it is edited
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs serve
+
+$(VENV)/.docs-installed: $(VENV)/.installed requirements/docs.txt
+	@echo "==> Install MkDocs into $(VENV) (usually 10 s)"
+	@$(UV) pip install --quiet --require-hashes -r requirements/docs.txt
+	@touch $@
 
 crds: venv ## Generate the CRDs from operator/perennial/api
 	@$(VENV)/bin/python -m perennial.api.crd crds charts/perennial/crds

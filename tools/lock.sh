@@ -9,6 +9,7 @@ compile() { "$uv" pip compile --quiet --universal --generate-hashes --python-ver
 
 compile pyproject.toml --all-extras --output-file requirements/test.txt
 compile --constraint requirements/test.txt --output-file requirements/operator.txt pyproject.toml
+compile --group docs --constraint requirements/test.txt --output-file requirements/docs.txt
 echo torch | compile --constraint requirements/test.txt --output-file requirements/torch.txt -
 only_torch=$(sed -nE 's/^((torch|triton|cuda|nvidia)[a-z0-9-]*)==.*/--no-emit-package \1/p' requirements/torch.txt)
 for part in training serving; do

@@ -26,7 +26,7 @@ SYSTEMS: dict[str, Callable[[], System]] = {
     "kubeflow-trainer": KubeflowTrainer,
 }
 RESULTS = ROOT / "benchmarks" / "results" / "operator.json"
-PAGE, PLOT = ROOT / "docs" / "performance.md", ROOT / "docs" / "performance.svg"
+PAGE, PLOT = ROOT / "docs" / "operations" / "performance.md", ROOT / "docs" / "operations" / "performance.svg"
 
 
 def main() -> None:
@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS), metavar="SYSTEM",
                         help=f"which of {', '.join(SYSTEMS)} (default: all)")  # fmt: skip
     parser.add_argument("--output", type=Path, default=RESULTS, metavar="FILE",
-                        help="where the results go; docs/performance.* follow the default one only")  # fmt: skip
+                        help="where the results go; docs/operations/performance.* follow the default only")  # fmt: skip
     parser.add_argument("--report-only", action="store_true", help="measure nothing; write the page from the results")
     return parser
 

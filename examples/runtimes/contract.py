@@ -1,4 +1,4 @@
-"""The contract between Perennial and a program that trains (docs/runtimes.md), for programs in Python.
+"""The contract between Perennial and a program that trains (docs/guides/runtimes.md), for programs in Python.
 
 Standard library only, as is perennial_contract, which writes the artifact's manifest.
 """

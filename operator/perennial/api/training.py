@@ -284,7 +284,7 @@ _Word = Annotated[str, Field(max_length=4096)]
 
 
 class TrainingRuntime(ApiModel):
-    """What trains: Perennial's own package, or with `command` any program in any image (docs/runtimes.md)."""
+    """What trains: Perennial's own package, or with `command` any program in any image (docs/guides/runtimes.md)."""
 
     model_config = cel(
         ("!has(self.command) || has(self.image)", "command needs an image that holds it"),
