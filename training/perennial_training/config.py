@@ -59,7 +59,7 @@ class JobName(_Part):
 
 Task = Literal["text-generation", "translation", "sentiment-analysis", "question-answering"]
 Family = Literal["transformer", "rnn", "cnn", "mlp"]
-# Which families there are for a task; of the others the literature has no plain form. docs/guides/training.md has the table.
+# Which families there are for a task; of the others the literature has no plain form. See docs/guides/training.md.
 FAMILIES: dict[Task, tuple[Family, ...]] = {
     "text-generation": ("transformer", "rnn", "cnn", "mlp"),
     "sentiment-analysis": ("transformer", "rnn", "cnn", "mlp"),

@@ -1,6 +1,6 @@
 """The processes of one training: one for each GPU of each node, or one on each node without any.
 
-The operator says by environment variables how many there are (docs/guides/training-at-scale.md). One process per node joins
+The operator sets their number in environment variables (docs/guides/training-at-scale.md). One process per node joins
 the others by the variables that torch reads, which any build of torch can do; several are started and watched by
 torchrun, in this process, since torchrun as a command ends with 1 whatever its workers ended with.
 """
