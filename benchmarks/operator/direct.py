@@ -15,10 +15,10 @@ from control_plane import ControlPlane
 
 from perennial.api import TrainingJob
 from perennial.decide.defaults import Defaults
+from perennial.decide.labels import FIELD_MANAGER
 from perennial.decide.training_job.decide import decide
 from perennial.decide.training_job.observed import Observed
 from perennial.kube.cache import Cache
-from perennial.kube.client import FIELD_MANAGER
 from perennial.kube.resources import Resource
 from perennial.loop.apply import Applier
 from perennial.loop.metrics import Metrics

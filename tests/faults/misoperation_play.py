@@ -16,7 +16,8 @@ from misoperation_cluster import Api, Manifest, Mirror, Refusal
 from misoperation_steps import CLAIMS, OBJECT, TEXTS, Step
 from misoperation_view import conditions, differences, is_ready, newest, root, view
 
-from perennial.kube.resources import API_VERSION, APPS_DEPLOYMENT, CLAIM, CONFIG_MAP, OWN, Resource, resource_of
+from perennial.decide.labels import API_VERSION
+from perennial.kube.resources import APPS_DEPLOYMENT, CLAIM, CONFIG_MAP, OWN, Resource, resource_of
 
 QUIET, PATIENCE = 1.0, 90.0
 QUOTA = Resource("v1", "ResourceQuota", "resourcequotas")

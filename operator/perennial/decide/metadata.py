@@ -1,12 +1,8 @@
 """Names, labels and owners of the objects that Perennial makes."""
 
-from perennial.api import GROUP, VERSION
 from perennial.api.common import Kind
+from perennial.decide.labels import API_VERSION, MANAGED_BY, OWNER_KIND, OWNER_NAME
 from perennial.decide.outcome import Manifest
-
-MANAGED_BY = {"app.kubernetes.io/managed-by": "perennial"}
-OWNER_KIND = f"{GROUP}/owner-kind"
-OWNER_NAME = f"{GROUP}/owner-name"
 
 
 def labels_of(owner: Kind, more: dict[str, str] | None = None) -> dict[str, str]:
@@ -25,7 +21,7 @@ def child(owner: Kind, api_version: str, kind: str, name: str, labels: dict[str,
             "labels": labels_of(owner, labels),
             "ownerReferences": [
                 {
-                    "apiVersion": f"{GROUP}/{VERSION}",
+                    "apiVersion": API_VERSION,
                     "kind": owner.KIND,
                     "name": owner.metadata.name,
                     "uid": owner.metadata.uid,

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from perennial.decide.deployment.workload import LABEL as DEPLOYMENT
+from perennial.decide.labels import DEPLOYMENT
 from perennial.decide.outcome import Manifest
 from perennial.kube.keys import Key, concerned
 from perennial.kube.resources import OWN, Resource, Sighting

@@ -14,10 +14,10 @@ import aiohttp
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
+from perennial.decide.labels import FIELD_MANAGER
 from perennial.decide.outcome import Manifest
 from perennial.kube.resources import POD, Resource, Sighting
 
-FIELD_MANAGER = "perennial"
 _TIMEOUT = aiohttp.ClientTimeout(total=20, sock_connect=5)
 _ATTEMPTS = 4
 _LONGEST_WAIT = 10.0

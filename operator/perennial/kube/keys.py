@@ -2,11 +2,9 @@
 
 from typing import NamedTuple
 
-from perennial.decide.deployment.workload import LABEL as DEPLOYMENT
-from perennial.decide.metadata import OWNER_KIND, OWNER_NAME
+from perennial.decide.labels import API_VERSION, DEPLOYMENT, OWNER_KIND, OWNER_NAME, TRAINING_JOB
 from perennial.decide.outcome import Manifest
-from perennial.decide.training_job.processes import LABEL as TRAINING_JOB
-from perennial.kube.resources import API_VERSION, OWN
+from perennial.kube.resources import OWN
 
 
 class Key(NamedTuple):

@@ -7,10 +7,9 @@ from typing import Any
 
 from kubernetes.utils.quantity import parse_quantity
 
-from perennial.api import GROUP
+from perennial.decide.labels import MANIFEST_HASH
 from perennial.decide.outcome import Manifest
 
-HASH = f"{GROUP}/manifest-hash"
 _QUANTITIES = {"requests", "limits"}
 # Another label in it selects other pods, or none.
 _EXACT = "selector"
@@ -22,7 +21,7 @@ def with_hash(manifest: Manifest) -> Manifest:
     """The manifest with its own digest as an annotation, by which a field that is no longer in it is noticed."""
     digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
     at = manifest["metadata"]
-    return manifest | {"metadata": at | {"annotations": at.get("annotations", {}) | {HASH: digest}}}
+    return manifest | {"metadata": at | {"annotations": at.get("annotations", {}) | {MANIFEST_HASH: digest}}}
 
 
 def holds(observed: Any, wanted: Any, field: str = "") -> bool:

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from perennial.api import GROUP, KINDS, VERSION
+from perennial.api import KINDS
 from perennial.api.common import Kind
+from perennial.decide.labels import API_VERSION
 from perennial.decide.outcome import Manifest
-
-API_VERSION = f"{GROUP}/{VERSION}"
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ A watch can lose a deletion (in the gap after a 410) or die silently; both show 
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 
 from perennial.kube.cache import Cache
 from perennial.kube.client import ApiError, Cluster
 from perennial.kube.resources import WATCHED, Resource, Sighting
 from perennial.kube.watch import selector_of
-from perennial.process.health import Health
 
 logger = logging.getLogger(__name__)
 
@@ -29,13 +29,13 @@ class Resync:
         cluster: Cluster,
         namespaces: tuple[str, ...],
         period: float,
-        health: Health,
+        report: Callable[[str | None], None],
     ) -> None:
         self._cache = cache
         self._cluster = cluster
         self._namespaces: tuple[str | None, ...] = namespaces or (None,)
         self._period = period
-        self._health = health
+        self._report = report
         self._listing = asyncio.Event()
 
     def listed(self) -> None:
@@ -50,15 +50,16 @@ class Resync:
                     self._cache.put(manifest)
 
     async def run(self) -> None:
-        """Compares for ever, and says in the health what the watch has missed."""
+        """Compares for ever, and reports what the watch has missed, or None."""
         # Soon after the start: something may have been deleted between fill() and the watch's listing.
         pause = min(FIRST, self._period)
         while True:
             await self._wait(pause)
             try:
-                self._health.behind = await self.compare(PATIENCE)
+                missed = await self.compare(PATIENCE)
+                self._report(missed)
                 # A watch that catches up by itself needs no restart.
-                pause = min(FIRST, self._period) if self._health.behind else self._period
+                pause = min(FIRST, self._period) if missed else self._period
             except ApiError as error:
                 logger.warning("the cache could not be compared with the server: %s", error)
 

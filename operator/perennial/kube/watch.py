@@ -4,20 +4,34 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import kopf
 from kubernetes.aio.client import Configuration
 
-from perennial.decide.metadata import MANAGED_BY
+from perennial.decide.labels import MANAGED_BY
 from perennial.kube.cache import Cache, version
 from perennial.kube.resources import CHILDREN, LEASE, OWN, WATCHED, Resource
-from perennial.process.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 SELECTOR = ",".join(f"{name}={value}" for name, value in MANAGED_BY.items())
 _Name = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What is watched: these namespaces (none: the whole cluster), and the Lease of this operator."""
+
+    namespaces: tuple[str, ...]
+    lease_namespace: str
+    lease_name: str
+
+    @property
+    def has_lease(self) -> bool:
+        """Whether the Lease is in a watched namespace."""
+        return not self.namespaces or self.lease_namespace in self.namespaces
 
 
 class Watch:
@@ -28,10 +42,10 @@ class Watch:
     """
 
     def __init__(
-        self, settings: Settings, configuration: Configuration, cache: Cache,
+        self, scope: Scope, configuration: Configuration, cache: Cache,
         beat: Callable[[], None], listed: Callable[[], None], handle_signals: Callable[[], None],
     ) -> None:  # fmt: skip
-        self._settings = settings
+        self._scope = scope
         self._configuration = configuration
         self._cache = cache
         self._beat = beat
@@ -46,10 +60,10 @@ class Watch:
         try:
             tasks = await kopf.spawn_tasks(
                 registry=self._registry(),
-                settings=_settings(self._settings),
+                settings=_settings(self._scope),
                 standalone=True,
-                clusterwide=not self._settings.namespaces,
-                namespaces=self._settings.namespaces,
+                clusterwide=not self._scope.namespaces,
+                namespaces=self._scope.namespaces,
                 stop_flag=self._stop,
             )
             self._handle_signals()  # kopf has just taken that over
@@ -69,17 +83,12 @@ class Watch:
             async with asyncio.timeout(seconds):  # not wait_for(): its task is one that kopf would wait for
                 await self._ended.wait()
 
-    @property
-    def sees_lease(self) -> bool:
-        """Whether the Lease is in a namespace that is watched."""
-        return not self._settings.namespaces or self._settings.lease_namespace in self._settings.namespaces
-
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
         kopf.on.login(registry=registry)(self._login)
         for resource in WATCHED:
             kopf.on.event(*_name(resource), id=resource.plural, registry=registry)(self._happened)
-        if self.sees_lease:
+        if self._scope.has_lease:
             kopf.on.event(*_name(LEASE), id="lease", registry=registry)(self._renewed)
         return registry
 
@@ -127,7 +136,7 @@ class _NoDifferences(kopf.DiffBaseStorage):
         raise AssertionError("kopf writes nothing")
 
 
-def _settings(ours: Settings) -> kopf.OperatorSettings:
+def _settings(scope: Scope) -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
     settings.scanning.disabled = True
@@ -150,7 +159,7 @@ def _settings(ours: Settings) -> kopf.OperatorSettings:
     settings.persistence.diffbase_storage = _NoDifferences()
     for resource in CHILDREN:
         settings.watching.label_selectors[_name(resource)] = SELECTOR
-    lease = f"metadata.name={ours.lease_name},metadata.namespace={ours.lease_namespace}"
+    lease = f"metadata.name={scope.lease_name},metadata.namespace={scope.lease_namespace}"
     settings.watching.field_selectors[_name(LEASE)] = lease
     return settings
 

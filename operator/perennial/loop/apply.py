@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from perennial.api.common import ApiModel, Condition, Decision, Kind
 from perennial.decide.conditions import conditions, summary
+from perennial.decide.labels import UNREADABLE_FIELD_MANAGER
 from perennial.decide.outcome import Event, Manifest, Outcome, Reference
 from perennial.kube.cache import Cache
 from perennial.kube.client import ApiError, Cluster
@@ -211,8 +212,9 @@ class Applier:
         }
         try:
             resource = OWN[stored["kind"]]
-            manager = "perennial-unreadable"
-            applied = await self._cluster.apply(resource, body, force=True, subresource="status", manager=manager)
+            applied = await self._cluster.apply(
+                resource, body, force=True, subresource="status", manager=UNREADABLE_FIELD_MANAGER
+            )
             self._cache.put(applied)
         except ApiError as error:
             raise _translated("status", error) from error

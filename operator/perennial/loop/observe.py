@@ -13,6 +13,7 @@ from perennial.decide.defaults import Defaults
 from perennial.decide.deployment import observed as deployment
 from perennial.decide.deployment import queries as deployment_queries
 from perennial.decide.deployment.state import rolled_out
+from perennial.decide.labels import TRAINING_JOB
 from perennial.decide.language_model import observed as language_model
 from perennial.decide.language_model import queries as language_model_queries
 from perennial.decide.outcome import Manifest
@@ -21,7 +22,6 @@ from perennial.decide.training_job import observed as training_job
 from perennial.decide.training_job.base import awaited
 from perennial.decide.training_job.config import config_map_name
 from perennial.decide.training_job.observed import Observed as ObservedTraining
-from perennial.decide.training_job.processes import LABEL as TRAINING_JOB
 from perennial.decide.training_job.processes import index
 from perennial.decide.training_job.state import pods_are_overdue
 from perennial.kube.cache import Cache

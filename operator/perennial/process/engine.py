@@ -7,12 +7,13 @@ from collections.abc import Callable
 import aiohttp
 from kubernetes.aio.client import Configuration
 
+from perennial.decide.labels import API_VERSION
 from perennial.kube import resources
 from perennial.kube.cache import Cache
 from perennial.kube.client import ApiError, Cluster
 from perennial.kube.keys import Key
 from perennial.kube.resync import Resync
-from perennial.kube.watch import Watch
+from perennial.kube.watch import Scope, Watch
 from perennial.loop.apply import Applier
 from perennial.loop.metrics import Metrics
 from perennial.loop.observe import Observer
@@ -46,11 +47,12 @@ class Engine:
         self._queue: Queue[Key] = Queue(self._reconcile, lambda key: cache.is_new(key))
         cache = Cache(self._queue.add)
         self.metrics = Metrics(cache, lambda: self._queue.depth)
-        self._resync = Resync(cache, cluster, settings.namespaces, settings.resync_seconds, health)
-        self._watch = Watch(settings, configuration, cache, health.beat, self._resync.listed, handle_signals)
+        self._resync = Resync(cache, cluster, settings.namespaces, settings.resync_seconds, health.compared)
+        scope = Scope(settings.namespaces, settings.lease_namespace, settings.lease_name)
+        self._watch = Watch(scope, configuration, cache, health.beat, self._resync.listed, handle_signals)
         observer = Observer(cache, cluster, Prometheus(settings.prometheus_url, http), settings.defaults)
         self._reconciler = Reconciler(cache, observer, Applier(cache, cluster, self.metrics), self.metrics)
-        health.sees_lease = self._watch.sees_lease
+        health.sees_lease = scope.has_lease
 
     async def _reconcile(self, key: Key) -> float | None:
         return await self._reconciler.reconcile(key)
@@ -85,7 +87,7 @@ class Engine:
         wanted = {resource.plural for resource in resources.OWN.values()}
         while True:
             try:
-                missing = wanted - await self._cluster.serves(resources.API_VERSION)
+                missing = wanted - await self._cluster.serves(API_VERSION)
                 if not missing:
                     return
                 logger.warning("the API server does not know %s; apply crds/ first", ", ".join(sorted(missing)))

@@ -27,6 +27,10 @@ class Health:
         """The watch has brought a renewal of our own Lease, which is written every other second."""
         self._last_beat = time.monotonic()
 
+    def compared(self, missed: str | None) -> None:
+        """The cache was compared with the server: what the watch has missed, if anything."""
+        self.behind = missed
+
     @property
     def is_ready(self) -> bool:
         """A standby is; a leader once its cache is complete."""

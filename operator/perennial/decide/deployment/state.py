@@ -7,7 +7,7 @@ from typing import Any
 
 from perennial.api import ModelDeployment
 from perennial.decide.deployment.observed import Observed
-from perennial.decide.deployment.workload import GENERATION, VERSION_LABEL
+from perennial.decide.labels import GENERATION, MODEL_VERSION
 from perennial.decide.outcome import Manifest
 from perennial.decide.pods import Volumes, trouble
 
@@ -71,7 +71,7 @@ def in_trouble(deployment: ModelDeployment, seen: Observed, now: datetime) -> St
     """A pod of the current version that can't get on; pods before it stay in service."""
     version = str(deployment.spec.model.version)
     for pod in seen.pods:
-        if pod["metadata"].get("labels", {}).get(VERSION_LABEL) != version or pod["metadata"].get("deletionTimestamp"):
+        if pod["metadata"].get("labels", {}).get(MODEL_VERSION) != version or pod["metadata"].get("deletionTimestamp"):
             continue
         if not _pod_ready(pod) and (why := trouble(pod, now)):
             kept = " The pods before it stay in service." if available(seen) else ""

@@ -4,14 +4,11 @@ from typing import Any
 
 from perennial.api import ModelDeployment
 from perennial.decide.deployment.observed import Observed
-from perennial.decide.metadata import MANAGED_BY, child, labels_of
+from perennial.decide.labels import DEPLOYMENT, GENERATION, MANAGED_BY, MODEL_VERSION
+from perennial.decide.metadata import child, labels_of
 from perennial.decide.outcome import Manifest
 from perennial.decide.pods import CONTAINER_SECURITY, POD_SECURITY, Volumes, environment
 
-LABEL = "perennial.dev/deployment"
-VERSION_LABEL = "perennial.dev/version"
-# Of the spec that the apps/v1 Deployment was made from: one that is older says nothing of the current spec.
-GENERATION = "perennial.dev/generation"
 PORT = 8000
 MODEL_FOLDER = "/perennial/model"
 # A pod that ends is still in other nodes' routing tables for a moment: it goes on taking requests that long.
@@ -23,7 +20,7 @@ PROGRESS_DEADLINE_SECONDS = 600
 
 def selector(deployment: ModelDeployment) -> dict[str, str]:
     """The labels by which the pods are found; they never change."""
-    return MANAGED_BY | {LABEL: deployment.metadata.name}
+    return MANAGED_BY | {DEPLOYMENT: deployment.metadata.name}
 
 
 def children(deployment: ModelDeployment, seen: Observed, replicas: int) -> tuple[Manifest, ...]:
@@ -67,7 +64,7 @@ def _pod(deployment: ModelDeployment, seen: Observed) -> Manifest:
     spec = deployment.spec
     image = spec.runtime.image or seen.defaults.serving_image
     storage = Volumes.of([spec.model.uri], [spec.model.credentials])
-    labels = labels_of(deployment, {LABEL: deployment.metadata.name, VERSION_LABEL: str(spec.model.version)})
+    labels = labels_of(deployment, {DEPLOYMENT: deployment.metadata.name, MODEL_VERSION: str(spec.model.version)})
     return {
         "metadata": {"labels": labels},
         "spec": {

@@ -2,19 +2,18 @@
 
 from collections.abc import Iterator
 
-from perennial.api import GROUP, VERSION, LanguageModel, ModelDeployment, TrainingJob
+from perennial.api import LanguageModel, ModelDeployment, TrainingJob
 from perennial.api.deployment import ModelDeploymentSpec, ModelReference
 from perennial.api.language_model import Version
 from perennial.api.training import Output
 from perennial.api.training_job import TrainingJobSpec
+from perennial.decide.labels import API_VERSION
 from perennial.decide.language_model.fingerprint import fingerprint
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.language_model.retention import cleanup, cleanup_name
 from perennial.decide.metadata import child
 from perennial.decide.outcome import Manifest, Reference
-
-API_VERSION = f"{GROUP}/{VERSION}"
 
 
 def service(model: LanguageModel, version: Version) -> ModelDeploymentSpec:

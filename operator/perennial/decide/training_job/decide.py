@@ -2,11 +2,12 @@
 
 from datetime import datetime, timedelta
 
-from perennial.api import GROUP, VERSION, TrainingJob
+from perennial.api import TrainingJob
 from perennial.api.common import Condition
 from perennial.api.training import VersionArtifact
 from perennial.api.training_job import Progress, TrainingJobStatus
 from perennial.decide import conditions
+from perennial.decide.labels import API_VERSION
 from perennial.decide.outcome import Event, Manifest, Outcome, Reference
 from perennial.decide.pods import waits_for_volumes
 from perennial.decide.training_job.base import awaited, find
@@ -43,7 +44,7 @@ def _at_rest(job: TrainingJob, now: datetime) -> Outcome:
     at, due = job.metadata, job.status.completion_time + timedelta(seconds=ttl)
     if now < due:
         return Outcome(status=status, again_at=due)
-    return Outcome(status=status, delete=(Reference(f"{GROUP}/{VERSION}", job.KIND, at.namespace, at.name, at.uid),))
+    return Outcome(status=status, delete=(Reference(API_VERSION, job.KIND, at.namespace, at.name, at.uid),))
 
 
 def _seen_again(job: TrainingJob) -> TrainingJobStatus:

@@ -4,17 +4,17 @@ from typing import Any
 
 from perennial.api import TrainingJob
 from perennial.api.common import seconds
+from perennial.decide.labels import KUEUE_QUEUE_NAME, TRAINING_JOB
 from perennial.decide.metadata import child, labels_of
 from perennial.decide.outcome import Manifest
 from perennial.decide.overlay import overlaid
 from perennial.decide.pods import CONTAINER_SECURITY, POD_SECURITY, Volumes, environment
 from perennial.decide.training_job.config import config_map_name
 from perennial.decide.training_job.observed import Observed, credentials, locations
-from perennial.decide.training_job.processes import LABEL, nodes, variables
+from perennial.decide.training_job.processes import nodes, variables
 from perennial_contract.exits import PEER_LOST
 
 CONTAINER = "training"
-QUEUE = "kueue.x-k8s.io/queue-name"
 # Long enough to write a checkpoint after SIGTERM.
 GRACE_SECONDS = 120
 # Exit codes of sysexits.h by which a pod says that another try ends the same way:
@@ -45,7 +45,7 @@ def batch_job(job: TrainingJob, seen: Observed) -> Manifest:
         spec["activeDeadlineSeconds"] = seconds(job.spec.training.deadline)
     if job.spec.training.queue is None:  # else it is Kueue's
         spec["suspend"] = job.spec.suspend
-    labels = {QUEUE: job.spec.training.queue} if job.spec.training.queue else {}
+    labels = {KUEUE_QUEUE_NAME: job.spec.training.queue} if job.spec.training.queue else {}
     return child(job, "batch/v1", "Job", job.metadata.name, labels) | {"spec": spec}
 
 
@@ -62,7 +62,7 @@ def _pod(job: TrainingJob, seen: Observed) -> Manifest:
     volumes = Volumes.of(locations(job), credentials(job))
     config = {"name": "config", "configMap": {"name": config_map_name(job)}}
     template = {
-        "metadata": {"labels": labels_of(job, {LABEL: job.metadata.name})},
+        "metadata": {"labels": labels_of(job, {TRAINING_JOB: job.metadata.name})},
         "spec": {
             "restartPolicy": "Never",
             "terminationGracePeriodSeconds": GRACE_SECONDS,

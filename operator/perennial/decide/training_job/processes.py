@@ -4,11 +4,10 @@ One pod per node. The Job's index says which is which; the pod of index 0 leads,
 """
 
 from perennial.api import TrainingJob
-from perennial.decide.metadata import MANAGED_BY, child
+from perennial.decide.labels import JOB_COMPLETION_INDEX, MANAGED_BY, TRAINING_JOB
+from perennial.decide.metadata import child
 from perennial.decide.outcome import Manifest
 
-LABEL = "perennial.dev/training-job"
-INDEX = "batch.kubernetes.io/job-completion-index"
 PORT = 29500
 
 
@@ -33,11 +32,11 @@ def service(job: TrainingJob) -> Manifest:
     spec = {
         "clusterIP": "None",
         "publishNotReadyAddresses": True,
-        "selector": MANAGED_BY | {LABEL: job.metadata.name},
+        "selector": MANAGED_BY | {TRAINING_JOB: job.metadata.name},
     }
     return child(job, "v1", "Service", job.metadata.name) | {"spec": spec}
 
 
 def index(pod: Manifest) -> int:
     """Which of the Job's pods it is."""
-    return int(pod["metadata"].get("labels", {}).get(INDEX, 0))
+    return int(pod["metadata"].get("labels", {}).get(JOB_COMPLETION_INDEX, 0))

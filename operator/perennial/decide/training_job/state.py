@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from perennial.api import TrainingJob
 from perennial.api.training_job import Result
+from perennial.decide.labels import KUEUE_JOB_UID
 from perennial.decide.outcome import Manifest
 from perennial.decide.pods import Volumes, ended_badly, message_of, trouble
 from perennial.decide.training_job.base import NoBase, find
@@ -21,8 +22,6 @@ from perennial_contract.exits import PEER_LOST, TERMINATED
 PATIENCE = timedelta(seconds=30)
 # The ends of pods that follow from the end of another one.
 CONSEQUENCES = {PEER_LOST, TERMINATED}
-# Kueue's label on what it holds of a Job.
-WORKLOAD_OF = "kueue.x-k8s.io/job-uid"
 Name = Literal["Pending", "Running", "Suspended", "Complete", "Failed"]
 
 
@@ -110,7 +109,7 @@ def queued(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
     queue = job.spec.training.queue
     if queue is None or seen.job is None or not seen.job["spec"].get("suspend"):
         return None
-    only = f"--namespace {job.metadata.namespace} --selector {WORKLOAD_OF}={seen.job['metadata']['uid']}"
+    only = f"--namespace {job.metadata.namespace} --selector {KUEUE_JOB_UID}={seen.job['metadata']['uid']}"
     told = f'Waits in the queue "{queue}" until Kueue admits it; `kubectl describe workloads {only}` says why.'
     return State("Pending", "Queued", told)
 

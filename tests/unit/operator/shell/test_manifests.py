@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perennial.kube.manifests import HASH, holds, with_hash
+from perennial.decide.labels import MANIFEST_HASH
+from perennial.kube.manifests import holds, with_hash
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=4),
@@ -70,5 +71,5 @@ def test_a_field_that_is_no_longer_in_the_manifest_is_noticed_by_the_hash():
 
 def test_the_hash_does_not_change_the_manifest_it_is_of():
     manifest = {"metadata": {"name": "x", "annotations": {"a": "b"}}}
-    assert set(with_hash(manifest)["metadata"]["annotations"]) == {"a", HASH}
+    assert set(with_hash(manifest)["metadata"]["annotations"]) == {"a", MANIFEST_HASH}
     assert manifest == {"metadata": {"name": "x", "annotations": {"a": "b"}}}
