@@ -15,7 +15,7 @@ from perennial.decide.deployment import queries as deployment_queries
 from perennial.decide.deployment.state import rolled_out
 from perennial.decide.labels import TRAINING_JOB
 from perennial.decide.language_model import observed as language_model
-from perennial.decide.language_model import queries as language_model_queries
+from perennial.decide.language_model import retraining
 from perennial.decide.outcome import Manifest
 from perennial.decide.pods import Volumes
 from perennial.decide.training_job import observed as training_job
@@ -103,7 +103,7 @@ class Observer:
             training_jobs={job["metadata"]["name"]: TrainingJob.model_validate(job) for job in trainings},
             cleanups={job["metadata"]["name"]: job for job in owned(uid, JOB)},
             deployment=ModelDeployment.model_validate(services[0]) if services else None,
-            readings=await self._prometheus.readings(language_model_queries.queries(model)),
+            readings=await self._prometheus.readings(retraining.queries(model)),
         )
 
     async def _unseen_trainings(self, model: LanguageModel) -> list[Manifest]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from perennial.api import LanguageModel
 from perennial.api.language_model import LanguageModelStatus
 from perennial.decide.conditions import conditions
-from perennial.decide.language_model import triggers
+from perennial.decide.language_model import retraining
 from perennial.decide.language_model.children import unwanted, wanted
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
@@ -22,14 +22,14 @@ def decide(model: LanguageModel, seen: Observed, now: datetime) -> Outcome:
     ledger = finish(ledger, model, seen, now)
     ledger = supersede(ledger, model, seen, now)
     ledger = promote(ledger, model, now)
-    ledger = triggers.start(ledger, model, seen, now)
+    ledger = retraining.start(ledger, model, seen, now)
     ledger = collect(ledger, model, seen, now)
     return Outcome(
         status=_status(ledger, model, seen, now),
         apply=tuple(wanted(model, seen)),
         delete=tuple(unwanted(model, seen)),
         events=tuple(event_of(decision) for decision in ledger.decisions),
-        again_at=triggers.look_again(ledger, model, now),
+        again_at=retraining.next_time(ledger, model, seen, now),
     )
 
 

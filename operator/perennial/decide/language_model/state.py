@@ -6,7 +6,7 @@ from perennial.api import LanguageModel, ModelDeployment, TrainingJob
 from perennial.api.common import Condition
 from perennial.api.language_model import Version
 from perennial.decide.conditions import State, summary
-from perennial.decide.language_model import triggers
+from perennial.decide.language_model import retraining
 from perennial.decide.language_model.children import service
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
@@ -17,7 +17,7 @@ def states(ledger: Ledger, model: LanguageModel, seen: Observed) -> tuple[State,
     """Ready (the promoted version answers), Reconciling, Stalled, Trained (the newest version), Served."""
     served = _served(ledger, model, seen.deployment)
     trained = _trained(ledger, seen)
-    problem = pin_problem(ledger, model) or triggers.problem(model)
+    problem = pin_problem(ledger, model) or retraining.problem(model)
     stalled = _stalled(ledger, seen, served, problem)
     shown = stalled or (served if served.status or ledger.serving else trained)
     working = not stalled and (ledger.in_training is not None or not served.status)

@@ -1,0 +1,34 @@
+"""Limits on retraining: one training at a time, a cooldown, a number of runs per day."""
+
+from datetime import datetime, timedelta
+
+from perennial.api import LanguageModel
+from perennial.api.common import seconds
+from perennial.decide.language_model.ledger import Ledger
+from perennial.decide.language_model.triggers.trigger import View, clock
+
+DAY = timedelta(days=1)
+
+
+def hold(view: View) -> str | None:
+    """Why no trigger may start a version now."""
+    retraining, runs = view.model.spec.retraining, view.ledger.status.triggered_runs
+    if view.ledger.in_training:
+        return f"v{view.ledger.in_training.number} is in training"
+    free = max(runs) + _cooldown(view.model) if runs else view.now
+    if view.now < free:
+        return f"cooldown of {retraining.cooldown} until {clock(free)}"
+    if retraining.max_runs_per_day and sum(run > view.now - DAY for run in runs) >= retraining.max_runs_per_day:
+        return f"maxRunsPerDay of {retraining.max_runs_per_day} is used up"
+    return None
+
+
+def spend(ledger: Ledger, model: LanguageModel, now: datetime) -> Ledger:
+    """One more run counts, for as long as a limit looks back."""
+    recent = now - max(DAY, _cooldown(model))
+    runs = [run for run in ledger.status.triggered_runs if run > recent]
+    return ledger.update(triggered_runs=[*runs, now][-1000:])
+
+
+def _cooldown(model: LanguageModel) -> timedelta:
+    return timedelta(seconds=seconds(model.spec.retraining.cooldown))

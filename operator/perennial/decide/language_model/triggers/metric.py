@@ -1,0 +1,64 @@
+"""A Prometheus metric that stays out of bounds starts a version."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from perennial.api import LanguageModel
+from perennial.api.common import seconds
+from perennial.api.language_model import MetricTrigger, TriggerStatus
+from perennial.decide.language_model.observed import Observed
+from perennial.decide.language_model.triggers.trigger import Due, Trigger, View, clock
+
+PERIOD = timedelta(seconds=15)
+
+
+@dataclass(frozen=True)
+class Metric(Trigger):
+    """Due when the breach has lasted for its duration. Missing data neither begins nor ends a breach."""
+
+    name: str
+    spec: MetricTrigger
+
+    @classmethod
+    def of(cls, model: LanguageModel) -> Iterable[Trigger]:
+        return (cls(spec.name, spec) for spec in model.spec.retraining.on_metric)
+
+    def watched(self) -> object:
+        return self.spec.model_dump(exclude={"for_"})
+
+    def query(self) -> str | None:
+        return self.spec.query
+
+    def observe(self, status: TriggerStatus, view: View) -> TriggerStatus:
+        reading = self._reading(view.observed)
+        if isinstance(reading, str):
+            return status.model_copy(update={"missing": reading})
+        if not self._breached(reading):
+            return status.model_copy(update={"missing": None, "breached_since": None, "held": None})
+        return status.model_copy(update={"missing": None, "breached_since": status.breached_since or view.now})
+
+    def due(self, status: TriggerStatus, view: View) -> Due | None:
+        """While a version is in training, the metric still describes the one before."""
+        reading, since = self._reading(view.observed), status.breached_since
+        if view.ledger.in_training or isinstance(reading, str) or since is None:
+            return None
+        if view.now < since + timedelta(seconds=seconds(self.spec.for_)):
+            return None
+        bound = f"above {self.spec.above:g}" if self.spec.above is not None else f"below {self.spec.below:g}"
+        rule = f"retraining.onMetric {self.name}: {bound} for {self.spec.for_}"
+        return Due(rule, f"{self.name} is {reading:g} since {clock(since)}")
+
+    def next_time(self, status: TriggerStatus, view: View) -> datetime | None:
+        return view.now + PERIOD
+
+    def _reading(self, observed: Observed) -> float | str:
+        """The value, or the reason why there is none; a number that is not finite counts as none."""
+        reading = observed.readings.get(self.name, "not read yet")
+        return f"is {reading}" if isinstance(reading, float) and not math.isfinite(reading) else reading
+
+    def _breached(self, value: float) -> bool:
+        if self.spec.above is not None:
+            return value > self.spec.above
+        return self.spec.below is not None and value < self.spec.below
