@@ -9,7 +9,8 @@ from given_manifests import DIGEST
 from misoperation_cluster import Api, Manifest, Mirror, Refusal
 from node import metrics
 
-from perennial.decide.pods import trouble
+from perennial.decide.kube import PodView
+from perennial.decide.pods.diagnosis import trouble
 from perennial.kube.resources import CONFIG_MAP, POD
 
 PERIOD = 0.3
@@ -49,14 +50,14 @@ class Nodes:
             return None
         if phase == "Pending":
             if why := self._unschedulable(pod):
-                return None if trouble(pod, datetime.now(UTC)) else _unscheduled(why)
+                return None if trouble(PodView.of(pod), datetime.now(UTC)) else _unscheduled(why)
             if self._lacks_config(pod):
                 return None
             if why := _unpullable(pod):
                 state = {"waiting": {"reason": why, "message": "the image is not there"}}
                 return (
                     None
-                    if trouble(pod, datetime.now(UTC)) and _scheduled(pod)
+                    if trouble(PodView.of(pod), datetime.now(UTC)) and _scheduled(pod)
                     else _status(pod, "Pending", state, ready=False)
                 )
             return _status(pod, "Running", {"running": {"startedAt": _now()}}, ready=True)

@@ -49,8 +49,3 @@ def summary(
         State("Reconciling", working, reason if working else "Idle", message if working else "Nothing to do."),
         State("Stalled", stalled, reason if stalled else "NotStalled", message if stalled else "Nothing stands still."),
     )
-
-
-def is_true(kept: Iterable[Condition], type_: str) -> bool:
-    """Whether the condition of this type is there and true."""
-    return any(condition.type == type_ and condition.status == "True" for condition in kept)

@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 from perennial.api import LanguageModel, ModelDeployment, TrainingJob
 from perennial.api.common import Kind
@@ -13,11 +12,12 @@ from perennial.decide.defaults import Defaults
 from perennial.decide.deployment import observed as deployment
 from perennial.decide.deployment import queries as deployment_queries
 from perennial.decide.deployment.state import rolled_out
+from perennial.decide.kube import AppsView, JobView, PodView
 from perennial.decide.labels import TRAINING_JOB
 from perennial.decide.language_model import observed as language_model
 from perennial.decide.language_model import retraining
 from perennial.decide.outcome import Manifest
-from perennial.decide.pods import Volumes
+from perennial.decide.pods.template import Volumes
 from perennial.decide.training_job import observed as training_job
 from perennial.decide.training_job.base import awaited
 from perennial.decide.training_job.config import config_map_name
@@ -66,14 +66,16 @@ class Observer:
             return training_job.Observed(self._defaults)
         child = await self._job(job)
         pods = await self._training_pods(job, child)
-        runs = [pod for pod in pods if _phase(pod) == "Running"]
+        runs = [pod for pod in pods if pod.phase == "Running"]
         leader = next((pod for pod in runs if index(pod) == 0), None)
         seen = training_job.Observed(
             self._defaults,
             job=child,
             has_config=self._cache.get(CONFIG_MAP, job.metadata.namespace, config_map_name(job)) is not None,
             pods=tuple(pods),
-            missing=() if runs or _has_ended(child) else await self._missing(job, training_job.locations(job)),
+            missing=()
+            if runs or (child and child.has_ended)
+            else await self._missing(job, training_job.locations(job)),
             progress=last_progress(await self._log(job, leader), job.status.progress) if leader else None,
         )
         return replace(seen, refusal=await self._refusal(job, seen), awaited=await self._awaited(job))
@@ -83,7 +85,9 @@ class Observer:
         at = service.metadata
         apps = next(iter(self._cache.owned(at.uid, APPS_DEPLOYMENT)), None)
         seen = deployment.Observed(
-            self._defaults, apps=apps, pods=tuple(self._cache.pods_of_deployment(POD, at.namespace, at.name))
+            self._defaults,
+            apps=AppsView.of(apps) if apps else None,
+            pods=tuple(map(PodView.of, self._cache.pods_of_deployment(POD, at.namespace, at.name))),
         )
         return replace(
             seen,
@@ -101,7 +105,7 @@ class Observer:
         return language_model.Observed(
             self._defaults,
             training_jobs={job["metadata"]["name"]: TrainingJob.model_validate(job) for job in trainings},
-            cleanups={job["metadata"]["name"]: job for job in owned(uid, JOB)},
+            cleanups={job["metadata"]["name"]: JobView.of(job) for job in owned(uid, JOB)},
             deployment=ModelDeployment.model_validate(services[0]) if services else None,
             readings=await self._prometheus.readings(retraining.queries(model)),
         )
@@ -122,28 +126,28 @@ class Observer:
         self._cache.put(manifest)
         return manifest
 
-    async def _job(self, job: TrainingJob) -> Manifest | None:
-        if known := self._cache.owned(job.metadata.uid, JOB):
-            return known[0]
-        return await self._unseen(JOB, job, job.metadata.name) if job.status.start_time else None
+    async def _job(self, job: TrainingJob) -> JobView | None:
+        manifest = next(iter(self._cache.owned(job.metadata.uid, JOB)), None)
+        if manifest is None and job.status.start_time:
+            manifest = await self._unseen(JOB, job, job.metadata.name)
+        return JobView.of(manifest) if manifest else None
 
-    async def _training_pods(self, job: TrainingJob, child: Manifest | None) -> list[Manifest]:
+    async def _training_pods(self, job: TrainingJob, child: JobView | None) -> list[PodView]:
         """The Job's pods; once it has ended, from the server if the cache has not seen how they ended."""
         if child is None:
             return []
-        uid = child["metadata"]["uid"]
-        known = self._cache.owned(uid, POD)
-        if not _has_ended(child) or (known and all(map(_has_result, known))):
+        known = [PodView.of(pod) for pod in self._cache.owned(child.uid, POD)]
+        if not child.has_ended or (known and all(map(_has_result, known))):
             return known
         at = job.metadata
         pods = self._cluster.items(POD, at.namespace, f"{TRAINING_JOB}={at.name}")
-        return [pod async for pod in pods if is_owned_by(pod, uid)]
+        return [PodView.of(pod) async for pod in pods if is_owned_by(pod, child.uid)]
 
     async def _refusal(self, job: TrainingJob, seen: ObservedTraining) -> str | None:
         """Why a pod is overdue: only Events of the Job controller tell. They are read then, and never watched."""
-        if seen.job is None or _has_ended(seen.job) or not pods_are_overdue(job, seen, datetime.now(UTC)):
+        if seen.job is None or seen.job.has_ended or not pods_are_overdue(job, seen, datetime.now(UTC)):
             return None
-        fields = f"involvedObject.uid={seen.job['metadata']['uid']},reason=FailedCreate"
+        fields = f"involvedObject.uid={seen.job.uid},reason=FailedCreate"
         events = [event async for event in self._cluster.items(CORE_EVENT, job.metadata.namespace, fields=fields)]
         newest = max(events, key=lambda event: event.get("lastTimestamp") or "", default={})
         return newest.get("message", "").removeprefix("Error creating: ").rstrip(".") or None
@@ -154,13 +158,12 @@ class Observer:
         found = wanted and await self._cluster.get(OWN["LanguageModel"], job.metadata.namespace, wanted.name)
         return LanguageModel.model_validate(found) if found else None
 
-    async def _log(self, job: TrainingJob, pod: Manifest) -> str:
-        at = pod["metadata"]
+    async def _log(self, job: TrainingJob, pod: PodView) -> str:
         try:
-            return await self._cluster.log_tail(at["namespace"], at["name"], _LOG_LINES, _LOG_BYTES)
+            return await self._cluster.log_tail(pod.namespace, pod.name, _LOG_LINES, _LOG_BYTES)
         except ApiError as error:  # the container is being started or has just ended, or its node is away
             key = Key(job.KIND, job.metadata.namespace, job.metadata.name)
-            logs.of(logger, key).debug("no log of pod %s: %s", at["name"], error)
+            logs.of(logger, key).debug("no log of pod %s: %s", pod.name, error)
             return ""
 
     async def _missing(self, owner: Kind, locations: Iterable[str]) -> tuple[str, ...]:
@@ -186,15 +189,5 @@ class Observer:
         return True
 
 
-def _phase(pod: Manifest) -> str:
-    return str(pod.get("status", {}).get("phase", ""))
-
-
-def _has_ended(job: Manifest | None) -> bool:
-    conditions: list[dict[str, Any]] = (job or {}).get("status", {}).get("conditions", [])
-    return any(condition["type"] in _ENDED and condition["status"] == "True" for condition in conditions)
-
-
-def _has_result(pod: Manifest) -> bool:
-    containers = pod.get("status", {}).get("containerStatuses", [])
-    return any(container.get("state", {}).get("terminated") for container in containers)
+def _has_result(pod: PodView) -> bool:
+    return any(container.terminated for container in pod.containers)

@@ -16,8 +16,9 @@ from perennial.api.training import TASKS
 from perennial.decide.defaults import Defaults
 from perennial.decide.deployment.decide import decide as decide_deployment
 from perennial.decide.deployment.observed import Observed as ObservedDeployment
+from perennial.decide.kube import Termination
 from perennial.decide.language_model.retention import cleanup
-from perennial.decide.pods import Trouble, ended_badly
+from perennial.decide.pods.diagnosis import Trouble, failure_of
 from perennial.decide.training_job.config import config_map
 from perennial.decide.training_job.job import FINAL_EXIT_CODES
 from perennial.decide.training_job.observed import locations
@@ -104,8 +105,8 @@ def test_the_command_that_deletes_an_artifact_is_valid_to_the_training_package()
 def test_the_result_and_the_failure_of_a_pod_are_read_as_they_are_written(tmp_path: Path) -> None:
     log = tmp_path / "termination-log"
     exits.report(exits.Failure("EmptyCorpus", "It is empty…", exits.BAD_DATA), log)
-    ended = {"exitCode": exits.BAD_DATA, "message": log.read_text()}
-    assert ended_badly(ended) == Trouble("EmptyCorpus", "It is empty…")
+    end = Termination(exits.BAD_DATA, message=log.read_text())
+    assert failure_of(end) == Trouble("EmptyCorpus", "It is empty…")
     codes = {exits.BAD_DATA, exits.MISSING_INPUT, exits.BAD_CONFIGURATION}
     assert codes <= set(FINAL_EXIT_CODES)
     assert not {exits.TEMPORARY, exits.PEER_LOST, exits.TERMINATED} & set(FINAL_EXIT_CODES)

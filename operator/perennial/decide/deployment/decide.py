@@ -11,7 +11,7 @@ from perennial.decide.deployment.observed import Observed
 from perennial.decide.deployment.state import State, available, rolled_out, state
 from perennial.decide.deployment.workload import children, selector
 from perennial.decide.outcome import Event, Outcome, earliest, event_of, record
-from perennial.decide.pods import MOUNTING_PATIENCE, waits_for_volumes
+from perennial.decide.pods.diagnosis import MOUNTING_PATIENCE, waits_for_volumes
 
 MISSING_PERIOD = timedelta(seconds=10)
 
@@ -52,7 +52,7 @@ def _scaling(deployment: ModelDeployment, seen: Observed, now: datetime) -> Scal
     spec = deployment.spec.autoscaling
     if spec is None:
         return None
-    ready = (seen.apps or {}).get("status", {}).get("readyReplicas", 0)
+    ready = seen.apps.ready_replicas if seen.apps else 0
     return scale(spec, _autoscaled(deployment, spec), ready, seen.readings, now)
 
 
@@ -60,14 +60,14 @@ def _status(
     deployment: ModelDeployment, seen: Observed, found: State, scaling: Scaling | None, now: datetime
 ) -> ModelDeploymentStatus:
     at, before = deployment.metadata, deployment.status
-    apps = (seen.apps or {}).get("status", {})
+    apps = seen.apps
     new = [scaling.decision] if scaling and scaling.decision else []
     return ModelDeploymentStatus(
         observed_generation=at.generation,
         conditions=_conditions(deployment, seen, found, scaling, now),
         version=deployment.spec.model.version if rolled_out(deployment, seen) else before.version,
-        replicas=apps.get("replicas", 0),
-        ready_replicas=apps.get("readyReplicas", 0),
+        replicas=apps.replicas if apps else 0,
+        ready_replicas=apps.ready_replicas if apps else 0,
         desired_replicas=scaling.status.desired_replicas if scaling else _replicas(deployment),
         selector=",".join(f"{key}={value}" for key, value in selector(deployment).items()),
         url=_url(deployment),

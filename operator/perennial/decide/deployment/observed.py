@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from perennial.decide.defaults import Defaults
-from perennial.decide.outcome import Manifest
+from perennial.decide.kube import AppsView, PodView
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Observed:
     """
 
     defaults: Defaults
-    apps: Manifest | None = None
-    pods: tuple[Manifest, ...] = ()
+    apps: AppsView | None = None
+    pods: tuple[PodView, ...] = ()
     missing: tuple[str, ...] = ()
     readings: dict[str, float | str] = field(default_factory=dict)

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from perennial.api import ModelDeployment
 from perennial.decide.deployment.observed import Observed
+from perennial.decide.kube import AppsView, condition, is_true, true_condition
 from perennial.decide.labels import GENERATION, MODEL_VERSION
-from perennial.decide.outcome import Manifest
-from perennial.decide.pods import Volumes, trouble
+from perennial.decide.pods.diagnosis import trouble
+from perennial.decide.pods.template import Volumes
 
 
 @dataclass(frozen=True)
@@ -29,17 +29,16 @@ def state(deployment: ModelDeployment, seen: Observed, now: datetime) -> State:
 
 def available(seen: Observed) -> bool:
     """Whether enough pods answer."""
-    return any(c["type"] == "Available" and c["status"] == "True" for c in _status(seen).get("conditions", []))
+    return is_true(seen.apps, "Available")
 
 
 def rolled_out(deployment: ModelDeployment, seen: Observed) -> bool:
     """Whether all pods are of the current spec and answer, and no other pod is left."""
-    if seen.apps is None or not _is_current(deployment, seen.apps):
+    apps = seen.apps
+    if apps is None or not _is_current(deployment, apps):
         return False
-    wanted = seen.apps["spec"].get("replicas", 1)
-    status = _status(seen)
-    counts = (status.get(key, 0) for key in ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"))
-    return all(count == wanted for count in counts)
+    counts = (apps.replicas, apps.updated_replicas, apps.ready_replicas, apps.available_replicas)
+    return all(count == apps.spec_replicas for count in counts)
 
 
 def unreadable_uri(deployment: ModelDeployment, seen: Observed, now: datetime) -> State | None:
@@ -61,7 +60,7 @@ def missing(deployment: ModelDeployment, seen: Observed, now: datetime) -> State
 def in_service(deployment: ModelDeployment, seen: Observed, now: datetime) -> State | None:
     if not rolled_out(deployment, seen):
         return None
-    replicas = _status(seen).get("replicas", 0)
+    replicas = seen.apps.replicas if seen.apps else 0
     if not replicas:
         return State("ScaledToZero", "No replica, as spec.replicas is 0.", ready=True)
     return State("InService", f"Version {deployment.spec.model.version} answers on {replicas} replicas.", ready=True)
@@ -71,9 +70,9 @@ def in_trouble(deployment: ModelDeployment, seen: Observed, now: datetime) -> St
     """A pod of the current version that can't get on; pods before it stay in service."""
     version = str(deployment.spec.model.version)
     for pod in seen.pods:
-        if pod["metadata"].get("labels", {}).get(MODEL_VERSION) != version or pod["metadata"].get("deletionTimestamp"):
+        if pod.labels.get(MODEL_VERSION) != version or pod.is_terminating:
             continue
-        if not _pod_ready(pod) and (why := trouble(pod, now)):
+        if not is_true(pod, "Ready") and (why := trouble(pod, now)):
             kept = " The pods before it stay in service." if available(seen) else ""
             return State(why.reason, why.message + kept, stalled=why.reason != "Unschedulable")
     return None
@@ -81,25 +80,23 @@ def in_trouble(deployment: ModelDeployment, seen: Observed, now: datetime) -> St
 
 def no_pods_allowed(deployment: ModelDeployment, seen: Observed, now: datetime) -> State | None:
     """The API server refuses the pods: a quota, an admission policy."""
-    for condition in _status(seen).get("conditions", []):
-        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
-            return State("PodsRefused", f"A pod was refused: {condition.get('message')}.", stalled=True)
-    return None
+    failure = true_condition(seen.apps, "ReplicaFailure")
+    return State("PodsRefused", f"A pod was refused: {failure.message}.", stalled=True) if failure else None
 
 
 def overdue(deployment: ModelDeployment, seen: Observed, now: datetime) -> State | None:
-    for condition in _status(seen).get("conditions", []):
-        if condition["type"] == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded":
-            return State("ProgressDeadlineExceeded", condition.get("message", "The rollout is overdue."), stalled=True)
-    return None
+    progressing = condition(seen.apps, "Progressing")
+    if progressing is None or progressing.reason != "ProgressDeadlineExceeded":
+        return None
+    return State("ProgressDeadlineExceeded", progressing.message or "The rollout is overdue.", stalled=True)
 
 
 def rolling_out(deployment: ModelDeployment, seen: Observed, now: datetime) -> State | None:
-    status = _status(seen)
+    updated, ready = (seen.apps.updated_replicas, seen.apps.ready_replicas) if seen.apps else (0, 0)
     return State(
         "RollingOut",
         f"Version {deployment.spec.model.version} is being rolled out: "
-        f"{status.get('updatedReplicas', 0)} of its pods exist, {status.get('readyReplicas', 0)} pods answer.",
+        f"{updated} of its pods exist, {ready} pods answer.",
     )
 
 
@@ -107,17 +104,7 @@ Rule = Callable[[ModelDeployment, Observed, datetime], State | None]
 RULES: tuple[Rule, ...] = (unreadable_uri, missing, in_service, in_trouble, no_pods_allowed, overdue, rolling_out)
 
 
-def _status(seen: Observed) -> dict[str, Any]:
-    return dict((seen.apps or {}).get("status", {}))
-
-
-def _is_current(deployment: ModelDeployment, apps: Manifest) -> bool:
+def _is_current(deployment: ModelDeployment, apps: AppsView) -> bool:
     """Whether the apps/v1 Deployment was made from this spec, and its controller has seen it."""
-    made_from = apps["metadata"].get("annotations", {}).get(GENERATION)
-    observed = apps.get("status", {}).get("observedGeneration", 0)
-    generation = apps["metadata"].get("generation", 0)
-    return bool(made_from == str(deployment.metadata.generation) and observed >= generation)
-
-
-def _pod_ready(pod: Manifest) -> bool:
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in pod.get("status", {}).get("conditions", []))
+    built_from = apps.annotations.get(GENERATION)
+    return built_from == str(deployment.metadata.generation) and apps.observed_generation >= apps.generation

@@ -7,7 +7,7 @@ from perennial.decide.deployment.observed import Observed
 from perennial.decide.labels import DEPLOYMENT, GENERATION, MANAGED_BY, MODEL_VERSION
 from perennial.decide.metadata import child, labels_of
 from perennial.decide.outcome import Manifest
-from perennial.decide.pods import CONTAINER_SECURITY, POD_SECURITY, Volumes, environment
+from perennial.decide.pods.template import Volumes, container, pod_template
 
 PORT = 8000
 MODEL_FOLDER = "/perennial/model"
@@ -65,18 +65,13 @@ def _pod(deployment: ModelDeployment, seen: Observed) -> Manifest:
     image = spec.runtime.image or seen.defaults.serving_image
     storage = Volumes.of([spec.model.uri], [spec.model.credentials])
     labels = labels_of(deployment, {DEPLOYMENT: deployment.metadata.name, MODEL_VERSION: str(spec.model.version)})
-    return {
-        "metadata": {"labels": labels},
-        "spec": {
-            "terminationGracePeriodSeconds": GRACE_SECONDS,
-            "automountServiceAccountToken": False,
-            "enableServiceLinks": False,
-            "securityContext": POD_SECURITY,
-            "initContainers": [_fetch(deployment, image, storage)],
-            "containers": [_serve(deployment, image)],
-            "volumes": [*storage.volumes(read_only=True), {"name": "model", "emptyDir": {}}],
-        },
-    }
+    return pod_template(
+        labels,
+        [_serve(deployment, image)],
+        [*storage.volumes(read_only=True), {"name": "model", "emptyDir": {}}],
+        terminationGracePeriodSeconds=GRACE_SECONDS,
+        initContainers=[_fetch(deployment, image, storage)],
+    )
 
 
 def _fetch(deployment: ModelDeployment, image: str, storage: Volumes) -> Manifest:
@@ -116,17 +111,8 @@ def _container(
     deployment: ModelDeployment, name: str, image: str, arguments: list[str], mounts: list[Manifest]
 ) -> Manifest:
     """The containers run one after the other, so that the same resources for each cost nothing more."""
-    return {
-        "name": name,
-        "image": image,
-        "imagePullPolicy": "IfNotPresent",
-        "command": ["python", "-m", "perennial_serving", *arguments],
-        "env": environment(),
-        "resources": deployment.spec.runtime.resources.to_wire(),
-        "securityContext": CONTAINER_SECURITY,
-        "terminationMessagePolicy": "File",
-        "volumeMounts": mounts,
-    }
+    command = ["python", "-m", "perennial_serving", *arguments]
+    return container(name, image, command, mounts, deployment.spec.runtime.resources.to_wire())
 
 
 def _probe(path: str, period: int) -> dict[str, Any]:

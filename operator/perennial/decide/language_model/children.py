@@ -60,9 +60,9 @@ def unwanted(model: LanguageModel, seen: Observed) -> Iterator[Reference]:
     for name, job in seen.training_jobs.items():
         if name not in kept and job.metadata.deletion_timestamp is None:
             yield Reference(API_VERSION, TrainingJob.KIND, namespace, name, job.metadata.uid)
-    for name, manifest in seen.cleanups.items():
-        if name not in listed and "deletionTimestamp" not in manifest["metadata"]:
-            yield Reference("batch/v1", "Job", namespace, name, manifest["metadata"]["uid"])
+    for name, cleanup_job in seen.cleanups.items():
+        if name not in listed and not cleanup_job.is_terminating:
+            yield Reference("batch/v1", "Job", namespace, name, cleanup_job.uid)
 
 
 def _training_job(model: LanguageModel, stored: Ledger, version: Version) -> Manifest:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from perennial.api import ModelDeployment, TrainingJob
 from perennial.decide.defaults import Defaults
-from perennial.decide.outcome import Manifest
+from perennial.decide.kube import JobView
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,6 @@ class Observed:
 
     defaults: Defaults
     training_jobs: dict[str, TrainingJob] = field(default_factory=dict)
-    cleanups: dict[str, Manifest] = field(default_factory=dict)
+    cleanups: dict[str, JobView] = field(default_factory=dict)
     deployment: ModelDeployment | None = None
     readings: dict[str, float | str] = field(default_factory=dict)

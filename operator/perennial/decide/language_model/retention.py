@@ -4,11 +4,12 @@ from datetime import datetime
 
 from perennial.api import LanguageModel
 from perennial.api.language_model import Version
+from perennial.decide.kube import is_true
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.metadata import child, labels_of
 from perennial.decide.outcome import Manifest
-from perennial.decide.pods import CONTAINER_SECURITY, POD_SECURITY, Volumes, environment
+from perennial.decide.pods.template import Volumes, container, pod_template
 
 # Said, as a namespace with a quota on compute takes no pod without.
 _RESOURCES = {
@@ -20,9 +21,9 @@ _RESOURCES = {
 def collect(ledger: Ledger, model: LanguageModel, seen: Observed, now: datetime) -> Ledger:
     """Marks what versions.keep no longer keeps, and forgets what has been deleted."""
     for version in ledger.status.versions:
-        if version.collecting and _has(seen.cleanups.get(cleanup_name(version)), "Complete"):
+        if version.collecting and is_true(seen.cleanups.get(cleanup_name(version)), "Complete"):
             ledger = ledger.update(versions=[v for v in ledger.status.versions if v.number != version.number])
-        elif version.collecting and _has(seen.cleanups.get(cleanup_name(version)), "Failed"):
+        elif version.collecting and is_true(seen.cleanups.get(cleanup_name(version)), "Failed"):
             ledger = _not_collected(ledger, version, now)
     for version in _excess(ledger, model, seen):
         ledger = ledger.with_version(version.model_copy(update={"collecting": True})).record(
@@ -80,28 +81,12 @@ def cleanup(model: LanguageModel, version: Version, image: str) -> Manifest:
         arguments += ["--secret", credentials.secret_name]
     volumes = Volumes.of([version.uri], [credentials])
     runtime = model.spec.training.runtime  # with a command of its own, the image need not hold our package
-    container = {
-        "name": "delete-artifact",
-        "image": image if runtime.command else runtime.image or image,
-        "imagePullPolicy": "IfNotPresent",
-        "command": ["python", "-m", "perennial_training", "delete-artifact", *arguments],
-        "env": environment(),
-        "resources": _RESOURCES,
-        "securityContext": CONTAINER_SECURITY,
-        "volumeMounts": volumes.mounts(),
-    }
-    pod = {
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "securityContext": POD_SECURITY,
-        "containers": [container],
-        "volumes": volumes.volumes(),
-    }
-    template = {"metadata": {"labels": labels_of(model)}, "spec": pod}
+    deletion = container(
+        "delete-artifact",
+        image if runtime.command else runtime.image or image,
+        ["python", "-m", "perennial_training", "delete-artifact", *arguments],
+        volumes.mounts(),
+        _RESOURCES,
+    )
+    template = pod_template(labels_of(model), [deletion], volumes.volumes(), restartPolicy="Never")
     return child(model, "batch/v1", "Job", cleanup_name(version)) | {"spec": {"backoffLimit": 6, "template": template}}
-
-
-def _has(job: Manifest | None, type_: str) -> bool:
-    conditions = (job or {}).get("status", {}).get("conditions", [])
-    return any(c["type"] == type_ and c["status"] == "True" for c in conditions)

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from perennial.api import LanguageModel, ModelDeployment, TrainingJob
-from perennial.api.common import Condition
+from perennial.api import LanguageModel, ModelDeployment
 from perennial.api.language_model import Version
 from perennial.decide.conditions import State, summary
+from perennial.decide.kube import condition
 from perennial.decide.language_model import retraining
 from perennial.decide.language_model.children import service
 from perennial.decide.language_model.ledger import Ledger
@@ -42,7 +42,7 @@ def _stalled(ledger: Ledger, seen: Observed, served: State, problem: str | None)
     job = seen.training_jobs.get(training.training_job) if training else None
     service = seen.deployment if ledger.serving and not served.status else None
     for waiting in (service, job):
-        blocked = _condition(waiting, "Stalled")
+        blocked = condition(waiting.status if waiting else None, "Stalled")
         if blocked and blocked.status == "True":
             return State("Stalled", True, blocked.reason, blocked.message)
     newest = ledger.newest
@@ -56,7 +56,8 @@ def _trained(ledger: Ledger, seen: Observed) -> State:
     if newest is None:
         return State("Trained", False, "NoVersion", "No version was started yet.")
     if newest.state == "Training":
-        ready = _condition(seen.training_jobs.get(newest.training_job), "Ready")
+        job = seen.training_jobs.get(newest.training_job)
+        ready = condition(job.status if job else None, "Ready")
         told = f" {ready.message}" if ready else ""
         return State("Trained", False, "Training", f"v{newest.number} is in training ({newest.reason}).{told}")
     return State("Trained", newest.state == "Accepted", f"Version{newest.state}", _ended(newest))
@@ -71,7 +72,7 @@ def _served(ledger: Ledger, model: LanguageModel, deployment: ModelDeployment | 
     number, version = ledger.status.serving_version, ledger.serving
     if number is None or version is None:
         return State("Served", False, "NoVersion", "No version was accepted yet.")
-    ready = _condition(deployment, "Ready")
+    ready = condition(deployment.status if deployment else None, "Ready")
     if deployment is None or ready is None or not _holds(deployment.spec.to_wire(), service(model, version).to_wire()):
         return State("Served", False, "RollingOut", f"v{number} is being rolled out.")
     current = deployment.status.observed_generation == deployment.metadata.generation
@@ -85,8 +86,3 @@ def _holds(spec: dict[str, Any], wanted: dict[str, Any]) -> bool:
         _holds(spec.get(key, {}), value) if isinstance(value, dict) else spec.get(key) == value
         for key, value in wanted.items()
     )
-
-
-def _condition(child: ModelDeployment | TrainingJob | None, type_: str) -> Condition | None:
-    kept = child.status.conditions if child else []
-    return next((condition for condition in kept if condition.type == type_), None)

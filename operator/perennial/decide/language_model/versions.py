@@ -4,7 +4,7 @@ from datetime import datetime
 
 from perennial.api import LanguageModel, TrainingJob
 from perennial.api.language_model import Version
-from perennial.decide.conditions import is_true
+from perennial.decide.kube import condition, is_true
 from perennial.decide.language_model.fingerprint import fingerprint, run_fingerprint
 from perennial.decide.language_model.gates import judge
 from perennial.decide.language_model.ledger import Ledger
@@ -63,9 +63,7 @@ def runs_otherwise(version: Version, model: LanguageModel) -> bool:
 def _is_held_up(job: TrainingJob | None) -> bool:
     if job is None:
         return True
-    return job.status.state in ("", "Pending") and (
-        job.status.progress is None or is_true(job.status.conditions, "Stalled")
-    )
+    return job.status.state in ("", "Pending") and (job.status.progress is None or is_true(job.status, "Stalled"))
 
 
 def finish(ledger: Ledger, model: LanguageModel, seen: Observed, now: datetime) -> Ledger:
@@ -80,7 +78,7 @@ def finish(ledger: Ledger, model: LanguageModel, seen: Observed, now: datetime) 
 
 
 def _failed(ledger: Ledger, version: Version, job: TrainingJob, now: datetime) -> Ledger:
-    why = next((c for c in job.status.conditions if c.type == "Failed"), None)
+    why = condition(job.status, "Failed")
     message = f"{why.reason}: {why.message}" if why else "the TrainingJob failed"
     ended = version.model_copy(update={"state": "Failed", "finished_at": now, "message": message})
     return ledger.with_version(ended).record(

@@ -7,9 +7,10 @@ from perennial.api.common import Condition
 from perennial.api.training import VersionArtifact
 from perennial.api.training_job import Progress, TrainingJobStatus
 from perennial.decide import conditions
+from perennial.decide.kube import JobView, is_true
 from perennial.decide.labels import API_VERSION
 from perennial.decide.outcome import Event, Manifest, Outcome, Reference
-from perennial.decide.pods import waits_for_volumes
+from perennial.decide.pods.diagnosis import waits_for_volumes
 from perennial.decide.training_job.base import awaited, find
 from perennial.decide.training_job.config import config_map
 from perennial.decide.training_job.job import batch_job
@@ -74,22 +75,21 @@ def _is_withdrawn(job: TrainingJob) -> bool:
 def _withdrawn(job: TrainingJob, seen: Observed, found: State) -> tuple[Reference, ...]:
     if seen.job is None or not _is_withdrawn(job) or found.name in ENDED:
         return ()
-    at = seen.job["metadata"]
-    gone = "deletionTimestamp" in at
-    return () if gone else (Reference("batch/v1", "Job", job.metadata.namespace, at["name"], at["uid"]),)
+    batch = seen.job
+    return (
+        () if batch.is_terminating else (Reference("batch/v1", "Job", job.metadata.namespace, batch.name, batch.uid),)
+    )
 
 
-def _runs_as_wanted(batch: Manifest, job: TrainingJob) -> bool:
+def _runs_as_wanted(batch: JobView, job: TrainingJob) -> bool:
     """In a queue, Kueue says when the Job is suspended."""
-    spec = batch["spec"]
-    paused: bool = job.spec.training.queue is not None or spec.get("suspend", False) == job.spec.suspend
-    return paused and bool(spec.get("parallelism", 1) == nodes(job))
+    suspends_as_wanted = job.spec.training.queue is not None or batch.is_suspended == job.spec.suspend
+    return suspends_as_wanted and batch.parallelism == nodes(job)
 
 
 def _status(job: TrainingJob, seen: Observed, found: State, now: datetime) -> TrainingJobStatus:
     before = job.status
     ended = found.name in ENDED
-    started = (seen.job or {}).get("status", {}).get("startTime")
     return TrainingJobStatus(
         observed_generation=job.metadata.generation,
         state=found.name,
@@ -97,7 +97,7 @@ def _status(job: TrainingJob, seen: Observed, found: State, now: datetime) -> Tr
         base=before.base or _base(job, seen),
         progress=_progress(seen.progress or before.progress, found),
         result=found.result,
-        start_time=before.start_time or (datetime.fromisoformat(started) if started else None),
+        start_time=before.start_time or (seen.job.start_time if seen.job else None),
         completion_time=now if ended else None,
     )
 
@@ -132,7 +132,7 @@ def _conditions(job: TrainingJob, found: State, now: datetime) -> list[Condition
 
 
 def _was_stalled(job: TrainingJob) -> bool:
-    return conditions.is_true(job.status.conditions, "Stalled")
+    return is_true(job.status, "Stalled")
 
 
 def _is_news(job: TrainingJob, found: State) -> bool:

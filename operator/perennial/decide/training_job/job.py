@@ -7,8 +7,7 @@ from perennial.api.common import seconds
 from perennial.decide.labels import KUEUE_QUEUE_NAME, TRAINING_JOB
 from perennial.decide.metadata import child, labels_of
 from perennial.decide.outcome import Manifest
-from perennial.decide.overlay import overlaid
-from perennial.decide.pods import CONTAINER_SECURITY, POD_SECURITY, Volumes, environment
+from perennial.decide.pods.template import Volumes, container, environment, overlaid, pod_template
 from perennial.decide.training_job.config import config_map_name
 from perennial.decide.training_job.observed import Observed, credentials, locations
 from perennial.decide.training_job.processes import nodes, variables
@@ -61,40 +60,30 @@ def _failure_rules() -> list[Manifest]:
 def _pod(job: TrainingJob, seen: Observed) -> Manifest:
     volumes = Volumes.of(locations(job), credentials(job))
     config = {"name": "config", "configMap": {"name": config_map_name(job)}}
-    template = {
-        "metadata": {"labels": labels_of(job, {TRAINING_JOB: job.metadata.name})},
-        "spec": {
-            "restartPolicy": "Never",
-            "terminationGracePeriodSeconds": GRACE_SECONDS,
-            "automountServiceAccountToken": False,
-            "enableServiceLinks": False,
-            "securityContext": POD_SECURITY,
-            "containers": [_container(job, seen, volumes)],
-            "volumes": [*volumes.volumes(), config, *({"name": "work", "emptyDir": {}} for _ in _work(job))],
-        }
-        | ({"subdomain": job.metadata.name} if nodes(job) > 1 else {}),
-    }
+    template = pod_template(
+        labels_of(job, {TRAINING_JOB: job.metadata.name}),
+        [_container(job, seen, volumes)],
+        [*volumes.volumes(), config, *({"name": "work", "emptyDir": {}} for _ in _work(job))],
+        restartPolicy="Never",
+        terminationGracePeriodSeconds=GRACE_SECONDS,
+        **({"subdomain": job.metadata.name} if nodes(job) > 1 else {}),
+    )
     return overlaid(template, job.spec.training.pod)
 
 
 def _container(job: TrainingJob, seen: Observed, volumes: Volumes) -> Manifest:
-    return {
-        "name": CONTAINER,
-        "image": _image(job, seen),
-        "imagePullPolicy": "IfNotPresent",
-        **_program(job),
-        "env": environment(**variables(job)),
+    mounts = [*volumes.mounts(), {"name": "config", "mountPath": "/etc/perennial", "readOnly": True}, *_work(job)]
+    return container(
+        CONTAINER,
+        _image(job, seen),
+        job.spec.training.runtime.command or ["python", "-m", "perennial_training", "train"],
+        mounts,
+        _resources(job),
+        env=environment(**variables(job)),
+        ports=[{"name": "metrics", "containerPort": 9400, "protocol": "TCP"}],
+        **_arguments(job),
         **_secrets(job),
-        "ports": [{"name": "metrics", "containerPort": 9400, "protocol": "TCP"}],
-        "resources": _resources(job),
-        "securityContext": CONTAINER_SECURITY,
-        "terminationMessagePolicy": "File",
-        "volumeMounts": [
-            *volumes.mounts(),
-            {"name": "config", "mountPath": "/etc/perennial", "readOnly": True},
-            *_work(job),
-        ],
-    }
+    )
 
 
 def _secrets(job: TrainingJob) -> Manifest:
@@ -104,11 +93,9 @@ def _secrets(job: TrainingJob) -> Manifest:
     return {"envFrom": [{"secretRef": {"name": name}}]} if name else {}
 
 
-def _program(job: TrainingJob) -> Manifest:
+def _arguments(job: TrainingJob) -> Manifest:
     runtime = job.spec.training.runtime
-    if runtime.command is None:
-        return {"command": ["python", "-m", "perennial_training", "train"]}
-    return {"command": runtime.command} | ({"args": runtime.args} if runtime.args else {})
+    return {"args": runtime.args} if runtime.command and runtime.args else {}
 
 
 def _work(job: TrainingJob) -> list[Manifest]:
@@ -119,7 +106,7 @@ def _work(job: TrainingJob) -> list[Manifest]:
 def _image(job: TrainingJob, seen: Observed) -> str:
     """A Job's pods can't be changed any more: once it exists, its image stays, whatever the default is by now."""
     if seen.job:
-        return str(seen.job["spec"]["template"]["spec"]["containers"][0]["image"])
+        return seen.job.image
     return job.spec.training.runtime.image or seen.defaults.training_image
 
 

@@ -7,7 +7,7 @@ from perennial.api import LanguageModel, TrainingJob
 from perennial.api.common import Credentials
 from perennial.api.training_job import Progress
 from perennial.decide.defaults import Defaults
-from perennial.decide.outcome import Manifest
+from perennial.decide.kube import JobView, PodView
 from perennial.decide.training_job.base import base
 
 
@@ -24,9 +24,9 @@ class Observed:
     """
 
     defaults: Defaults
-    job: Manifest | None = None
+    job: JobView | None = None
     has_config: bool = True
-    pods: tuple[Manifest, ...] = ()
+    pods: tuple[PodView, ...] = ()
     missing: tuple[str, ...] = ()
     progress: Progress | None = None
     refusal: str | None = None

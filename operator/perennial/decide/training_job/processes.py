@@ -4,6 +4,7 @@ One pod per node. The Job's index says which is which; the pod of index 0 leads,
 """
 
 from perennial.api import TrainingJob
+from perennial.decide.kube import PodView
 from perennial.decide.labels import JOB_COMPLETION_INDEX, MANAGED_BY, TRAINING_JOB
 from perennial.decide.metadata import child
 from perennial.decide.outcome import Manifest
@@ -37,6 +38,6 @@ def service(job: TrainingJob) -> Manifest:
     return child(job, "v1", "Service", job.metadata.name) | {"spec": spec}
 
 
-def index(pod: Manifest) -> int:
-    """Which of the Job's pods it is."""
-    return int(pod["metadata"].get("labels", {}).get(JOB_COMPLETION_INDEX, 0))
+def index(pod: PodView) -> int:
+    """Completion index of the pod."""
+    return int(pod.labels.get(JOB_COMPLETION_INDEX, 0))

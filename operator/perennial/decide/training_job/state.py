@@ -3,15 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import ValidationError
 
 from perennial.api import TrainingJob
 from perennial.api.training_job import Result
+from perennial.decide.kube import PodView, Termination, is_true, true_condition
 from perennial.decide.labels import KUEUE_JOB_UID
-from perennial.decide.outcome import Manifest
-from perennial.decide.pods import Volumes, ended_badly, message_of, trouble
+from perennial.decide.pods.diagnosis import failure_of, message_of, trouble
+from perennial.decide.pods.template import Volumes
 from perennial.decide.training_job.base import NoBase, find
 from perennial.decide.training_job.job import FINAL_EXIT_CODES
 from perennial.decide.training_job.observed import Observed, locations
@@ -51,9 +52,9 @@ def unreadable_uri(job: TrainingJob, seen: Observed, now: datetime) -> State | N
 
 def complete(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
     """The Job is complete: the result is in the termination message of the pod of index 0 that succeeded."""
-    if not _job_is(seen, "Complete"):
+    if not is_true(seen.job, "Complete"):
         return None
-    ends = [ended for pod in seen.pods if index(pod) == 0 for ended in _ends(pod) if not ended["exitCode"]]
+    ends = [ended for pod in seen.pods if index(pod) == 0 for ended in _ends(pod) if not ended.exit_code]
     message = next(filter(None, (message_of(ended, "result") for ended in ends)), None)
     try:
         result = Result.model_validate(message)
@@ -73,16 +74,16 @@ def complete(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
 
 
 def failed(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
-    condition = _job_is(seen, "Failed")
+    condition = true_condition(seen.job, "Failed")
     if not condition:
         return None
-    if condition.get("reason") == "DeadlineExceeded":
+    if condition.reason == "DeadlineExceeded":
         return State("Failed", "DeadlineExceeded", _too_late(job), stalled=True)
-    ends = [ended for pod in seen.pods for ended in _ends(pod) if ended["exitCode"]]
+    ends = [ended for pod in seen.pods for ended in _ends(pod) if ended.exit_code]
     if ends:
-        why = ended_badly(max(ends, key=_weight))
+        why = failure_of(max(ends, key=_weight))
         return State("Failed", why.reason, why.message, stalled=True)
-    return State("Failed", condition.get("reason", "JobFailed"), condition.get("message", "The Job failed."), True)
+    return State("Failed", condition.reason or "JobFailed", condition.message or "The Job failed.", True)
 
 
 def _too_late(job: TrainingJob) -> str:
@@ -92,10 +93,10 @@ def _too_late(job: TrainingJob) -> str:
     )
 
 
-def _weight(ended: dict[str, Any]) -> tuple[bool, bool, str]:
+def _weight(ended: Termination) -> tuple[bool, bool, str]:
     """Of the ends of several pods the one that tells most: what is final, else what began it, else the last."""
-    code = ended["exitCode"]
-    return code in FINAL_EXIT_CODES, code not in CONSEQUENCES, ended.get("finishedAt") or ""
+    code = ended.exit_code
+    return code in FINAL_EXIT_CODES, code not in CONSEQUENCES, ended.finished_at
 
 
 def suspended(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
@@ -107,9 +108,9 @@ def suspended(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
 def queued(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
     """Kueue holds the Job back, or has suspended it again for one that goes before."""
     queue = job.spec.training.queue
-    if queue is None or seen.job is None or not seen.job["spec"].get("suspend"):
+    if queue is None or seen.job is None or not seen.job.is_suspended:
         return None
-    only = f"--namespace {job.metadata.namespace} --selector {KUEUE_JOB_UID}={seen.job['metadata']['uid']}"
+    only = f"--namespace {job.metadata.namespace} --selector {KUEUE_JOB_UID}={seen.job.uid}"
     told = f'Waits in the queue "{queue}" until Kueue admits it; `kubectl describe workloads {only}` says why.'
     return State("Pending", "Queued", told)
 
@@ -131,7 +132,7 @@ def missing(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
 
 def running(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
     """All pods are there. What they mount can be deleted without harm, so that this rule comes before missing."""
-    going = {index(pod) for pod in seen.pods if _trains(pod) or _phase(pod) == "Succeeded"}
+    going = {index(pod) for pod in seen.pods if _trains(pod) or pod.phase == "Succeeded"}
     if not any(map(_trains, seen.pods)) or len(going) < nodes(job):
         return None
     at = f" at step {seen.progress.step} of {seen.progress.max_steps}" if seen.progress else ""
@@ -139,16 +140,16 @@ def running(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
 
 
 def finishing(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
-    if not any(_phase(pod) == "Succeeded" and index(pod) == 0 for pod in seen.pods):
+    if not any(pod.phase == "Succeeded" and index(pod) == 0 for pod in seen.pods):
         return None
     return State("Running", "Finishing", "The training has ended; its Job is being completed.")
 
 
 def in_trouble(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
     """A pod that can't start, or one that failed and is about to be followed by another."""
-    for pod in sorted(seen.pods, key=_created, reverse=True):
+    for pod in sorted(seen.pods, key=lambda pod: pod.created, reverse=True):
         if why := trouble(pod, now):
-            if _phase(pod) == "Failed":
+            if pod.phase == "Failed":
                 return State("Pending", why.reason, f"{why.message} A new pod will be tried.")
             return State("Pending", why.reason, why.message, stalled=why.reason != "Unschedulable")
     return None
@@ -191,38 +192,24 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def _job_is(seen: Observed, type_: str) -> dict[str, Any] | None:
-    conditions = (seen.job or {}).get("status", {}).get("conditions", [])
-    return next((c for c in conditions if c["type"] == type_ and c["status"] == "True"), None)
-
-
-def _ends(pod: Manifest) -> list[dict[str, Any]]:
+def _ends(pod: PodView) -> list[Termination]:
     """How the containers of the pod ended."""
-    containers = pod.get("status", {}).get("containerStatuses", [])
-    return [c["state"]["terminated"] for c in containers if c.get("state", {}).get("terminated")]
+    return [container.terminated for container in pod.containers if container.terminated]
 
 
 def lacks_pods(job: TrainingJob, seen: Observed) -> bool:
     """Whether the Job controller has begun and a pod is not there."""
     there = {index(pod) for pod in seen.pods}
-    return len(there) < nodes(job) and "startTime" in (seen.job or {}).get("status", {})
+    return seen.job is not None and seen.job.start_time is not None and len(there) < nodes(job)
 
 
 def pods_are_overdue(job: TrainingJob, seen: Observed, now: datetime) -> bool:
     """Whether a pod has not come for so long that it is worth asking why."""
-    if seen.job is None or not lacks_pods(job, seen):
+    if seen.job is None or seen.job.start_time is None or not lacks_pods(job, seen):
         return False
-    return now - datetime.fromisoformat(seen.job["status"]["startTime"]) >= PATIENCE
+    return now - seen.job.start_time >= PATIENCE
 
 
-def _trains(pod: Manifest) -> bool:
+def _trains(pod: PodView) -> bool:
     """A pod that is to be deleted (a pause, an eviction) writes its last checkpoint and does no more."""
-    return _phase(pod) == "Running" and "deletionTimestamp" not in pod["metadata"]
-
-
-def _phase(pod: Manifest) -> str:
-    return str(pod.get("status", {}).get("phase", ""))
-
-
-def _created(pod: Manifest) -> str:
-    return str(pod["metadata"].get("creationTimestamp") or "")
+    return pod.phase == "Running" and not pod.is_terminating

@@ -7,6 +7,7 @@ import pytest
 from given import DEFAULTS, DIGEST, NOW, after, batch_job, language_model, pod, training_job
 
 from perennial.api import LanguageModel, TrainingJob
+from perennial.decide.kube import JobView, PodView
 from perennial.decide.language_model.fingerprint import fingerprint
 from perennial.decide.training_job.decide import decide
 from perennial.decide.training_job.observed import Observed, locations
@@ -110,7 +111,9 @@ def test_a_suspended_run_that_waits_for_its_base_starts_nothing() -> None:
 
 def test_a_base_that_went_does_a_running_training_no_harm() -> None:
     status = {"base": V3, "state": "Running"}
-    outcome = decide(continued(status), seen(None, pods=(pod("Running"),), job=batch_job()), NOW)
+    outcome = decide(
+        continued(status), seen(None, pods=(PodView.of(pod("Running")),), job=JobView.of(batch_job())), NOW
+    )
     assert (outcome.status.state, outcome.status.base) == ("Running", continued(status).status.base)
 
 

@@ -8,6 +8,7 @@ from given import DEFAULTS, DIGEST, NOW, after, batch_job, deployment, language_
 from perennial.api.language_model import Version
 from perennial.decide.deployment.decide import decide as decide_deployment
 from perennial.decide.deployment.observed import Observed as ObservedDeployment
+from perennial.decide.kube import JobView, PodView
 from perennial.decide.language_model.children import service
 from perennial.decide.language_model.fingerprint import fingerprint, run_fingerprint
 from perennial.decide.language_model.retention import cleanup
@@ -52,32 +53,32 @@ def test_only_the_container_that_fetches_sees_the_secret_of_a_service() -> None:
     assert "secret" not in str(containers["containers"])
 
 
-def _waiting(spec: dict[str, Any], since: str = "2026-03-01T11:59:00Z", **more: Any) -> dict[str, Any]:
+def _waiting(spec: dict[str, Any], since: str = "2026-03-01T11:59:00Z", **more: Any) -> PodView:
     """A pod of this spec whose volumes the node has been mounting since then."""
     condition = {"type": "PodReadyToStartContainers", "status": "False", "lastTransitionTime": since}
     creating = {"waiting": {"reason": "ContainerCreating"}}
-    return pod("Pending", creating, conditions=[condition], **more) | {"spec": spec}
+    return PodView.of(pod("Pending", creating, conditions=[condition], **more) | {"spec": spec})
 
 
 def test_a_secret_that_is_missing_is_asked_for_after_some_time() -> None:
     job = training_job(storage=STORAGE)
     spec = {"volumes": [{"name": "secret-0", "secret": {"secretName": "storage"}}]}
-    outcome = decide(job, Observed(DEFAULTS, job=batch_job(), pods=(_waiting(spec),)), NOW)
+    outcome = decide(job, Observed(DEFAULTS, job=JobView.of(batch_job()), pods=(_waiting(spec),)), NOW)
     stalled = next(c for c in outcome.status.conditions if c.type == "Stalled")
     assert (stalled.status, stalled.reason) == ("True", "VolumesNotMounted")
-    assert 'does Secret "storage" exist? Ask `kubectl describe pod p' in stalled.message
+    assert 'does Secret "storage" exist? Run `kubectl describe pod p' in stalled.message
 
 
 def test_of_a_pod_that_has_just_come_nothing_is_told_but_it_is_looked_at_again() -> None:
     spec = {"volumes": [{"name": "secret-0", "secret": {"secretName": "storage"}}]}
-    seen = Observed(DEFAULTS, job=batch_job(), pods=(_waiting(spec, "2026-03-01T11:59:45Z"),))
+    seen = Observed(DEFAULTS, job=JobView.of(batch_job()), pods=(_waiting(spec, "2026-03-01T11:59:45Z"),))
     outcome = decide(training_job(storage=STORAGE), seen, NOW)
     assert next(c for c in outcome.status.conditions if c.type == "Ready").reason == "Starting"
     assert outcome.again_at == after(seconds=30)
 
 
 def test_a_slow_claim_without_any_secret_is_no_trouble() -> None:
-    seen = Observed(DEFAULTS, job=batch_job(), pods=(_waiting({"volumes": []}),))
+    seen = Observed(DEFAULTS, job=JobView.of(batch_job()), pods=(_waiting({"volumes": []}),))
     outcome = decide(training_job(), seen, NOW)
     assert next(c for c in outcome.status.conditions if c.type == "Ready").reason == "Starting"
 

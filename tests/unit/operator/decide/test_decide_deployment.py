@@ -9,6 +9,7 @@ from perennial.api import ModelDeployment
 from perennial.decide.deployment.decide import decide
 from perennial.decide.deployment.observed import Observed
 from perennial.decide.deployment.queries import queries
+from perennial.decide.kube import AppsView, PodView
 from perennial.decide.outcome import Manifest
 
 AVAILABLE = {"type": "Available", "status": "True"}
@@ -35,7 +36,7 @@ def apps(
 
 
 def seen(*pods: Manifest, apps: Manifest | None = None, **more: Any) -> Observed:
-    return Observed(DEFAULTS, apps=apps, pods=pods, **more)
+    return Observed(DEFAULTS, apps=AppsView.of(apps) if apps else None, pods=tuple(map(PodView.of, pods)), **more)
 
 
 # What is observed; reason, a part of the message, ready, stalled.

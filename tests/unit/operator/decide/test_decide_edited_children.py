@@ -7,6 +7,7 @@ from given import DEFAULTS, NOW, deployment, training_job
 
 from perennial.decide.deployment.observed import Observed as ServiceObserved
 from perennial.decide.deployment.workload import children
+from perennial.decide.kube import JobView
 from perennial.decide.training_job.decide import decide
 from perennial.decide.training_job.job import batch_job
 from perennial.decide.training_job.observed import Observed
@@ -16,7 +17,7 @@ def applied(has_config: bool = True, **edit: Any) -> list[str]:
     """The kinds that are applied for a TrainingJob whose Job has these fields by now."""
     job = training_job()
     batch = batch_job(job, Observed(DEFAULTS))
-    seen = Observed(DEFAULTS, job=batch | {"spec": batch["spec"] | edit}, has_config=has_config)
+    seen = Observed(DEFAULTS, job=JobView.of(batch | {"spec": batch["spec"] | edit}), has_config=has_config)
     return [manifest["kind"] for manifest in decide(job, seen, NOW).apply]
 
 

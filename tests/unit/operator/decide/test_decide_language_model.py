@@ -7,6 +7,7 @@ from given import DEFAULTS, DIGEST, NOW, after, language_model, merged, result
 
 from perennial.api import LanguageModel, ModelDeployment, TrainingJob
 from perennial.api.language_model import LanguageModelStatus
+from perennial.decide.kube import JobView
 from perennial.decide.language_model.decide import decide
 from perennial.decide.language_model.fingerprint import fingerprint
 from perennial.decide.language_model.observed import Observed
@@ -80,7 +81,12 @@ def service(spec: dict[str, Any], number: int | None, ready: bool = True) -> Mod
 def seen(
     *jobs: TrainingJob, service: ModelDeployment | None = None, cleanups: dict[str, Manifest] | None = None
 ) -> Observed:
-    return Observed(DEFAULTS, {j.metadata.name: j for j in jobs}, cleanups or {}, service)
+    return Observed(
+        DEFAULTS,
+        {j.metadata.name: j for j in jobs},
+        {name: JobView.of(manifest) for name, manifest in (cleanups or {}).items()},
+        service,
+    )
 
 
 def reasons(outcome: Outcome) -> list[str]:

@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from perennial.api import LanguageModel, ModelDeployment, TrainingJob
 from perennial.api.common import ApiModel
 from perennial.api.language_model import LanguageModelStatus
+from perennial.decide.kube import JobView
 from perennial.decide.language_model.decide import decide
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.outcome import Manifest, Outcome
@@ -47,7 +48,13 @@ class Cluster:
     def observed(self) -> Observed:
         jobs = {name: TrainingJob.model_validate(job) for name, job in self.trainings.items()}
         service = ModelDeployment.model_validate(self.service) if self.service else None
-        return Observed(DEFAULTS, jobs, dict(self.cleanups), service, {"accepted": self.reading})
+        return Observed(
+            DEFAULTS,
+            jobs,
+            {name: JobView.of(job) for name, job in self.cleanups.items()},
+            service,
+            {"accepted": self.reading},
+        )
 
     def stored(self) -> tuple[Any, ...]:
         return self.status, self.trainings, self.cleanups, self.service

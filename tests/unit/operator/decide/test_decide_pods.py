@@ -3,7 +3,8 @@
 import pytest
 from given import NOW
 
-from perennial.decide.pods import trouble
+from perennial.decide.kube import PodView
+from perennial.decide.pods.diagnosis import trouble
 
 REFUSED = 'failed to resolve reference "a:1": connection refused'
 
@@ -14,6 +15,6 @@ REFUSED = 'failed to resolve reference "a:1": connection refused'
 )
 def test_a_pull_that_is_tried_again_is_told_in_the_same_words(reason: str, message: str) -> None:
     container = {"image": "a:1", "state": {"waiting": {"reason": reason, "message": message}}}
-    found = trouble({"metadata": {"name": "p"}, "status": {"containerStatuses": [container]}}, NOW)
+    found = trouble(PodView.of({"metadata": {"name": "p"}, "status": {"containerStatuses": [container]}}), NOW)
     assert found is not None
-    assert (found.reason, found.message) == ("ImagePullFailed", f"The image a:1 can't be pulled: {REFUSED}")
+    assert (found.reason, found.message) == ("ImagePullFailed", f"Image a:1 can't be pulled: {REFUSED}")

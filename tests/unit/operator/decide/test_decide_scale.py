@@ -7,9 +7,10 @@ import pytest
 from given import DEFAULTS, NOW, after, batch_job, ended, language_model, pod, result, training_job
 
 from perennial.api import TrainingJob
+from perennial.decide.kube import JobView, PodView
 from perennial.decide.language_model.fingerprint import fingerprint, run_fingerprint
 from perennial.decide.outcome import Manifest, Outcome
-from perennial.decide.pods import trouble
+from perennial.decide.pods.diagnosis import trouble
 from perennial.decide.training_job.decide import decide
 from perennial.decide.training_job.observed import Observed
 
@@ -19,7 +20,7 @@ OWN = {"runtime": {"image": "own:1", "command": ["train"], "args": ["--fast"], "
 
 
 def seen(*pods: Manifest, job: Manifest | None = None, **more: Any) -> Observed:
-    return Observed(DEFAULTS, job=job, pods=pods, **more)
+    return Observed(DEFAULTS, job=JobView.of(job) if job else None, pods=tuple(map(PodView.of, pods)), **more)
 
 
 def of_index(index: int, pod: Manifest) -> Manifest:
@@ -301,21 +302,21 @@ def test_where_it_runs_makes_no_other_model_but_another_program_does(training: d
 
 SCHEDULER = {
     "0/2 nodes are available: 1 Insufficient cpu, 1 Insufficient nvidia.com/gpu. preemption: none": (
-        "enough cpu and nvidia.com/gpu free for the pod; free some, add a node, or ask for less"
+        "enough cpu and nvidia.com/gpu free for the pod; free some, add a node, or request less"
     ),
     "0/1 nodes are available: 1 node(s) had untolerated taint(s).": "tolerate the nodes' taints",
     "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.": "correct the node selector",
     "0/1 nodes are available: 1 Too many pods.": "room for another pod",
-    "pod has unbound immediate PersistentVolumeClaims": "see to the pod's volumes",
+    "pod has unbound immediate PersistentVolumeClaims": "check the pod's volumes",
     "0/1 nodes are available: 1 node(s) were unschedulable.": "uncordon",
-    "": "No node takes the pod.",
+    "": "No node can run the pod.",
 }
 
 
 @pytest.mark.parametrize("message", SCHEDULER)
 def test_what_the_scheduler_says_becomes_advice(message: str) -> None:
     condition = {"type": "PodScheduled", "status": "False", "message": message}
-    found = trouble(pod("Pending", conditions=[condition]), NOW)
+    found = trouble(PodView.of(pod("Pending", conditions=[condition])), NOW)
     assert found
     assert found.reason == "Unschedulable"
     assert SCHEDULER[message] in found.message

@@ -8,6 +8,7 @@ from given import DEFAULTS, DIGEST, NOW, after, batch_job, ended, pod, result, t
 
 from perennial.api import TrainingJob
 from perennial.api.training_job import Progress
+from perennial.decide.kube import JobView, PodView
 from perennial.decide.training_job.decide import decide
 from perennial.decide.training_job.observed import Observed
 
@@ -19,7 +20,7 @@ UNPARSABLE = "pvc://corpus/../secrets"
 
 
 def seen(*pods: dict[str, Any], job: dict[str, Any] | None = None, **more: Any) -> Observed:
-    return Observed(DEFAULTS, job=job, pods=pods, **more)
+    return Observed(DEFAULTS, job=JobView.of(job) if job else None, pods=tuple(map(PodView.of, pods)), **more)
 
 
 def just_begun(job: dict[str, Any]) -> dict[str, Any]:

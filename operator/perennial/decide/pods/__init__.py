@@ -1,0 +1,1 @@
+"""Pods: how Perennial builds them, and why one does not run."""

@@ -1,0 +1,154 @@
+"""The pod skeleton that all kinds share: the restricted profile, volumes, and what a user lays over it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from perennial.api.common import Credentials
+from perennial.api.pod import PodOverlay
+from perennial.decide.outcome import Manifest
+from perennial_contract import uri as uris
+
+USER = 10001
+CLAIMS = "/perennial/claims"
+CONFIG_MAPS = "/perennial/configmaps"
+SECRETS = "/perennial/secrets"
+
+POD_SECURITY = {
+    "runAsNonRoot": True,
+    "runAsUser": USER,
+    "runAsGroup": USER,
+    "fsGroup": USER,
+    "fsGroupChangePolicy": "OnRootMismatch",
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+CONTAINER_SECURITY = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+# The pod fields that a PodOverlay may set.
+_OVERLAY_FIELDS = (
+    "nodeSelector",
+    "tolerations",
+    "affinity",
+    "priorityClassName",
+    "schedulerName",
+    "serviceAccountName",
+    "imagePullSecrets",
+)
+
+
+def pod_template(
+    labels: dict[str, str], containers: list[Manifest], volumes: list[Manifest], **fields: Any
+) -> Manifest:
+    """A pod template under the restricted profile, without a service account token; `fields` are further pod fields."""
+    spec = {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": POD_SECURITY,
+        "containers": containers,
+        "volumes": volumes,
+    }
+    return {"metadata": {"labels": labels}, "spec": spec | fields}
+
+
+def container(
+    name: str, image: str, command: list[str], mounts: list[Manifest], resources: Manifest, **fields: Any
+) -> Manifest:
+    """A container under the restricted profile; `fields` are further container fields, or replace those here."""
+    return {
+        "name": name,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": command,
+        "env": environment(),
+        "resources": resources,
+        "securityContext": CONTAINER_SECURITY,
+        "terminationMessagePolicy": "File",
+        "volumeMounts": mounts,
+    } | fields
+
+
+def environment(**variables: str) -> list[Manifest]:
+    """Environment variables of a container; its home is /tmp, the only writable folder."""
+    return [{"name": name, "value": value} for name, value in ({"HOME": "/tmp"} | variables).items()]
+
+
+@dataclass(frozen=True)
+class Volumes:
+    """The claims, ConfigMaps and Secrets that the URIs of a spec need, and their mount paths."""
+
+    claims: tuple[str, ...]
+    config_maps: tuple[str, ...]
+    secrets: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, locations: Iterable[str], credentials: Iterable[Credentials | None] = ()) -> "Volumes":
+        """The volumes for these URIs and their credentials; raises ValueError for an invalid URI."""
+        parsed = [uris.parse(location) for location in locations]
+        names = {scheme: tuple(sorted({p.name for p in parsed if p.scheme == scheme})) for scheme in _SCHEMES}
+        secrets = tuple(sorted({entry.secret_name for entry in credentials if entry}))
+        return cls(names["pvc"], names["configmap"], secrets)
+
+    def volumes(self, read_only: bool = False) -> list[Manifest]:
+        """`spec.volumes` of the pod; every pod has /tmp, since its root file system is read-only."""
+        claims = [
+            {"name": f"claim-{i}", "persistentVolumeClaim": {"claimName": name} | _read_only(read_only)}
+            for i, name in enumerate(self.claims)
+        ]
+        maps = [{"name": f"configmap-{i}", "configMap": {"name": name}} for i, name in enumerate(self.config_maps)]
+        secrets = [
+            {"name": f"secret-{i}", "secret": {"secretName": name, "optional": False, "defaultMode": 0o440}}
+            for i, name in enumerate(self.secrets)
+        ]
+        return [{"name": "tmp", "emptyDir": {}}, *claims, *maps, *secrets]
+
+    def mounts(self, read_only: bool = False) -> list[Manifest]:
+        """`volumeMounts` of a container."""
+        claims = [
+            {"name": f"claim-{i}", "mountPath": f"{CLAIMS}/{name}"} | _read_only(read_only)
+            for i, name in enumerate(self.claims)
+        ]
+        maps = [
+            {"name": f"configmap-{i}", "mountPath": f"{CONFIG_MAPS}/{name}", "readOnly": True}
+            for i, name in enumerate(self.config_maps)
+        ]
+        secrets = [
+            {"name": f"secret-{i}", "mountPath": f"{SECRETS}/{name}", "readOnly": True}
+            for i, name in enumerate(self.secrets)
+        ]
+        return [{"name": "tmp", "mountPath": "/tmp"}, *claims, *maps, *secrets]
+
+
+_SCHEMES = ("pvc", "configmap")
+
+
+def _read_only(read_only: bool) -> Manifest:
+    return {"readOnly": True} if read_only else {}
+
+
+def overlaid(template: Manifest, overlay: PodOverlay) -> Manifest:
+    """The pod template with the user's overlay; the API rejects names that the template reserves."""
+    wire = overlay.to_wire()
+    spec = template["spec"]
+    (main,) = spec["containers"]
+    metadata = template["metadata"]
+    return {
+        "metadata": metadata | {"labels": wire.get("labels", {}) | metadata["labels"]} | _subset(wire, "annotations"),
+        "spec": spec
+        | _subset(wire, *_OVERLAY_FIELDS)
+        | {
+            "containers": [
+                main
+                | _subset(wire, "envFrom")
+                | {"env": [*main["env"], *wire.get("env", [])]}
+                | {"volumeMounts": [*main["volumeMounts"], *wire.get("volumeMounts", [])]}
+            ],
+            "volumes": [*spec["volumes"], *wire.get("volumes", [])],
+        },
+    }
+
+
+def _subset(wire: Mapping[str, Any], *names: str) -> Manifest:
+    return {name: wire[name] for name in names if name in wire}
