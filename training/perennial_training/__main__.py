@@ -38,7 +38,7 @@ def train(options: argparse.Namespace) -> None:
     wanted = config.load(options.config)  # before processes are started that would each refuse it
     launch.join(os.environ, ["perennial_training", *options.given])
     termination = Termination()
-    result = job.run(wanted, options.mounts, options.metrics_port, termination, say)
+    result = job.run(wanted, options.mounts, options.metrics_port, termination, report)
     if launch.leads(os.environ):
         _leave(result, options.termination_log)
         print(json.dumps(result), flush=True)
@@ -47,10 +47,10 @@ def train(options: argparse.Namespace) -> None:
 
 def delete_artifact(options: argparse.Namespace) -> None:
     doomed = deletion.Doomed(options.digest, options.job)
-    deletion.delete(options.uri, doomed, options.mounts, say, options.secret)
+    deletion.delete(options.uri, doomed, options.mounts, report, options.secret)
 
 
-def say(line: str) -> None:
+def report(line: str) -> None:
     print(line, flush=True)
 
 

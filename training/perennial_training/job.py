@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perennial_contract import uri
+from perennial_contract.report import Report
 from perennial_training.config import Config
-from perennial_training.data.sources import Say
 from perennial_training.distributed import launch
 from perennial_training.distributed.termination import Termination
 from perennial_training.fitting import starting_model as base
@@ -26,37 +26,37 @@ if TYPE_CHECKING:
     from perennial_training.output.bucket import BucketOutput
 
 
-def run(config: Config, mounts: Path, metrics_port: int, termination: Termination, say: Say) -> dict[str, Any]:
+def run(config: Config, mounts: Path, metrics_port: int, termination: Termination, report: Report) -> dict[str, Any]:
     """Prepares, trains, compares, publishes; returns the result. Raises exits.Failure.
 
     A job that is already done gives its result again.
     """
-    output = publishing.output(config, mounts, say)
+    output = publishing.output(config, mounts, report)
     if done := output.finished():
-        say(f"{config.output.uri} already holds the artifact of this job")
+        report(f"{config.output.uri} already holds the artifact of this job")
         return done
     if not launch.leads(os.environ):
-        return _follow(config, mounts, output, termination, say)
+        return _follow(config, mounts, output, termination, report)
     # What is compared with is verified before hours of training depend on it.
-    served = base.served(config.compare_with, mounts, say) if config.compare_with else None
+    served = base.served(config.compare_with, mounts, report) if config.compare_with else None
     output.open()
-    prepared = prepare(config, mounts, output.work, say)
+    prepared = prepare(config, mounts, output.work, report)
 
     # torch takes seconds to load: not before the input proved good.
     from perennial_training.fitting.fitting import Fitting
 
-    with tracking.tracked(config, say) as run:
-        fitting = Fitting(config, prepared, output, say)
+    with tracking.tracked(config, report) as run:
+        fitting = Fitting(config, prepared, output, report)
         fitted = fitting.fit(metrics_port, termination, run)
         comparison = None
         if config.compare_with is not None and served is not None:
-            say(f"judging the served version {config.compare_with.version} on the same texts")
+            report(f"judging the served version {config.compare_with.version} on the same texts")
             folder, facts = served
             metrics = fitting.compare(folder, facts["contextLength"])
             comparison = {"version": config.compare_with.version, "metrics": metrics}
         facts = _facts(config, prepared, fitted, comparison)
         fitting.explain(fitted, facts)
-        say(f"writing the artifact to {config.output.uri}")
+        report(f"writing the artifact to {config.output.uri}")
         with tempfile.TemporaryDirectory() as reports:
             if run is not None:
                 _write_reports(facts, output.work / "explanation", Path(reports))
@@ -74,14 +74,14 @@ def _write_reports(facts: dict[str, Any], explanation: Path, folder: Path) -> No
 
 
 def _follow(
-    config: Config, mounts: Path, output: "Output | BucketOutput", termination: Termination, say: Say
+    config: Config, mounts: Path, output: "Output | BucketOutput", termination: Termination, report: Report
 ) -> dict[str, Any]:
     """Trains along with the process that leads (see processes), which alone writes, judges and publishes."""
     with tempfile.TemporaryDirectory() as work:
-        prepared = prepare(config, mounts, Path(work), say)
+        prepared = prepare(config, mounts, Path(work), report)
         from perennial_training.fitting.fitting import Fitting
 
-        Fitting(config, prepared, output, say).train(0, termination)
+        Fitting(config, prepared, output, report).train(0, termination)
     return {}
 
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from perennial_contract.report import Report
 from perennial_training.checkpoints import checkpoints
 from perennial_training.config import Config, Task
 from perennial_training.data import corpus
 from perennial_training.data.corpus import Corpus
 from perennial_training.data.example import Example
 from perennial_training.data.roles import ROLES
-from perennial_training.data.sources import Say
 from perennial_training.encoding import rows, stream, tokenizer
 from perennial_training.encoding.rows import Rows
 from perennial_training.encoding.stream import Stream
@@ -44,18 +44,18 @@ class Prepared:
     identity: str
 
 
-def prepare(config: Config, mounts: Path, work: Path, say: Say) -> Prepared:
+def prepare(config: Config, mounts: Path, work: Path, report: Report) -> Prepared:
     """Reads the data and turns it into tokens; raises exits.Failure where that can't be done."""
     with tempfile.TemporaryDirectory() as downloads:
-        found = corpus.load(config.data, config.task, mounts, Path(downloads), say)
-    start = base.fetch(config.model.pretrained, mounts, say) if config.model.pretrained else None
+        found = corpus.load(config.data, config.task, mounts, Path(downloads), report)
+    start = base.fetch(config.model.pretrained, mounts, report) if config.model.pretrained else None
     identity = _digest(config.digest(), found.digest, (start and start.digest) or "")
-    vocabulary, context = _vocabulary(config, found, start, work, identity, say)
+    vocabulary, context = _vocabulary(config, found, start, work, identity, report)
     labels = rows.labels_of(found.train, start and known_labels(start.folder)) if ROLES[config.task].labels else None
     train = encode(config.task, found.train, vocabulary, context, labels)
     refuse_too_few(train, context, config.training.hyperparameters.batch_size)
     validation = encode(config.task, found.validation, vocabulary, context, labels)
-    say(f"{train.tokens:,} tokens to learn from, {validation.tokens:,} held out")
+    report(f"{train.tokens:,} tokens to learn from, {validation.tokens:,} held out")
     folder = start.folder if start else _saved(config.task, vocabulary, context, work / "tokenizer", identity)
     return Prepared(found, vocabulary, folder, context, start, labels, train, validation, identity)
 
@@ -91,7 +91,7 @@ def known_labels(folder: Path) -> list[str] | None:
 
 
 def _vocabulary(
-    config: Config, found: Corpus, start: Base | None, work: Path, identity: str, say: Say
+    config: Config, found: Corpus, start: Base | None, work: Path, identity: str, report: Report
 ) -> tuple[Vocabulary, int]:
     """The base model's tokenizer, the one of this job's earlier pod, or a new one; and the tokens per context."""
     if start is not None:
@@ -101,8 +101,8 @@ def _vocabulary(
     wanted = config.model.architecture
     if _is_saved(work / "tokenizer", identity):
         return tokenizer.load(work / "tokenizer"), wanted.context_length
-    say(f"training a tokenizer of at most {wanted.vocabulary_size:,} tokens")
-    return tokenizer.train(_prose(found.train, config.task), wanted, config.task, say), wanted.context_length
+    report(f"training a tokenizer of at most {wanted.vocabulary_size:,} tokens")
+    return tokenizer.train(_prose(found.train, config.task), wanted, config.task, report), wanted.context_length
 
 
 def _prose(examples: list[Example], task: Task) -> Iterator[str]:

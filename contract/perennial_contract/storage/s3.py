@@ -4,10 +4,9 @@ Large files travel in parts, side by side; each is sent with its SHA-256, which 
 """
 
 import os
-import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,10 @@ import botocore.exceptions
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 
-from perennial_contract.exits import BAD_CONFIGURATION, BAD_DATA, Failure
+from perennial_contract.exits import BAD_CONFIGURATION, Failure
+from perennial_contract.report import Report
 from perennial_contract.storage.credentials import Credentials
+from perennial_contract.storage.room import check_room
 from perennial_contract.storage.s3_errors import code_of, explained
 from perennial_contract.uri import parse, safe_path
 
@@ -28,10 +29,7 @@ ATTEMPTS = 5  # of each request, with growing waits between them
 PART_BYTES = 16 * 2**20
 PARTS_AT_ONCE = 8
 DELETED_AT_ONCE = 1000  # what one request may name
-RESERVED_BYTES = 64 * 2**20  # of the disk, left free for everything else
 REPORT_SECONDS = 5.0
-
-Say = Callable[[str], None]
 
 
 class Store:
@@ -82,9 +80,9 @@ class Store:
                 raise
         return True
 
-    def upload(self, files: Mapping[str, Path], say: Say) -> None:
+    def upload(self, files: Mapping[str, Path], report: Report) -> None:
         """Sends files to their keys."""
-        progress = Progress("sent", self.uri, sum(path.stat().st_size for path in files.values()), say)
+        progress = Progress("sent", self.uri, sum(path.stat().st_size for path in files.values()), report)
         client = self._client()
         for key, path in files.items():
             with self._explained(key):
@@ -93,12 +91,12 @@ class Store:
                     ExtraArgs={"ChecksumAlgorithm": "SHA256"}, Config=_transfer(), Callback=progress.add,
                 )  # fmt: skip
 
-    def download(self, sizes: Mapping[str, int], folder: Path, say: Say) -> None:
+    def download(self, sizes: Mapping[str, int], folder: Path, report: Report) -> None:
         """Brings objects into a folder under their keys, if there is room for all of them."""
         places = {key: safe_path(folder, key) for key in sizes}
         folder.mkdir(parents=True, exist_ok=True)
-        self._check_room(sum(sizes.values()), folder)
-        progress = Progress("fetched", self.uri, sum(sizes.values()), say)
+        check_room(self.uri, sum(sizes.values()), folder)
+        progress = Progress("fetched", self.uri, sum(sizes.values()), report)
         client = self._client()
         for key, place in places.items():
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -132,18 +130,12 @@ class Store:
                 raise Failure("BadEndpoint", f"{self.uri}: {error}; mend it in {source}", BAD_CONFIGURATION) from None
         return self._made[1]
 
-    def _check_room(self, size: int, folder: Path) -> None:
-        free = shutil.disk_usage(folder).free - RESERVED_BYTES
-        if size > free:
-            message = f"{self.uri} needs {size:,} more bytes, and {max(free, 0):,} are free"
-            raise Failure("InputTooLarge", message, BAD_DATA)
-
 
 class Progress:
     """Says how much has been moved, at most every few seconds; parts report from threads of their own."""
 
-    def __init__(self, what: str, uri: str, total: int, say: Say) -> None:
-        self._what, self._uri, self._total, self._say = what, uri, total, say
+    def __init__(self, what: str, uri: str, total: int, report: Report) -> None:
+        self._what, self._uri, self._total, self._report = what, uri, total, report
         self._done = 0
         self._said = time.monotonic()
         self._lock = threading.Lock()
@@ -153,7 +145,7 @@ class Progress:
             self._done += count
             if time.monotonic() - self._said >= REPORT_SECONDS:
                 self._said = time.monotonic()
-                self._say(f"{self._what} {self._done / 2**20:,.1f} of {self._total / 2**20:,.1f} MiB of {self._uri}")
+                self._report(f"{self._what} {self._done / 2**20:,.1f} of {self._total / 2**20:,.1f} MiB of {self._uri}")
 
 
 def _client(settings: dict[str, Any]) -> Any:

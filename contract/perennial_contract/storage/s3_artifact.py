@@ -8,7 +8,8 @@ from typing import Any
 from perennial_contract import manifest
 from perennial_contract.exits import MISSING_INPUT, Failure
 from perennial_contract.manifest import TamperedArtifact
-from perennial_contract.storage.s3 import Say, Store
+from perennial_contract.report import Report
+from perennial_contract.storage.s3 import Store
 from perennial_contract.uri import safe_path
 
 
@@ -24,7 +25,7 @@ def read(store: Store, digest: str | None) -> tuple[dict[str, Any], bytes]:
     return manifest.parse(content, digest, store.uri), content
 
 
-def download(store: Store, folder: Path, digest: str | None, say: Say) -> None:
+def download(store: Store, folder: Path, digest: str | None, report: Report) -> None:
     """Brings the files of the artifact into `folder`, and its manifest last; what an earlier try brought stays.
 
     The caller verifies the folder. Raises TamperedArtifact, or exits.Failure.
@@ -35,7 +36,7 @@ def download(store: Store, folder: Path, digest: str | None, say: Say) -> None:
     for name in missing:
         if name not in sizes:
             raise TamperedArtifact(f"{name} is missing in {store.uri}; expected {facts['files'][name]}")
-    store.download({name: sizes[name] for name in missing}, folder, say)
+    store.download({name: sizes[name] for name in missing}, folder, report)
     (folder / manifest.NAME).write_bytes(content)
 
 

@@ -11,6 +11,7 @@ import pytest
 from perennial_contract.exits import BAD_CONFIGURATION, BAD_DATA, MISSING_INPUT, TEMPORARY, Failure
 from perennial_training.config import Pretrained
 from perennial_training.data import sources
+from perennial_training.data.sources import https
 from perennial_training.fitting import starting_model as base
 
 
@@ -78,7 +79,7 @@ def certificate(tmp_path_factory):
 def site(certificate, monkeypatch):
     """URL of a TLS server that is trusted, and the paths it was asked for."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    monkeypatch.setattr(sources, "FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(https, "FIRST_WAIT_SECONDS", 0.01)
     server, asked = serve(certificate)
     yield f"https://127.0.0.1:{server.server_port}", asked
     server.shutdown()
@@ -104,7 +105,7 @@ def test_a_redirect_is_followed(site, tmp_path):
 def test_what_passes_by_itself_is_tried_again(site, tmp_path):
     said = []
     assert fetch(f"{site[0]}/later", tmp_path, said).read_text() == "in the end"
-    assert "answers 503 Service Unavailable; trying again in 0.01 s" in said[1]
+    assert "answers 503 Service Unavailable; retrying in 0.01 s" in said[1]
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_characters_are_one_token_each_and_an_unseen_one_is_unknown():
     encoded = vocabulary.tokenizer.encode("An Ω\n")
     assert encoded.tokens == ["A", "n", " ", tokenizer.UNKNOWN, "\n"]
     assert vocabulary.size == len(set(TEXTS[0])) + 3
-    assert "fewer than the 300 asked for" in said[0]
+    assert "fewer than vocabularySize 300" in said[0]
 
 
 def test_bytes_know_every_character():

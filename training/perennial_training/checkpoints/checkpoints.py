@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perennial_contract import manifest
-from perennial_training.data.sources import Say
+from perennial_contract.report import Report
 
 if TYPE_CHECKING:
     from perennial_training.checkpoints.mirror import Mirror
@@ -55,11 +55,11 @@ class Checkpoints:
     def best(self, step: int) -> Path:
         return self.work / f"best-{step}"
 
-    def last(self, say: Say) -> Path | None:
+    def last(self, report: Report) -> Path | None:
         """The newest whole checkpoint; all others are removed, so that none is mistaken for it later."""
         found = None
         for folder in self._newest_first():
-            if found is None and self._usable(folder, say):
+            if found is None and self._usable(folder, report):
                 found = folder
             elif found is None:
                 shutil.rmtree(folder)
@@ -68,9 +68,9 @@ class Checkpoints:
                 shutil.rmtree(folder)
         return found
 
-    def whole(self, say: Say) -> Iterator[Path]:
+    def whole(self, report: Report) -> Iterator[Path]:
         """The whole checkpoints, the newest first."""
-        return (folder for folder in self._newest_first() if self._usable(folder, say))
+        return (folder for folder in self._newest_first() if self._usable(folder, report))
 
     def seal(self, step: int, best_step: int, finished: bool) -> None:
         """Declares the Trainer's checkpoint of `step` whole, then drops those past `keep`."""
@@ -94,13 +94,13 @@ class Checkpoints:
             if folder not in needed:
                 shutil.rmtree(folder)
 
-    def _usable(self, folder: Path, say: Say) -> bool:
+    def _usable(self, folder: Path, report: Report) -> bool:
         known = facts(folder)
         if known is None or facts(self.best(known["bestStep"])) is None:
-            say(f"{folder.name} is not whole: ignored")
+            report(f"{folder.name} is not whole: ignored")
             return False
         if known["identity"] != self.identity:
-            say(f"{folder.name} was made from other data or another configuration: ignored")
+            report(f"{folder.name} was made from other data or another configuration: ignored")
             return False
         return True
 

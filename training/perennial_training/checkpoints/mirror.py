@@ -4,7 +4,8 @@ from pathlib import Path
 
 from perennial_contract import manifest
 from perennial_contract.exits import Failure
-from perennial_contract.storage.s3 import Say, Store
+from perennial_contract.report import Report
+from perennial_contract.storage.s3 import Store
 
 
 class Mirror:
@@ -13,10 +14,10 @@ class Mirror:
     In S3 as on disk a folder's manifest comes last and goes first, so that what is torn is never used.
     """
 
-    def __init__(self, work: Path, store: Store, say: Say) -> None:
+    def __init__(self, work: Path, store: Store, report: Report) -> None:
         self.work = work
         self.store = store
-        self.say = say
+        self.report = report
         self._there: dict[str, str] = {}  # name of a folder, and the digest of its manifest
 
     def pull(self) -> None:
@@ -25,8 +26,8 @@ class Mirror:
         whole = {key.partition("/")[0] for key in sizes if key.endswith(f"/{manifest.NAME}")}
         wanted = {key: size for key, size in sizes.items() if key.partition("/")[0] in whole}
         if wanted:
-            self.say(f"fetching {', '.join(sorted(whole))} from {self.store.uri}")
-            self.store.download(wanted, self.work, self.say)
+            self.report(f"fetching {', '.join(sorted(whole))} from {self.store.uri}")
+            self.store.download(wanted, self.work, self.report)
         self._there = self._here()
 
     def push(self) -> None:
@@ -34,7 +35,7 @@ class Mirror:
         try:
             self._push()
         except Failure as failure:
-            self.say(f"{failure.reason}: {failure.message}; the training goes on, the next checkpoint is sent again")
+            self.report(f"{failure.reason}: {failure.message}; the training goes on, the next checkpoint is sent again")
 
     def _push(self) -> None:
         here = self._here()
@@ -43,7 +44,7 @@ class Mirror:
             self._drop(name)
             self._send(name)
             self._there[name] = here[name]
-            self.say(f"{name} is kept at {self.store.uri}")
+            self.report(f"{name} is kept at {self.store.uri}")
         for name in self._there.keys() - here.keys():
             self._drop(name)
             del self._there[name]
@@ -56,8 +57,8 @@ class Mirror:
         folder = self.work / name
         files = {f"{name}/{path.relative_to(folder).as_posix()}": path for path in folder.rglob("*") if path.is_file()}
         last = f"{name}/{manifest.NAME}"
-        self.store.upload({key: path for key, path in files.items() if key != last}, self.say)
-        self.store.upload({last: files[last]}, self.say)
+        self.store.upload({key: path for key, path in files.items() if key != last}, self.report)
+        self.store.upload({last: files[last]}, self.report)
 
     def _drop(self, name: str) -> None:
         keys = self.store.sizes(f"{name}/")

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perennial_contract.exits import BAD_DATA, Failure
+from perennial_contract.report import Report
 from perennial_training.config import Data, Source, Task, Validation
 from perennial_training.data import formats, sources
 from perennial_training.data.augmentation import augment
 from perennial_training.data.example import Example, share
 from perennial_training.data.preprocessing import Counts, preprocess
 from perennial_training.data.roles import ROLES
-from perennial_training.data.sources import Say
 
 _TOLD = {
     "read": "examples read",
@@ -39,7 +39,7 @@ class Corpus:
     counts: dict[str, Counts]
 
 
-def load(data: Data, task: Task, mounts: Path, downloads: Path, say: Say) -> Corpus:
+def load(data: Data, task: Task, mounts: Path, downloads: Path, report: Report) -> Corpus:
     """Reads, preprocesses, splits, weights and augments what `data` names.
 
     Raises exits.Failure where nothing could be learned.
@@ -53,12 +53,12 @@ def load(data: Data, task: Task, mounts: Path, downloads: Path, say: Say) -> Cor
             folder = downloads / f"{part}-{number}"
             folder.mkdir(parents=True)
             secret = source.credentials and source.credentials.secret_name
-            for name, path in sources.fetch(source.uri, mounts, folder, say, secret).items():
+            for name, path in sources.fetch(source.uri, mounts, folder, report, secret).items():
                 examples += (Example(roles, source.weight) for roles in formats.read(path, name, columns))
         kept, counts = preprocess(examples, data.preprocessing, roles)
         if not kept and part == "training":
             raise _nothing_left(data, examples, columns, counts)
-        _tell(part, counts, say)
+        _tell(part, counts, report)
         return kept, counts
 
     train, counts = read(data.train, "training")
@@ -66,7 +66,7 @@ def load(data: Data, task: Task, mounts: Path, downloads: Path, say: Say) -> Cor
     if data.validation.uri is not None:
         validation, all_counts["validation"] = read([_source(data.validation)], "validation")
         train, more = _without(train, validation, roles.key)
-        _add(counts, {"heldOut": more}, say)
+        _add(counts, {"heldOut": more}, report)
     else:
         assert data.validation.fraction is not None
         train, validation = split(train, data.validation.fraction, roles.key)
@@ -74,11 +74,11 @@ def load(data: Data, task: Task, mounts: Path, downloads: Path, say: Say) -> Cor
     if data.augmentation is not None:
         made, _ = _without(list(augment(train, data.augmentation, roles.noisy)), validation, roles.key)
         train += made
-        _add(counts, {"augmented": len(made)}, say)
+        _add(counts, {"augmented": len(made)}, report)
     train = list(weighted(train))
     if not train:
         raise Failure("EmptyCorpus", "no example is left by the weights of the sources; raise them", BAD_DATA)
-    say(f"{len(train):,} examples to learn from, {len(validation):,} held out")
+    report(f"{len(train):,} examples to learn from, {len(validation):,} held out")
     return Corpus(train, validation, digest(train, validation), all_counts)
 
 
@@ -127,14 +127,14 @@ def _without(train: list[Example], held_out: list[Example], key: str) -> tuple[l
     return kept, len(train) - len(kept)
 
 
-def _add(counts: Counts, more: Counts, say: Say) -> None:
+def _add(counts: Counts, more: Counts, report: Report) -> None:
     counts.update(more)
-    _tell("training", more, say)
+    _tell("training", more, report)
 
 
-def _tell(part: str, counts: Counts, say: Say) -> None:
+def _tell(part: str, counts: Counts, report: Report) -> None:
     for name, count in counts.items():
-        say(f"{part} data: {count:,} {_TOLD[name]}")
+        report(f"{part} data: {count:,} {_TOLD[name]}")
 
 
 def _nothing_left(data: Data, examples: list[Example], columns: dict[str, str], counts: Counts) -> Failure:

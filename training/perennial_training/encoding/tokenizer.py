@@ -9,8 +9,8 @@ from typing import Any
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 from perennial_contract.exits import BAD_DATA, Failure
+from perennial_contract.report import Report
 from perennial_training.config import Architecture, Task
-from perennial_training.data.sources import Say
 
 END = "<|end|>"  # after each text; in a stream of texts before the first as well
 PAD = "<|pad|>"
@@ -41,18 +41,18 @@ class Vocabulary:
         return self.tokenizer.get_vocab_size()
 
 
-def train(texts: Iterable[str], wanted: Architecture, task: Task, say: Say) -> Vocabulary:
+def train(texts: Iterable[str], architecture: Architecture, task: Task, report: Report) -> Vocabulary:
     """A byte-level BPE tokenizer, which can write any text, or one of characters.
 
     A small corpus may yield fewer tokens than `vocabulary_size`; the model then follows the tokenizer.
     """
-    make = _of_characters if wanted.tokenizer == "characters" else _byte_pairs
+    make = _of_characters if architecture.tokenizer == "characters" else _byte_pairs
     specials = [END, PAD] if task == "text-generation" else [END, PAD, START]
-    tokenizer = make(texts, wanted.vocabulary_size, specials)
+    tokenizer = make(texts, architecture.vocabulary_size, specials)
     _surround(tokenizer, task)
-    found = tokenizer.get_vocab_size()
-    if found < wanted.vocabulary_size:
-        say(f"the corpus yields a vocabulary of {found:,} tokens, fewer than the {wanted.vocabulary_size:,} asked for")
+    size = tokenizer.get_vocab_size()
+    if size < architecture.vocabulary_size:
+        report(f"the corpus yields {size:,} tokens, fewer than vocabularySize {architecture.vocabulary_size:,}")
     return _vocabulary(tokenizer)
 
 

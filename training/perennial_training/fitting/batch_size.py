@@ -9,10 +9,10 @@ from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from transformers import PreTrainedModel, default_data_collator
 
 from perennial_contract.exits import BAD_CONFIGURATION, Failure
-from perennial_training.data.sources import Say
+from perennial_contract.report import Report
 
 
-def find(model: PreTrainedModel, dataset: Any, collator: Callable[..., Any] | None, wanted: int, say: Say) -> int:
+def find(model: PreTrainedModel, dataset: Any, collator: Callable[..., Any] | None, wanted: int, report: Report) -> int:
     """The largest part of `wanted` for which one step of the longest sequences fits into the GPU's memory.
 
     The optimiser's batch stays `wanted`: its parts are accumulated. On the CPU the whole is tried without a trial, for
@@ -22,7 +22,7 @@ def find(model: PreTrainedModel, dataset: Any, collator: Callable[..., Any] | No
         return wanted
     found = fitting_part(lambda size: _step(model.to("cuda"), dataset, collator or default_data_collator, size), wanted)
     if found < wanted:
-        say(f"{found} of {wanted} sequences fit into the memory at once: gradients are accumulated over the rest")
+        report(f"{found} of {wanted} sequences fit into the memory at once: gradients are accumulated over the rest")
     return found
 
 

@@ -12,11 +12,11 @@ from transformers import PreTrainedModel, TrainerState
 import perennial_networks
 from perennial_contract import cpus
 from perennial_contract.exits import BAD_CONFIGURATION, TERMINATED, Failure
+from perennial_contract.report import Report
 from perennial_training.baselines import Baseline, baseline
 from perennial_training.checkpoints import checkpoints
 from perennial_training.checkpoints.checkpoints import Checkpoints
 from perennial_training.config import Config
-from perennial_training.data.sources import Say
 from perennial_training.distributed import processes
 from perennial_training.distributed.termination import Termination
 from perennial_training.encoding import tokenizer
@@ -50,7 +50,7 @@ class Fitted:
 class Fitting:
     """One training: what is learned, by which rules, and where its state is kept."""
 
-    def __init__(self, config: Config, prepared: Prepared, output: Output, say: Say) -> None:
+    def __init__(self, config: Config, prepared: Prepared, output: Output, report: Report) -> None:
         torch.set_num_threads(cpus.allowed())
         transformers.utils.logging.disable_progress_bar()
         perennial_networks.register()
@@ -58,7 +58,7 @@ class Fitting:
         self.config = config
         self.prepared = prepared
         self.output = output
-        self.say = say
+        self.report = report
         self.objective: Objective = objective(config.task, prepared)
         self.kept = Checkpoints(output.work, prepared.identity, config.training.checkpoints.keep, output.mirror)
         self.held_out = self.objective.held_out()
@@ -71,14 +71,14 @@ class Fitting:
         """Trains from the last whole checkpoint, or from the start, to the end. Raises exits.Failure."""
         gauges = Gauges(metrics_port)
         last = self._last()
-        self.say(f"going on from {last.name}" if last else "starting from step 0")
+        self.report(f"going on from {last.name}" if last else "starting from step 0")
         if last is not None and (checkpoints.facts(last) or {})["finished"]:
             return trainer.last_state(last)
         return self._train(last, gauges, termination, tracking)
 
     def _last(self) -> Path | None:
         """The checkpoint that all processes go on from: the leader chooses."""
-        last = self.kept.last(self.say) if processes.leads() else None
+        last = self.kept.last(self.report) if processes.leads() else None
         name = processes.shared(last and last.name)
         if processes.leads() or name is None:
             return last
@@ -104,9 +104,9 @@ class Fitting:
         """Leaves a report in the work folder, from where it is published."""
         from perennial_training import report as explanation
 
-        self.say("explaining what was learned")
+        self.report("explaining what was learned")
         model = self._saved(fitted.weights)
-        report = explanation.explain(self.objective, model, self.held_out, facts, fitted.curve, self.say)
+        report = explanation.explain(self.objective, model, self.held_out, facts, fitted.curve, self.report)
         explanation.write(report, self.output.work / "explanation")
 
     def _train(
@@ -115,11 +115,11 @@ class Fitting:
         training = self.config.training
         wanted = training.hyperparameters
         network = self._network(last)
-        self.say(f"the model has {network.num_parameters():,} parameters; {torch.get_num_threads()} threads")
+        self.report(f"the model has {network.num_parameters():,} parameters; {torch.get_num_threads()} threads")
         collator = self.objective.collator(network)
         dataset = self.objective.dataset()
         share = wanted.batch_size // processes.count()
-        micro = wanted.micro_batch_size or batch_size.find(network, dataset, collator, share, self.say)
+        micro = wanted.micro_batch_size or batch_size.find(network, dataset, collator, share, self.report)
         micro = processes.shared(micro)
         runner = trainer.JudgedTrainer(
             self.objective,
@@ -150,7 +150,7 @@ class Fitting:
         """A training that diverged says what another one can start from; an adapter alone is no model."""
         if failure.reason != "NonFiniteLoss" or self.config.model.tuning is not None or not processes.leads():
             return failure
-        whole = self.kept.whole(self.say)
+        whole = self.kept.whole(self.report)
         good = next((folder for folder in whole if trainer.was_sound(state, checkpoints.step(folder))), None)
         if good is None:
             return failure

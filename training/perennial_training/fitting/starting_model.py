@@ -10,11 +10,11 @@ from pathlib import Path
 
 from perennial_contract import manifest, uri
 from perennial_contract.exits import BAD_CONFIGURATION, BAD_DATA, MISSING_INPUT, Failure
+from perennial_contract.report import Report
 from perennial_contract.storage import credentials
 from perennial_contract.storage.credentials import Credentials
 from perennial_training import hub
 from perennial_training.config import Pretrained, Served
-from perennial_training.data.sources import Say
 
 MAX_CONTEXT = 1024  # tokens, unless the job asks for another; what a model could do may not fit into memory
 _FILES = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]  # weights as safetensors only, and no code
@@ -29,11 +29,11 @@ class Base:
     digest: str | None
 
 
-def fetch(pretrained: Pretrained, mounts: Path, say: Say) -> Base:
+def fetch(pretrained: Pretrained, mounts: Path, report: Report) -> Base:
     """The base model's folder, verified if it is an artifact of ours. Raises exits.Failure."""
     if pretrained.uri.startswith("hf://"):
-        return _from_hub(pretrained, _secret(pretrained, mounts), say)
-    folder = _folder(pretrained, pretrained.digest, mounts, say)
+        return _from_hub(pretrained, _secret(pretrained, mounts), report)
+    folder = _folder(pretrained, pretrained.digest, mounts, report)
     if not folder.is_dir():
         raise Failure("InputNotFound", f"{pretrained.uri} is not a folder with a model", MISSING_INPUT)
     digest = None
@@ -43,9 +43,9 @@ def fetch(pretrained: Pretrained, mounts: Path, say: Say) -> Base:
     return _complete(Base(folder, pretrained.uri, digest))
 
 
-def served(wanted: Served, mounts: Path, say: Say) -> tuple[Path, dict]:
+def served(wanted: Served, mounts: Path, report: Report) -> tuple[Path, dict]:
     """The folder and the manifest of an artifact, verified. Raises exits.Failure."""
-    folder = _folder(wanted, wanted.digest, mounts, say)
+    folder = _folder(wanted, wanted.digest, mounts, report)
     return folder, verify(folder, wanted.uri, wanted.digest)
 
 
@@ -65,10 +65,10 @@ def _untampered(name: str) -> Iterator[None]:
         raise Failure("TamperedArtifact", f"{name} is not what was written: {error}", BAD_DATA) from None
 
 
-def _folder(where: Pretrained | Served, digest: str | None, mounts: Path, say: Say) -> Path:
+def _folder(where: Pretrained | Served, digest: str | None, mounts: Path, report: Report) -> Path:
     """Where the files of a model are; those in a bucket are fetched first."""
     if where.uri.startswith("s3://"):
-        return _from_bucket(where.uri, digest, _secret(where, mounts), say)
+        return _from_bucket(where.uri, digest, _secret(where, mounts), report)
     return uri.local_path(where.uri, mounts)
 
 
@@ -96,29 +96,29 @@ def _complete(base: Base) -> Base:
     return base
 
 
-def _from_hub(pretrained: Pretrained, secret: Credentials | None, say: Say) -> Base:
+def _from_hub(pretrained: Pretrained, secret: Credentials | None, report: Report) -> Base:
     from huggingface_hub import snapshot_download
 
     revision = pretrained.revision or "main"
-    say(f"downloading {pretrained.uri}, revision {revision}")
+    report(f"downloading {pretrained.uri}, revision {revision}")
     name = pretrained.uri.removeprefix("hf://")
     with hub.explained(pretrained.uri, revision):
         folder = snapshot_download(name, revision=revision, allow_patterns=_FILES, token=hub.token(secret))
     return _complete(Base(Path(folder), pretrained.uri, f"commit:{Path(folder).name}"))
 
 
-def _from_bucket(uri: str, digest: str | None, secret: Credentials | None, say: Say) -> Path:
+def _from_bucket(uri: str, digest: str | None, secret: Credentials | None, report: Report) -> Path:
     """A folder with the model at an s3:// URI: an artifact of ours, or any other model."""
     from perennial_contract.storage import s3_artifact
     from perennial_contract.storage.s3 import Store
 
     store = Store(uri, secret)
     folder = Path(tempfile.mkdtemp(prefix="model-"))
-    say(f"fetching {uri}")
+    report(f"fetching {uri}")
     if digest is not None or store.read(manifest.NAME) is not None:
         with _untampered(uri):
-            s3_artifact.download(store, folder, digest, say)
+            s3_artifact.download(store, folder, digest, report)
         return folder
     sizes = {key: size for key, size in store.sizes().items() if any(fnmatch(key, kind) for kind in _FILES)}
-    store.download(sizes, folder, say)
+    store.download(sizes, folder, report)
     return folder

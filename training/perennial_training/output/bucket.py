@@ -5,8 +5,9 @@ from typing import Any
 
 from perennial_contract import manifest
 from perennial_contract.exits import TEMPORARY, Failure
+from perennial_contract.report import Report
 from perennial_contract.storage import credentials
-from perennial_contract.storage.s3 import Say, Store
+from perennial_contract.storage.s3 import Store
 from perennial_training.checkpoints.mirror import Mirror
 from perennial_training.config import Config
 from perennial_training.output.publishing import result_of, stage, taken
@@ -17,15 +18,15 @@ CLAIM = "publishing"  # the object below OUTPUT.partial/ that names the job whos
 class BucketOutput:
     """Where in a bucket a job leaves its artifact; it works in a folder of the pod, with copies in OUTPUT.partial/."""
 
-    def __init__(self, config: Config, mounts: Path, say: Say) -> None:
+    def __init__(self, config: Config, mounts: Path, report: Report) -> None:
         self.uri, self.uid = config.output.uri.rstrip("/"), config.job.uid
-        self.say = say
+        self.report = report
         name = config.output.credentials and config.output.credentials.secret_name
         secret = credentials.mounted(name, mounts)
         self.store = Store(self.uri, secret)
         self.partial = Store(f"{self.uri}.partial", secret)
         self.work = mounts / "work" / self.uid
-        self.mirror = Mirror(self.work, Store(f"{self.partial.uri}/{self.uid}", secret), say)
+        self.mirror = Mirror(self.work, Store(f"{self.partial.uri}/{self.uid}", secret), report)
 
     def finished(self) -> dict[str, Any] | None:
         """The result of this job if its artifact is already there; exits.Failure if another job's is."""
@@ -63,7 +64,7 @@ class BucketOutput:
         files = {path.relative_to(staging).as_posix(): path for path in staging.rglob("*") if path.is_file()}
         del files[manifest.NAME]
         self._claim()
-        self.store.upload(files, self.say)
+        self.store.upload(files, self.report)
         self._verify(files)
         if not self.store.write(manifest.NAME, content, new=True) and self.store.read(manifest.NAME) != content:
             raise self._taken_meanwhile()  # else our first try got there, and only its answer was lost
@@ -93,7 +94,7 @@ class BucketOutput:
         try:
             self.partial.delete(self.partial.sizes())
         except Failure as failure:  # the artifact is whole, and that is what counts
-            self.say(f"{failure.reason}: {failure.message}; {self.partial.uri}/ stays")
+            self.report(f"{failure.reason}: {failure.message}; {self.partial.uri}/ stays")
         size = sum(sizes[name] for name in (*facts["files"], manifest.NAME))
         return result_of(self.uri, facts, manifest.sha256(content), size)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from perennial_contract import manifest
 from perennial_contract.exits import BAD_CONFIGURATION, MISSING_INPUT, Failure
+from perennial_contract.report import Report
 from perennial_contract.storage import credentials
 from perennial_contract.storage.credentials import Credentials
 from perennial_contract.uri import FORMS, local_path, parse
-from perennial_training.data.sources import Say
 
 _DELETING = "deleting"  # the object below ARTIFACT.partial/ that says that the artifact is being deleted
 
@@ -37,28 +37,28 @@ class Doomed:
         return self.digest or (f"what the job {self.job} made" if self.job else "an unfinished one")
 
 
-def delete(uri: str, wanted: Doomed, mounts: Path, say: Say, secret: str | None = None) -> None:
+def delete(uri: str, wanted: Doomed, mounts: Path, report: Report, secret: str | None = None) -> None:
     """Removes the wanted artifact at `uri`, and what an unfinished job left beside it.
 
     `secret` names the Secret with the credentials for an s3:// URI. Nothing there is a success; something else there
     is an exits.Failure, and stays.
     """
     if uri.startswith("s3://"):
-        _delete_from_bucket(uri, wanted, credentials.mounted(secret, mounts), say)
+        _delete_from_bucket(uri, wanted, credentials.mounted(secret, mounts), report)
         return
     folder = _folder(uri, mounts)
     doomed = folder.with_name(f"{folder.name}.deleting")
     if folder.exists():
         _refuse_another(folder, uri, wanted)
         os.rename(folder, doomed)  # one step: a half-deleted artifact never bears the artifact's name
-        say(f"deleting {uri}")
+        report(f"deleting {uri}")
     for leftover in (doomed, folder.with_name(f"{folder.name}.partial")):
         if leftover.exists():
             shutil.rmtree(leftover)
-    say(f"{uri} is gone")
+    report(f"{uri} is gone")
 
 
-def _delete_from_bucket(uri: str, wanted: Doomed, secret: Credentials | None, say: Say) -> None:
+def _delete_from_bucket(uri: str, wanted: Doomed, secret: Credentials | None, report: Report) -> None:
     """The manifest goes first: a half-deleted artifact is none. A note tells the next try what the rest belongs to."""
     from perennial_contract.storage.s3 import Store
     from perennial_training.output.bucket import CLAIM
@@ -70,12 +70,12 @@ def _delete_from_bucket(uri: str, wanted: Doomed, secret: Credentials | None, sa
     if not wanted.is_it(content) if content is not None else store.sizes() and not begun:
         raise _another(uri, content, wanted)
     if content is not None:
-        say(f"deleting {uri}")
+        report(f"deleting {uri}")
         partial.write(_DELETING, b"")
         store.delete([manifest.NAME])
     store.delete(store.sizes())
     partial.delete(sorted(partial.sizes(), key=lambda key: key in (CLAIM, _DELETING)))
-    say(f"{uri} is gone")
+    report(f"{uri} is gone")
 
 
 def _refuse_no_artifact(uri: str) -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from perennial_contract import manifest
 from perennial_contract.exits import BAD_CONFIGURATION, MISSING_INPUT, Failure
+from perennial_contract.report import Report
 from perennial_contract.uri import local_path
 from perennial_training.config import Config
-from perennial_training.data.sources import Say
 from perennial_training.output.card import card
 
 if TYPE_CHECKING:
@@ -82,13 +82,13 @@ class Output:
         return taken(self.config.output.uri, by)
 
 
-def output(config: Config, mounts: Path, say: Say) -> "Output | BucketOutput":
+def output(config: Config, mounts: Path, report: Report) -> "Output | BucketOutput":
     """Where the job leaves its artifact. Raises exits.Failure."""
     if not config.output.uri.startswith("s3://"):
         return Output(config, mounts)
     from perennial_training.output.bucket import BucketOutput  # boto3 takes a while to load
 
-    return BucketOutput(config, mounts, say)
+    return BucketOutput(config, mounts, report)
 
 
 def taken(uri: str, by: str) -> Failure:

@@ -1,4 +1,4 @@
-"""A report on what was learned: how the training went, what the model says, and which tokens it says it for."""
+"""A report on a training: its curves, the model's outputs on held-out examples, and the tokens they depend on."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from perennial_contract.exits import Failure
-from perennial_training.data.sources import Say
+from perennial_contract.report import Report
 from perennial_training.report.attributions import attributions
 from perennial_training.report.findings import findings
 from perennial_training.report.page import page
@@ -20,24 +20,24 @@ def explain(
     held_out: Any,
     facts: dict[str, Any],
     curve: list[dict[str, float]],
-    say: Say,
+    report: Report,
 ) -> dict[str, Any]:
-    """The report as plain data. A part that can't be made is told as a note: a training must not fail for it."""
-    report: dict[str, Any] = {"model": facts["name"], "task": facts["task"], "curve": curve, "notes": []}
-    report |= {name: facts[name] for name in ("metrics", "baseline", "trainingLoss", "bestStep")}
+    """The report as plain data. A part that fails becomes a note: it must not fail the training."""
+    explanation: dict[str, Any] = {"model": facts["name"], "task": facts["task"], "curve": curve, "notes": []}
+    explanation |= {name: facts[name] for name in ("metrics", "baseline", "trainingLoss", "bestStep")}
     for name, part in (("findings", findings), ("attributions", attributions)):
         try:
-            report[name] = part(task, model, held_out)
+            explanation[name] = part(task, model, held_out)
         except Failure:  # a SIGTERM
             raise
-        except Exception as error:  # whatever a model that is not ours does under a microscope
-            report["notes"].append(f"{name} could not be made: {type(error).__name__}: {error}")
-            say(f"explanation: {report['notes'][-1]}")
-    return report
+        except Exception as error:  # any error of a model that is not ours
+            explanation["notes"].append(f"{name} could not be made: {type(error).__name__}: {error}")
+            report(f"explanation: {explanation['notes'][-1]}")
+    return explanation
 
 
-def write(report: dict[str, Any], folder: Path) -> None:
-    """explanation.json and index.html, which needs nothing else."""
+def write(explanation: dict[str, Any], folder: Path) -> None:
+    """explanation.json, and index.html as a self-contained page."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "explanation.json").write_text(json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False))
-    (folder / "index.html").write_text(page(report))
+    (folder / "explanation.json").write_text(json.dumps(explanation, indent=1, ensure_ascii=False, allow_nan=False))
+    (folder / "index.html").write_text(page(explanation))

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from perennial_contract.exits import TERMINATED, Failure
+from perennial_contract.report import Report
 from perennial_training.config import Config, Mlflow
-from perennial_training.data.sources import Say
 
 UID_TAG = "perennial.dev/job-uid"
 MOST_METRICS = 100_000  # kept while the server can't be reached; then the oldest go
@@ -33,12 +33,12 @@ _ENVIRONMENT = {
 class Tracking:
     """The run of one job. Nothing here raises or waits, but `end`, which waits up to LAST_WAIT_SECONDS."""
 
-    def __init__(self, config: Config, wanted: Mlflow, say: Say) -> None:
+    def __init__(self, config: Config, wanted: Mlflow, report: Report) -> None:
         for name, value in _ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         self.config = config
         self.wanted = wanted
-        self.say = say
+        self.report = report
         self._metrics: deque[tuple[str, float, int, int]] = deque(maxlen=MOST_METRICS)
         self._last_words: list[Callable[[Any, str], None]] = []
         self._ending = threading.Event()
@@ -65,7 +65,7 @@ class Tracking:
             told["url"] = f"{self.wanted.uri.rstrip('/')}/#/experiments/{self._experiment}/runs/{self._run}"
         if told["state"] == "Incomplete":
             told["message"] = self._problem or f"{self.wanted.uri} took longer than {LAST_WAIT_SECONDS:g} s"
-            self.say(f"MLflow does not know all of this run: {told['message']}")
+            self.report(f"MLflow does not know all of this run: {told['message']}")
         return told
 
     def _work(self) -> None:
@@ -148,22 +148,22 @@ class Tracking:
     def _failed(self, error: Exception) -> None:
         problem = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
         if self._problem is None:
-            self.say(f"MLflow can't be told: {problem}; the training goes on, and it is tried again")
+            self.report(f"MLflow can't be told: {problem}; the training goes on, and it is tried again")
         self._problem = problem
 
     def _recovered(self) -> None:
         if self._problem is not None:
-            self.say("MLflow is told again")
+            self.report("MLflow is told again")
         self._problem = None
 
 
 @contextmanager
-def tracked(config: Config, say: Say) -> Iterator[Tracking | None]:
+def tracked(config: Config, report: Report) -> Iterator[Tracking | None]:
     """The job's run, if it wants one; what ends the block by an exception ends the run as FAILED or KILLED."""
     if config.training.tracking is None:
         yield None
         return
-    run = Tracking(config, config.training.tracking.mlflow, say)
+    run = Tracking(config, config.training.tracking.mlflow, report)
     try:
         yield run
     except Failure as failure:

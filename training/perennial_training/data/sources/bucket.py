@@ -4,13 +4,14 @@ from pathlib import Path
 
 from perennial_contract import uri
 from perennial_contract.exits import MISSING_INPUT, Failure
+from perennial_contract.report import Report
 from perennial_contract.storage.credentials import Credentials
 from perennial_contract.storage.s3 import Store
-from perennial_training.data.sources import Say, there
+from perennial_training.data.sources.listing import existing
 
 
-def fetch(source: str, secret: Credentials | None, folder: Path, say: Say) -> dict[str, Path]:
-    """Downloads what an s3:// URI names into `folder`; by the URI of each object. Raises exits.Failure."""
+def fetch(source: str, secret: Credentials | None, folder: Path, report: Report) -> dict[str, Path]:
+    """Downloads the objects of an s3:// URI into `folder`; each by its URI. Raises exits.Failure."""
     path = uri.parse(source).path
     store = Store(f"s3://{uri.parse(source).name}", secret)
     above = path.partition("*")[0]
@@ -18,12 +19,12 @@ def fetch(source: str, secret: Credentials | None, folder: Path, say: Say) -> di
     sizes = {key: size for key, size in sorted(store.sizes(above).items()) if pattern.fullmatch(key)}
     if not sizes:
         raise Failure("InputNotFound", f"{source} doesn't exist{_inside(store, above)}", MISSING_INPUT)
-    say(f"downloading {source}: {len(sizes):,} files, {sum(sizes.values()):,} bytes")
-    store.download(sizes, folder, say)
+    report(f"downloading {source}: {len(sizes):,} files, {sum(sizes.values()):,} bytes")
+    store.download(sizes, folder, report)
     return {f"{store.uri}/{key}": folder / key for key in sizes}
 
 
 def _inside(store: Store, path: str) -> str:
-    """What is beside a misspelt name."""
+    """The keys beside a misspelled name."""
     folder = path.rpartition("/")[0]
-    return there(sorted(store.sizes(f"{folder}/" if folder else "")))
+    return existing(sorted(store.sizes(f"{folder}/" if folder else "")))
