@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from perennial.api.common import ApiModel, Decision
+from perennial.decide.reasons import Severity, severity
 
 Manifest = dict[str, Any]
 KEPT_DECISIONS = 20
@@ -25,9 +26,13 @@ class Reference:
 class Event:
     """An Event on the object that was decided on."""
 
-    type: Literal["Normal", "Warning"]
     reason: str
     message: str
+
+    @property
+    def type(self) -> Severity:
+        """Normal or Warning, by the table of reasons."""
+        return severity(self.reason)
 
 
 @dataclass(frozen=True)
@@ -51,9 +56,8 @@ def record(kept: list[Decision], new: list[Decision]) -> list[Decision]:
 
 
 def event_of(decision: Decision) -> Event:
-    """The Event that tells a decision."""
-    bad = decision.reason.endswith(("Failed", "Refused", "Held", "Missing"))
-    return Event("Warning" if bad else "Normal", decision.reason, f"{decision.observed}; {decision.outcome}")
+    """The Event that announces a decision."""
+    return Event(decision.reason, f"{decision.observed}; {decision.outcome}")
 
 
 def earliest(*moments: datetime | None) -> datetime | None:

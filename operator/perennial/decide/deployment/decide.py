@@ -108,4 +108,4 @@ def _events(deployment: ModelDeployment, found: State, scaling: Scaling | None) 
     before = next((c.reason for c in deployment.status.conditions if c.type == "Ready"), None)
     if found.reason == before:
         return decided
-    return (*decided, Event("Warning" if found.stalled else "Normal", found.reason, found.message))
+    return (*decided, Event(found.reason, found.message))

@@ -32,7 +32,7 @@ def decide(job: TrainingJob, seen: Observed, now: datetime) -> Outcome:
         status=_status(job, seen, found, now),
         apply=_children(job, seen, found),
         delete=_withdrawn(job, seen, found),
-        events=(_event(found),) if _is_news(job, found) else (),
+        events=(Event(found.reason, found.message),) if _is_news(job, found) else (),
         again_at=_again_at(job, found, seen, now),
     )
 
@@ -139,11 +139,6 @@ def _is_news(job: TrainingJob, found: State) -> bool:
     """A change of state is, but that a new object is being started goes without saying."""
     before = job.status.state or "Pending"
     return found.name != before or found.stalled != _was_stalled(job)
-
-
-def _event(found: State) -> Event:
-    bad = found.stalled or found.name == "Failed"
-    return Event("Warning" if bad else "Normal", found.reason, found.message)
 
 
 def _again_at(job: TrainingJob, found: State, seen: Observed, now: datetime) -> datetime | None:
