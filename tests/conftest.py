@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 import hypothesis
 import pytest
-import s3_server
-from control_plane import ROOT, ControlPlane, provided
-from s3_server import S3Server
+
+from perennial_testing.cluster.control_plane import ROOT, ControlPlane, provided
+from perennial_testing.servers import s3_server
+from perennial_testing.servers.s3_server import S3Server
 
 # How long an example takes is up to the machine and what else it does.
 hypothesis.settings.register_profile("untimed", deadline=None)

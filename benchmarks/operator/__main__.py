@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import report
-from control_plane import ROOT
 from direct import Direct
 from measure import measure
 from ours import Perennial
 from systems import System
 from trainer import KubeflowTrainer
+
+from perennial_testing.cluster.control_plane import ROOT
 
 SYSTEMS: dict[str, Callable[[], System]] = {
     "direct": Direct,

@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 
 import objects
 from api import APPLY, JSON, Api, Manifest
-from control_plane import ControlPlane
 
 from perennial.api import TrainingJob
 from perennial.decide.defaults import Defaults
@@ -22,6 +21,7 @@ from perennial.kube.cache import Cache
 from perennial.kube.resources import Resource
 from perennial.loop.apply import Applier
 from perennial.loop.metrics import Metrics
+from perennial_testing.cluster.control_plane import ControlPlane
 
 # What stands for the name, the uid and the resourceVersion in what is recorded.
 _NAME, _UID, _VERSION = "recorded-name", "00000000-feed-4bee-8bad-000000000000", "987654321012345"

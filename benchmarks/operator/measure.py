@@ -7,15 +7,16 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import control_plane
 from api import Api
 from audit import AuditLog
-from control_plane import ControlPlane
 from ours import Perennial
 from percentiles import percentile
 from process import Process
 from systems import System
 from timeline import Clock, Timeline
+
+from perennial_testing.cluster import control_plane
+from perennial_testing.cluster.control_plane import ControlPlane
 
 CONCURRENCY = 16
 IDLE_SECONDS = 40.0  # the operator compares its cache with the server 30 s after its start, then every 5 min

@@ -1,8 +1,9 @@
 """Our objects under load: small TrainingJobs, and the claims they need."""
 
 from api import Api, Manifest
-from control_plane import ROOT, ControlPlane
 from systems import NAMESPACE
+
+from perennial_testing.cluster.control_plane import ROOT, ControlPlane
 
 TRAINING_JOBS = f"/apis/perennial.dev/v1alpha1/namespaces/{NAMESPACE}/trainingjobs"
 JOBS = f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs"

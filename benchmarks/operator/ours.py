@@ -12,8 +12,9 @@ from importlib.metadata import version
 
 import objects
 from api import Api, Manifest
-from control_plane import ControlPlane
 from process import Process, running
+
+from perennial_testing.cluster.control_plane import ControlPlane
 
 _START_SECONDS = 60
 _POLL_SECONDS = 0.1

@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from api import Api, Manifest
-from control_plane import ControlPlane
 from process import Process
+
+from perennial_testing.cluster.control_plane import ControlPlane
 
 NAMESPACE = "bench"
 

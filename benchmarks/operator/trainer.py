@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from api import Api, Manifest
-from control_plane import ControlPlane
 from process import Process, running
 from systems import NAMESPACE
+
+from perennial_testing.cluster.control_plane import ControlPlane
 
 SOURCES = Path(__file__).parent / "trainer"
 TOOL = "github.com/kubeflow/trainer/v2/cmd/trainer-controller-manager"

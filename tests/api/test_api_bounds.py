@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 import yaml
-from broken_specs import Path, Schema, bounds, places, replaced
-from control_plane import ROOT, ControlPlane
-from given_manifests import FULL, Manifest, manifest
+
+from perennial_testing.cluster.control_plane import ROOT, ControlPlane
+from perennial_testing.specs.broken_specs import Path, Schema, bounds, places, replaced
+from perennial_testing.specs.small_manifests import FULL, Manifest, manifest
 
 
 def spec_schema(kind: str) -> Schema:

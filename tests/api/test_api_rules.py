@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 import yaml
-from control_plane import ROOT, ControlPlane
-from given_manifests import DIGEST, SMALL, Manifest, manifest, merged
+
+from perennial_testing.cluster.control_plane import ROOT, ControlPlane
+from perennial_testing.specs.small_manifests import DIGEST, SMALL, Manifest, manifest, merged
 
 # On the spec of each kind: message; what is laid over a small spec, accepted and refused.
 Rule = tuple[str, str, str]

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from control_plane import ControlPlane, Manifest
-from given_manifests import SMALL, manifest, merged
-from node import Node, eventually, loss_by_seed
-from operator_process import Operator
-from story import Story
+
+from perennial_testing.cluster.control_plane import ControlPlane, Manifest
+from perennial_testing.cluster.node import Node, eventually, loss_by_seed
+from perennial_testing.cluster.operator_process import Operator
+from perennial_testing.cluster.story import Story
+from perennial_testing.specs.small_manifests import SMALL, manifest, merged
 
 TWO = {"training": {"compute": {"nodes": 2}}}
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from control_plane import ControlPlane
-from given_manifests import SMALL, manifest, merged
-from node import SERVED_LOSS, Node, empty_corpus, eventually, loss_by_seed
-from operator_process import Operator
-from story import Story, writes
+
+from perennial_testing.cluster.control_plane import ControlPlane
+from perennial_testing.cluster.node import SERVED_LOSS, Node, empty_corpus, eventually, loss_by_seed
+from perennial_testing.cluster.operator_process import Operator
+from perennial_testing.cluster.story import Story, writes
+from perennial_testing.specs.small_manifests import SMALL, manifest, merged
 
 
 @pytest.fixture

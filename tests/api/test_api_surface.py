@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 import yaml
-from control_plane import ROOT, ControlPlane
-from given_manifests import SMALL, manifest, merged
+
+from perennial_testing.cluster.control_plane import ROOT, ControlPlane
+from perennial_testing.specs.small_manifests import SMALL, manifest, merged
 
 RESOURCES = {
     "LanguageModel": "languagemodels",

@@ -10,13 +10,14 @@ from urllib.parse import urlsplit
 
 import cluster_choice
 import pytest
-import s3_server
 import yaml
 from conftest import ROOT, apply, condition, small_job, small_model, wait_condition
 from mlflow.tracking import MlflowClient
-from mlflow_server import MlflowServer
-from s3_server import S3Server, User
 from steps import Kubectl
+
+from perennial_testing.servers import s3_server
+from perennial_testing.servers.mlflow_server import MlflowServer
+from perennial_testing.servers.s3_server import S3Server, User
 
 BUCKET = "language-models"
 

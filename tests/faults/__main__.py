@@ -9,8 +9,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-from control_plane import ControlPlane, provided
-from sweep import FAULTS, KILLS, End, Point, play, points, sweep
+from perennial_testing.cluster.control_plane import ControlPlane, provided
+from perennial_testing.faults.sweep import FAULTS, KILLS, End, Point, play, points, sweep
 
 
 def main() -> int:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 
 import pytest
-from control_plane import ControlPlane
-from stage import Case, side_by_side
+
+from perennial_testing.cluster.control_plane import ControlPlane
+from perennial_testing.faults.stage import Case, side_by_side
 
 
 @pytest.fixture(scope="module")

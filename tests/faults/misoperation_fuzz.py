@@ -9,9 +9,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-from control_plane import ControlPlane, provided
-from misoperation import Arena, Findings
-from misoperation_steps import drawn
+from perennial_testing.cluster.control_plane import ControlPlane, provided
+from perennial_testing.misoperation.arena import Arena, Findings
+from perennial_testing.misoperation.steps import drawn
 
 
 def main() -> int:

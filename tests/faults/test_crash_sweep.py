@@ -1,8 +1,9 @@
 """A part of the sweep, spread over the whole life of a model; `make faults` plays all of it."""
 
 import pytest
-from control_plane import ControlPlane
-from sweep import FAULTS, KILLS, End, play, points, sweep
+
+from perennial_testing.cluster.control_plane import ControlPlane
+from perennial_testing.faults.sweep import FAULTS, KILLS, End, play, points, sweep
 
 EVERY = 11
 

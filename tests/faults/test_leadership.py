@@ -13,14 +13,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from control_plane import ControlPlane
 from kubernetes import client, config
-from node import eventually
-from operator_process import Operator, handles_sigterm
-from proxy import Answer, Delay, Request
-from stage import Case, Stage, title
 
 from perennial.kube.lease import LEASE_SECONDS, RENEW_SECONDS, RETRY_SECONDS
+from perennial_testing.cluster.control_plane import ControlPlane
+from perennial_testing.cluster.node import eventually
+from perennial_testing.cluster.operator_process import Operator, handles_sigterm
+from perennial_testing.faults.proxy import Answer, Delay, Request
+from perennial_testing.faults.stage import Case, Stage, title
 
 # A standby looks every RETRY_SECONDS: it sees the last renewal late, and its expiry too.
 TAKEOVER = LEASE_SECONDS + 2 * RETRY_SECONDS

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from control_plane import ControlPlane
-from misoperation import Arena
-from misoperation_steps import drawn
+from perennial_testing.cluster.control_plane import ControlPlane
+from perennial_testing.misoperation.arena import Arena
+from perennial_testing.misoperation.steps import drawn
 
 SEQUENCES, SEED = 60, 4
 

@@ -8,13 +8,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from control_plane import ControlPlane
-from given_manifests import SMALL, Manifest, manifest, merged
-from node import Node, empty_corpus, eventually, loss_by_seed
-from operator_process import Operator
-from proxy import Proxy
-from story import Story
-from sweep import LIFE
+
+from perennial_testing.cluster.control_plane import ControlPlane
+from perennial_testing.cluster.node import Node, empty_corpus, eventually, loss_by_seed
+from perennial_testing.cluster.operator_process import Operator
+from perennial_testing.cluster.story import Story
+from perennial_testing.faults.proxy import Proxy
+from perennial_testing.faults.sweep import LIFE
+from perennial_testing.specs.small_manifests import SMALL, Manifest, manifest, merged
 
 # `make faults` takes the operator's own default, 300 s, which means ten idle minutes.
 RESYNC_SECONDS = int(os.environ.get("PERENNIAL_TEST_RESYNC_SECONDS", "20"))

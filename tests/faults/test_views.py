@@ -10,12 +10,13 @@ from concurrent.futures import Future
 from typing import Any
 
 import pytest
-from control_plane import CHILDREN, Manifest
-from end_state import differences, end_state
-from given_manifests import SMALL, manifest, merged
-from node import Node, eventually, loss_by_seed
-from proxy import Answer, Delay, Fault, Stale, Unreachable
-from stage import Case, Stage, title
+
+from perennial_testing.cluster.control_plane import CHILDREN, Manifest
+from perennial_testing.cluster.end_state import differences, end_state
+from perennial_testing.cluster.node import Node, eventually, loss_by_seed
+from perennial_testing.faults.proxy import Answer, Delay, Fault, Stale, Unreachable
+from perennial_testing.faults.stage import Case, Stage, title
+from perennial_testing.specs.small_manifests import SMALL, manifest, merged
 
 OURS = "perennial.dev/v1alpha1"
 V1, V2 = {1: "Accepted"}, {1: "Accepted", 2: "Accepted"}

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import bound_node
-import kueue_manager
 import pytest
-from control_plane import ControlPlane, own
-from operator_process import Operator
-from scene import Scene, flavor, priority
+
+from perennial_testing.cluster.control_plane import ControlPlane, own
+from perennial_testing.cluster.operator_process import Operator
+from perennial_testing.kueue import bound_node
+from perennial_testing.kueue.queue_scene import Scene, flavor, priority
+from perennial_testing.servers import kueue_manager
 
 
 @pytest.fixture(scope="session")

@@ -8,11 +8,11 @@ import uuid
 from pathlib import Path
 
 import pytest
-import s3_server
 
 from perennial_contract.exits import BAD_CONFIGURATION, BAD_DATA, MISSING_INPUT, TEMPORARY, Failure
 from perennial_contract.storage import credentials
 from perennial_contract.storage.s3 import Store
+from perennial_testing.servers import s3_server
 
 SECRETS = ("word-of-", s3_server.ROOT_WORD, "another-word")
 

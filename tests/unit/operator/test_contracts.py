@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from schemas import specs
 
 from perennial.api import LanguageModel, ModelDeployment, TrainingJob
 from perennial.api.language_model import Version
@@ -25,6 +24,7 @@ from perennial.decide.training_job.observed import locations
 from perennial_contract import exits, uri
 from perennial_serving.__main__ import _parser as serving_parser
 from perennial_serving.artifact import preflight
+from perennial_testing.specs.schemas import specs
 from perennial_training.config import Config
 
 DEFAULTS = Defaults("training:1", "serving:1")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from conftest import Artifact
-from s3_server import S3Server
 
 from perennial_contract import exits, manifest
 from perennial_contract.exits import Failure
@@ -15,6 +14,7 @@ from perennial_contract.storage import credentials
 from perennial_contract.storage.s3 import Store
 from perennial_serving.__main__ import main
 from perennial_serving.artifact.fetch import fetch
+from perennial_testing.servers.s3_server import S3Server
 
 
 @pytest.fixture

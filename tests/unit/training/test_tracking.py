@@ -11,11 +11,11 @@ from contextlib import contextmanager
 
 import pytest
 from mlflow.tracking import MlflowClient
-from mlflow_server import MlflowServer
 from safetensors.torch import load_file, save_file
 
 from perennial_contract import manifest
 from perennial_contract.exits import TERMINATED
+from perennial_testing.servers.mlflow_server import MlflowServer
 from perennial_training.telemetry import tracking
 
 

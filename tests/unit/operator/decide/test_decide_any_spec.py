@@ -7,7 +7,6 @@ import pytest
 from given import DEFAULTS, NOW, after, metadata
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from schemas import specs
 
 from perennial.api import LanguageModel, ModelDeployment, TrainingJob
 from perennial.decide.deployment import decide as deployment
@@ -17,6 +16,7 @@ from perennial.decide.language_model import observed as language_model_observed
 from perennial.decide.outcome import Outcome
 from perennial.decide.training_job import decide as training_job
 from perennial.decide.training_job import observed as training_job_observed
+from perennial_testing.specs.schemas import specs
 
 KINDS = {
     TrainingJob: (training_job.decide, training_job_observed.Observed(DEFAULTS)),

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from control_plane import ControlPlane
-from end_state import differences, end_state
-from node import Node, loss_by_seed
-from operator_process import Operator
-from proxy import Answer, Fault, Kill, LoseReply, Proxy, Request, Rule
-from story import Story, with_loss
+from perennial_testing.cluster.control_plane import ControlPlane
+from perennial_testing.cluster.end_state import differences, end_state
+from perennial_testing.cluster.node import Node, loss_by_seed
+from perennial_testing.cluster.operator_process import Operator
+from perennial_testing.cluster.story import Story, with_loss
+from perennial_testing.faults.proxy import Answer, Fault, Kill, LoseReply, Proxy, Request, Rule
 
 KILLS: dict[str, Fault] = {"killed before": Kill(takes_effect=False), "killed after": Kill(takes_effect=True)}
 ERRORS: dict[str, Fault] = {

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from control_plane import ControlPlane, Manifest
-from given_manifests import DIGEST
 from kubernetes.client.exceptions import ApiException
+
+from perennial_testing.cluster.control_plane import ControlPlane, Manifest
+from perennial_testing.specs.small_manifests import DIGEST
 
 # What a training leaves: the exit code and the termination message.
 End = tuple[int, dict[str, Any]]

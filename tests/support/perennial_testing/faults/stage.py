@@ -10,11 +10,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from control_plane import ControlPlane
-from node import Node, loss_by_seed
-from operator_process import Operator
-from proxy import Proxy
-from story import Story
+
+from perennial_testing.cluster.control_plane import ControlPlane
+from perennial_testing.cluster.node import Node, loss_by_seed
+from perennial_testing.cluster.operator_process import Operator
+from perennial_testing.cluster.story import Story
+from perennial_testing.faults.proxy import Proxy
 
 
 class Stage(ExitStack):

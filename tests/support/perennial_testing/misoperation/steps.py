@@ -8,17 +8,17 @@ from copy import deepcopy
 from functools import cache
 from typing import Any
 
-from broken_specs import broken
-from given_manifests import SMALL
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as with_seed
 from hypothesis import strategies as st
-from misoperation_nodes import BROKEN_IMAGE, MISSING_IMAGE
-from schemas import specs
 
 from perennial.api import KINDS
 from perennial.api.common import Kind
 from perennial.api.crd import definition
+from perennial_testing.misoperation.nodes import BROKEN_IMAGE, MISSING_IMAGE
+from perennial_testing.specs.broken_specs import broken
+from perennial_testing.specs.schemas import specs
+from perennial_testing.specs.small_manifests import SMALL
 
 Spec = dict[str, Any]
 Step = dict[str, Any]

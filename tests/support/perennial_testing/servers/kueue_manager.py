@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
-import go_program
 import yaml
-from control_plane import ControlPlane, Manifest
+
+from perennial_testing.cluster.control_plane import ControlPlane, Manifest
+from perennial_testing.servers import go_program
 
 SOURCES = Path(__file__).parent / "kueue"
 MODULE = "sigs.k8s.io/kueue"

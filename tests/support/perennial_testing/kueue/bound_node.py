@@ -1,9 +1,8 @@
 """A simulated node to which pods are bound: so they are deleted as real ones are, and not at once."""
 
-from control_plane import ControlPlane, Manifest
-from node import Node, Train
-
 from perennial_contract.exits import TERMINATED
+from perennial_testing.cluster.control_plane import ControlPlane, Manifest
+from perennial_testing.cluster.node import Node, Train
 
 NAME = "simulated"
 

@@ -5,13 +5,12 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from given_manifests import DIGEST
-from misoperation_cluster import Api, Manifest, Mirror, Refusal
-from node import metrics
-
 from perennial.decide.kube import PodView
 from perennial.decide.pods.diagnosis import trouble
 from perennial.kube.resources import CONFIG_MAP, POD
+from perennial_testing.cluster.node import metrics
+from perennial_testing.misoperation.cluster import Api, Manifest, Mirror, Refusal
+from perennial_testing.specs.small_manifests import DIGEST
 
 PERIOD = 0.3
 JOB, SERVICE = "perennial.dev/training-job", "perennial.dev/deployment"

@@ -18,7 +18,8 @@ from typing import Any
 import aiohttp
 import yaml
 from aiohttp import web
-from control_plane import ControlPlane
+
+from perennial_testing.cluster.control_plane import ControlPlane
 
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 _HOP = {"host", "authorization", "connection", "transfer-encoding", "content-length", "content-encoding"}

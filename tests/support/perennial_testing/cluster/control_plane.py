@@ -15,7 +15,7 @@ import yaml
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
 NAME = "test"
 GROUP, VERSION = "perennial.dev", "v1alpha1"
 Manifest = dict[str, Any]

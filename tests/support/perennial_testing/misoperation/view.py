@@ -15,9 +15,8 @@ import json
 import re
 from typing import Any
 
-from misoperation_cluster import Manifest, Mirror
-
 from perennial.kube.resources import APPS_DEPLOYMENT, CHILDREN, JOB, OWN, POD, Resource
+from perennial_testing.misoperation.cluster import Manifest, Mirror
 
 # With these reasons some child is not there in a fresh object; one that had it before keeps it.
 BLOCKED = {"InputMissing", "InvalidUri", "ApplyRefused"}

@@ -11,13 +11,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from given_manifests import SMALL
-from misoperation_cluster import Api, Manifest, Mirror, Refusal
-from misoperation_steps import CLAIMS, OBJECT, TEXTS, Step
-from misoperation_view import conditions, differences, is_ready, newest, root, view
-
 from perennial.decide.labels import API_VERSION
 from perennial.kube.resources import APPS_DEPLOYMENT, CLAIM, CONFIG_MAP, OWN, Resource, resource_of
+from perennial_testing.misoperation.cluster import Api, Manifest, Mirror, Refusal
+from perennial_testing.misoperation.steps import CLAIMS, OBJECT, TEXTS, Step
+from perennial_testing.misoperation.view import conditions, differences, is_ready, newest, root, view
+from perennial_testing.specs.small_manifests import SMALL
 
 QUIET, PATIENCE = 1.0, 90.0
 QUOTA = Resource("v1", "ResourceQuota", "resourcequotas")

@@ -9,8 +9,8 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
-from control_plane import ControlPlane
-from node import eventually
+from perennial_testing.cluster.control_plane import ControlPlane
+from perennial_testing.cluster.node import eventually
 
 # Forked from a server that has imported it all: a start takes 50 ms instead of a second, and there are thousands.
 _FORK_SERVER = multiprocessing.get_context("forkserver")

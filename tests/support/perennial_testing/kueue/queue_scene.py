@@ -4,11 +4,11 @@ import json
 import shlex
 from typing import Any
 
-from bound_node import BoundNode
-from control_plane import ControlPlane, Manifest
-from given_manifests import SMALL, manifest, merged
-from node import End, Train, eventually, loss_by_seed
-from story import Story
+from perennial_testing.cluster.control_plane import ControlPlane, Manifest
+from perennial_testing.cluster.node import End, Train, eventually, loss_by_seed
+from perennial_testing.cluster.story import Story
+from perennial_testing.kueue.bound_node import BoundNode
+from perennial_testing.specs.small_manifests import SMALL, manifest, merged
 
 API = "kueue.x-k8s.io/v1beta2"
 QUEUE = "research"

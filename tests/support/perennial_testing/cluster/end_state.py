@@ -4,8 +4,8 @@ import re
 from collections import Counter
 from typing import Any
 
-from control_plane import CHILDREN, Manifest
-from story import Story
+from perennial_testing.cluster.control_plane import CHILDREN, Manifest
+from perennial_testing.cluster.story import Story
 
 # Numbers of the cluster, moments, and what Kubernetes' own controllers note for themselves.
 _INCIDENTAL = re.compile(

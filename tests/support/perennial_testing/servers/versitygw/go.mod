@@ -1,4 +1,4 @@
-// The S3 server of the tests, pinned. Built by tests/support/s3_server.py.
+// The S3 server of the tests, pinned. Built by tests/support/perennial_testing/servers/s3_server.py.
 module perennial.dev/tests/versitygw
 
 go 1.26

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from hypothesis import strategies as st
-from schemas import is_exactly_one
+
+from perennial_testing.specs.schemas import is_exactly_one
 
 Schema = dict[str, Any]
 Value = dict[str, Any]

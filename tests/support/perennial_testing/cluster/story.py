@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from control_plane import CHILDREN, GROUP, VERSION, ControlPlane
-from given_manifests import SMALL, Manifest, manifest, merged
-from node import eventually
+
+from perennial_testing.cluster.control_plane import CHILDREN, GROUP, VERSION, ControlPlane
+from perennial_testing.cluster.node import eventually
+from perennial_testing.specs.small_manifests import SMALL, Manifest, manifest, merged
 
 GATE = {"evaluation": {"gates": [{"metric": "loss", "betterThanServed": {"by": "5%"}}]}, "versions": {"keep": 2}}
 

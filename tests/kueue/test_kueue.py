@@ -4,8 +4,9 @@ import time
 from collections.abc import Callable
 
 import pytest
-from node import Train, empty_corpus, eventually, loss_by_seed
-from scene import CPU, POOL, QUEUE, URGENT, Scene, condition, quota
+
+from perennial_testing.cluster.node import Train, empty_corpus, eventually, loss_by_seed
+from perennial_testing.kueue.queue_scene import CPU, POOL, QUEUE, URGENT, Scene, condition, quota
 
 
 def test_what_fits_is_admitted_and_completes(scene: Scene) -> None:

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from control_plane import ControlPlane
-from misoperation_cluster import Api, Manifest, Mirror, Refusal
-from misoperation_nodes import Nodes
-from misoperation_play import Player, Violation, judge
-from misoperation_steps import Sequence, for_bystanders
-from operator_process import Operator
 
 from perennial.kube.resources import OWN
+from perennial_testing.cluster.control_plane import ControlPlane
+from perennial_testing.cluster.operator_process import Operator
+from perennial_testing.misoperation.cluster import Api, Manifest, Mirror, Refusal
+from perennial_testing.misoperation.nodes import Nodes
+from perennial_testing.misoperation.play import Player, Violation, judge
+from perennial_testing.misoperation.steps import Sequence, for_bystanders
 
 # Sequences with a quota have namespaces of their own meanwhile, as it would forbid others theirs.
 SHARED, ALONE = 1, 4
