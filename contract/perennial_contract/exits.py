@@ -4,12 +4,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+USAGE = 64
 BAD_DATA = 65
 MISSING_INPUT = 66
 TEMPORARY = 75
 PEER_LOST = 76  # "remote error": another pod of the same training is gone; no failure of this one
 BAD_CONFIGURATION = 78
 TERMINATED = 143  # 128 + SIGTERM
+
+# Another try ends the same way: the Job fails at once.
+FINAL = frozenset({USAGE, BAD_DATA, MISSING_INPUT, BAD_CONFIGURATION})
+# Ends of a process that follow from the end of another one.
+CONSEQUENCES = frozenset({PEER_LOST, TERMINATED})
 
 TERMINATION_LOG = Path("/dev/termination-log")
 MAX_MESSAGE_BYTES = 4096  # what the kubelet keeps of a termination message

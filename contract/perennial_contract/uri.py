@@ -6,8 +6,8 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from perennial_contract.exits import BAD_DATA, Failure
+from perennial_contract.pod import CLAIMS, CONFIG_MAPS, MOUNTS
 
-MOUNTS = Path("/perennial")
 FORMS = {
     "pvc": "pvc://CLAIM/PATH",
     "configmap": "configmap://NAME/KEY",
@@ -76,9 +76,9 @@ def local_path(uri: str, mounts: Path = MOUNTS) -> Path:
     location = parse(uri)
     match location.scheme:
         case "pvc":
-            return mounts / "claims" / location.name / location.path
+            return mounts / CLAIMS / location.name / location.path
         case "configmap":
-            return mounts / "configmaps" / location.name / location.path
+            return mounts / CONFIG_MAPS / location.name / location.path
         case "file":
             return Path(location.path)
     raise ValueError(f"{uri!r} is not a path in the pod; use {FORMS['pvc']}, {FORMS['configmap']} or {FORMS['file']}")

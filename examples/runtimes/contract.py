@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from perennial_contract import exits, manifest
+from perennial_contract import exits, manifest, pod
 from perennial_contract.exits import Failure
-from perennial_contract.uri import MOUNTS, local_path
+from perennial_contract.uri import local_path
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,8 @@ class Job:
 def run(train: Callable[[Job], None]) -> int:
     """Trains; returns the exit code, and leaves result or failure as the termination message."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--config", type=Path, default=Path("/etc/perennial/job.json"))
-    parser.add_argument("--mounts", type=Path, default=MOUNTS)
+    parser.add_argument("--config", type=Path, default=pod.CONFIGURATION)
+    parser.add_argument("--mounts", type=Path, default=pod.MOUNTS)
     parser.add_argument("--termination-log", type=Path, default=exits.TERMINATION_LOG)
     options = parser.parse_args()
     try:

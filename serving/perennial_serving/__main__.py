@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from perennial_contract import cpus, exits, uri
+from perennial_contract import cpus, exits, pod
 from perennial_contract.exits import Failure
 from perennial_serving.artifact import preflight
 from perennial_serving.artifact.fetch import fetch
@@ -81,7 +81,7 @@ def _add_fetch(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     command.add_argument(
         "--mounts",
         type=Path,
-        default=uri.MOUNTS,
+        default=pod.MOUNTS,
         metavar="FOLDER",
         help="holds claims/CLAIM and secrets/SECRET (default: %(default)s)",
     )
@@ -93,7 +93,7 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     command.add_argument("--name", required=True, help="the model's name in the API")
     command.add_argument("--version", required=True, help="its version, in every answer's x-perennial-version")
     command.add_argument("--host", default="0.0.0.0", help="address to listen on (default: %(default)s)")
-    command.add_argument("--port", type=int, default=8000, help="(default: %(default)s)")
+    command.add_argument("--port", type=int, default=pod.SERVING_PORT, help="(default: %(default)s)")
     command.add_argument(
         "--max-batch",
         type=_at_least_one,
@@ -111,9 +111,9 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     command.add_argument(
         "--linger",
         type=float,
-        default=5.0,
+        default=float(pod.ENDPOINT_LAG_SECONDS),
         metavar="SECONDS",
-        help="after SIGTERM, go on taking requests for as long as Services may still send some (default: 5)",
+        help="after SIGTERM, go on taking requests for as long as Services may still send some (default: %(default)g)",
     )
     command.add_argument(
         "--grace-period",

@@ -8,15 +8,12 @@ import sys
 import traceback
 from pathlib import Path
 
-from perennial_contract import cpus, exits
+from perennial_contract import cpus, exits, pod
 from perennial_contract.exits import Failure
-from perennial_contract.uri import MOUNTS
 from perennial_training import config, job
 from perennial_training.distributed import launch
 from perennial_training.distributed.termination import Termination
 from perennial_training.output import deletion
-
-CONFIG = Path("/etc/perennial/job.json")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -64,7 +61,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
-        "--mounts", type=Path, default=MOUNTS, help="folder that holds claims/ and configmaps/ (default: %(default)s)"
+        "--mounts",
+        type=Path,
+        default=pod.MOUNTS,
+        help="folder that holds claims/ and configmaps/ (default: %(default)s)",
     )
     common.add_argument(
         "--termination-log",
@@ -74,8 +74,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser("train", parents=[common], help="train, evaluate and publish; resumes where it was")
-    run.add_argument("--config", type=Path, default=CONFIG, help="the job (default: %(default)s)")
-    run.add_argument("--metrics-port", type=int, default=9400, help="port of /metrics, 0 for none (default: 9400)")
+    run.add_argument("--config", type=Path, default=pod.CONFIGURATION, help="the job (default: %(default)s)")
+    run.add_argument(
+        "--metrics-port",
+        type=int,
+        default=pod.TRAINING_METRICS_PORT,
+        help="port of /metrics, 0 for none (default: %(default)s)",
+    )
     run.set_defaults(run=train)
     remove = commands.add_parser("delete-artifact", parents=[common], help="delete an artifact if it is the one meant")
     remove.add_argument("--uri", required=True, help="pvc://CLAIM/PATH or s3://BUCKET/PATH")
@@ -88,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _fail(failure: Failure, log: Path) -> int:
     print(f"{failure.reason}: {failure.message}", file=sys.stderr, flush=True)
-    if _is_there(log) and not (failure.code in launch.CONSEQUENCES and _is_written(log)):
+    if _is_there(log) and not (failure.code in exits.CONSEQUENCES and _is_written(log)):
         exits.report(failure, log)
     return failure.code
 

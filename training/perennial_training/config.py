@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic.alias_generators import to_camel
 
 from perennial_contract import exits, uri
+from perennial_contract.tasks import TASKS
 
 MIN_VOCABULARY = 260  # the 256 bytes and the special tokens
 
@@ -59,13 +60,6 @@ class JobName(_Part):
 
 Task = Literal["text-generation", "translation", "sentiment-analysis", "question-answering"]
 Family = Literal["transformer", "rnn", "cnn", "mlp"]
-# Which families there are for a task; of the others the literature has no plain form. See docs/guides/training.md.
-FAMILIES: dict[Task, tuple[Family, ...]] = {
-    "text-generation": ("transformer", "rnn", "cnn", "mlp"),
-    "sentiment-analysis": ("transformer", "rnn", "cnn", "mlp"),
-    "translation": ("transformer",),
-    "question-answering": ("transformer",),
-}
 
 
 class Architecture(_Part):
@@ -307,8 +301,8 @@ class Config(_Part):
 
     @model_validator(mode="after")
     def _family_of_the_task(self) -> Self:
-        if (made := self.model.architecture) and made.family not in FAMILIES[self.task]:
-            raise ValueError(f"{self.task} has no {made.family}; use {', '.join(FAMILIES[self.task])}")
+        if (made := self.model.architecture) and made.family not in TASKS[self.task].families:
+            raise ValueError(f"{self.task} has no {made.family}; use {', '.join(TASKS[self.task].families)}")
         return self
 
     def document(self) -> dict[str, object]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perennial_contract.exits import BAD_CONFIGURATION, MISSING_INPUT, Failure
+from perennial_contract.pod import SECRETS
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def mounted(name: str | None, mounts: Path) -> Credentials | None:
     """The Secret of this name below `mounts`/secrets; None for no name. Raises exits.Failure."""
     if name is None:
         return None
-    folder = mounts / "secrets" / name
+    folder = mounts / SECRETS / name
     if not folder.is_dir():
         raise Failure("SecretNotMounted", f"the Secret {name} is not mounted at {folder}", MISSING_INPUT)
     return Credentials(name, folder)

@@ -7,6 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
+from perennial_contract.tasks import METRICS
+
 
 class ApiModel(BaseModel):
     """Base of every API type: camelCase on the wire, immutable in memory.
@@ -89,15 +91,7 @@ def fraction(percentage: str) -> float:
     return float(percentage.removesuffix("%")) / 100
 
 
-# Of each task its metrics; of some the larger value is the better one.
-METRICS_OF_TASK: dict[str, tuple[str, ...]] = {
-    "text-generation": ("loss", "perplexity", "bitsPerByte"),
-    "translation": ("loss", "perplexity", "bleu", "chrf"),
-    "sentiment-analysis": ("loss", "accuracy", "macroF1"),
-    "question-answering": ("loss", "exactMatch", "f1"),
-}
-LARGER_IS_BETTER = {"bleu", "chrf", "accuracy", "macroF1", "exactMatch", "f1"}
-MetricName = Literal["loss", "perplexity", "bitsPerByte", "bleu", "chrf", "accuracy", "macroF1", "exactMatch", "f1"]
+MetricName = Annotated[str, Field(json_schema_extra={"enum": [*METRICS]})]
 Metrics = Annotated[dict[str, float], Field(max_length=16)]
 
 

@@ -6,7 +6,6 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from perennial.api.common import (
-    METRICS_OF_TASK,
     ApiModel,
     Artifact,
     Column,
@@ -26,6 +25,7 @@ from perennial.api.common import (
 from perennial.api.deployment import DeploymentTemplate
 from perennial.api.training import BUILT_IN_MODEL, TASK_RULES, Data, ModelSource, Storage, Training, VersionArtifact
 from perennial.api.training_job import Comparison
+from perennial_contract.tasks import TASKS
 
 TriggerName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
 
@@ -111,11 +111,11 @@ class Promotion(ApiModel):
 
 _METRIC_RULES = [
     (
-        f"self.model.task != '{task}' || !has(self.evaluation) || !has(self.evaluation.gates) "
-        f"|| self.evaluation.gates.all(gate, gate.metric in {list(metrics)})",
-        f"{task} has the metrics {', '.join(metrics)}",
+        f"self.model.task != '{task.name}' || !has(self.evaluation) || !has(self.evaluation.gates) "
+        f"|| self.evaluation.gates.all(gate, gate.metric in {list(task.metrics)})",
+        f"{task.name} has the metrics {', '.join(task.metrics)}",
     )
-    for task, metrics in METRICS_OF_TASK.items()
+    for task in TASKS.values()
 ]
 
 

@@ -9,15 +9,16 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from perennial.api.common import PART, ApiModel, cel, list_map
+from perennial_contract import pod
 
 FREE_FORM: dict[str, Any] = {"x-kubernetes-preserve-unknown-fields": True}
 ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
 VolumeName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
 # Variables by which the processes of a training find each other, and the home that can be written to.
 _OWN_VARIABLES = (
-    "HOME", "JOB_COMPLETION_INDEX", "MASTER_ADDR", "MASTER_PORT", "RANK", "LOCAL_RANK", "WORLD_SIZE",
+    "HOME", pod.NODE_INDEX, pod.MASTER_ADDRESS, pod.MASTER_PORT, "RANK", "LOCAL_RANK", "WORLD_SIZE",
 )  # fmt: skip
-_OWN_MOUNTS = ("/dev", "/dev/termination-log", "/etc", "/etc/perennial", "/perennial", "/tmp")
+_OWN_MOUNTS = ("/dev", "/dev/termination-log", "/etc", str(pod.CONFIGURATION_FOLDER), str(pod.MOUNTS), "/tmp")
 _OWN_LABELS = ("app.kubernetes.io/managed-by", "controller-uid", "job-name")
 _OWN_PREFIXES = ("perennial.dev/", "batch.kubernetes.io/", "kueue.x-k8s.io/")
 
@@ -56,8 +57,8 @@ class VolumeMount(ApiModel):
 
     model_config = cel(
         (
-            f"!(self.mountPath in {list(_OWN_MOUNTS)}) && !self.mountPath.startsWith('/perennial/') && "
-            "!self.mountPath.startsWith('/etc/perennial/')",
+            f"!(self.mountPath in {list(_OWN_MOUNTS)}) && !self.mountPath.startsWith('{pod.MOUNTS}/') && "
+            f"!self.mountPath.startsWith('{pod.CONFIGURATION_FOLDER}/')",
             "/tmp, /etc, /dev, /perennial and /etc/perennial are taken by the training's own mounts",
         ),
     )

@@ -20,9 +20,10 @@ from perennial.api.common import (
     exactly_one,
 )
 from perennial.api.pod import PodOverlay
+from perennial_contract.tasks import TASKS
 
+_TRANSFORMERS_ONLY = [task.name for task in TASKS.values() if task.families == ("transformer",)]
 # What the built-in runtime knows; a command of one's own may have a task of its own.
-TASKS = ("text-generation", "translation", "sentiment-analysis", "question-answering")
 Task = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
 _SOURCES = r"file:///|(pvc|configmap|s3)://[^/\s]+/|hf://datasets/[^/\s]+/[^/\s]+/|https://"
 SourceUri = Annotated[str, Field(pattern=rf"^({_SOURCES})[^\s]+$", max_length=1024)]
@@ -110,7 +111,7 @@ class ModelSource(ApiModel):
         ),
         (
             "!has(self.architecture) || self.architecture.family == 'transformer' "
-            "|| !(self.task in ['translation', 'question-answering'])",
+            f"|| !(self.task in {_TRANSFORMERS_ONLY})",
             "translation and question-answering have only the family transformer",
         ),
     )

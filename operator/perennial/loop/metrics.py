@@ -18,6 +18,8 @@ from prometheus_client.registry import Collector
 from perennial.decide.outcome import Manifest
 from perennial.kube.cache import Cache
 from perennial.kube.resources import OWN
+from perennial_contract import metrics
+from perennial_contract.metrics import PrometheusMetric
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -31,19 +33,24 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
         self.registry.register(_Objects(cache))
-        self._reconciles = self._counter("perennial_reconciles", "Looks at an object.", "kind", "result")
+        self._reconciles = self._counter(metrics.RECONCILES)
         self._seconds = Histogram(
-            "perennial_reconcile_seconds", "Duration of a look at an object, in seconds.", ["kind"],
-            buckets=_BUCKETS, registry=self.registry,
-        )  # fmt: skip
-        self._writes = self._counter("perennial_api_writes", "Writes to the API server.", "verb", "resource")
-        self._decisions = self._counter("perennial_decisions", "Decisions recorded in a status.", "kind", "reason")
-        depth_gauge = Gauge("perennial_queue_depth", "Objects that wait to be looked at.", registry=self.registry)
-        depth_gauge.set_function(depth)
-        self._leader = Gauge("perennial_leader", "Whether this replica is the working one.", registry=self.registry)
+            metrics.RECONCILE_SECONDS.name,
+            metrics.RECONCILE_SECONDS.help,
+            metrics.RECONCILE_SECONDS.labels,
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self._writes = self._counter(metrics.API_WRITES)
+        self._decisions = self._counter(metrics.DECISIONS)
+        self._gauge(metrics.QUEUE_DEPTH).set_function(depth)
+        self._leader = self._gauge(metrics.LEADER)
 
-    def _counter(self, name: str, text: str, *labels: str) -> Counter:
-        return Counter(name, text, labels, registry=self.registry)
+    def _counter(self, metric: PrometheusMetric) -> Counter:
+        return Counter(metric.name, metric.help, metric.labels, registry=self.registry)
+
+    def _gauge(self, metric: PrometheusMetric) -> Gauge:
+        return Gauge(metric.name, metric.help, metric.labels, registry=self.registry)
 
     def reconciled(self, kind: str, result: str, seconds: float) -> None:
         """A look at an object ended; result is done, conflict or failed."""
@@ -70,7 +77,7 @@ class _Objects(Collector):
         self._cache = cache
 
     def collect(self) -> Iterator[Metric]:
-        objects = GaugeMetricFamily("perennial_objects", "Objects by state.", labels=("kind", "state"))
+        objects = _family(metrics.OBJECTS)
         for kind, resource in OWN.items():
             for state, number in Tally(map(_state, self._cache.all(resource))).items():
                 objects.add_metric((kind, state), number)
@@ -78,12 +85,7 @@ class _Objects(Collector):
         yield from self._versions()
 
     def _versions(self) -> Iterator[Metric]:
-        of_model = ("namespace", "languagemodel")
-        serving = GaugeMetricFamily("perennial_serving_version", "Number of the version in service.", labels=of_model)
-        metrics = GaugeMetricFamily(
-            "perennial_version_metric", "Metric of a version on its held-out set.",
-            labels=(*of_model, "version", "metric"),
-        )  # fmt: skip
+        serving, judged = _family(metrics.SERVING_VERSION), _family(metrics.VERSION_METRIC)
         for model in self._cache.all(OWN["LanguageModel"]):
             name = (model["metadata"]["namespace"], model["metadata"]["name"])
             status = model.get("status", {})
@@ -91,9 +93,13 @@ class _Objects(Collector):
                 serving.add_metric(name, number)
             for version in status.get("versions", []):
                 for metric, value in version.get("metrics", {}).items():
-                    metrics.add_metric((*name, str(version["number"]), metric), value)
+                    judged.add_metric((*name, str(version["number"]), metric), value)
         yield serving
-        yield metrics
+        yield judged
+
+
+def _family(metric: PrometheusMetric) -> GaugeMetricFamily:
+    return GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
 
 
 def _state(manifest: Manifest) -> str:

@@ -8,7 +8,7 @@ import shutil
 import time
 from pathlib import Path
 
-from perennial_contract import exits, manifest, uri
+from perennial_contract import exits, manifest, pod, uri
 from perennial_contract.exits import Failure
 from perennial_contract.storage import credentials
 from perennial_contract.storage.credentials import Credentials
@@ -19,7 +19,7 @@ REPORT_EVERY_SECONDS = 5.0
 log = logging.getLogger(__name__)
 
 
-def fetch(source_uri: str, digest: str, target: Path, mounts: Path = uri.MOUNTS, secret: str | None = None) -> None:
+def fetch(source_uri: str, digest: str, target: Path, mounts: Path = pod.MOUNTS, secret: str | None = None) -> None:
     """Copies the artifact at a pvc, file or s3 URI to `target` and verifies it there.
 
     `target` holds a manifest, without which nothing is served, only when the whole artifact is there. `secret` names

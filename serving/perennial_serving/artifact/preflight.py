@@ -6,8 +6,7 @@ from typing import Any
 
 from perennial_contract import exits, manifest
 from perennial_contract.exits import Failure
-
-TASKS = ("text-generation", "translation", "sentiment-analysis", "question-answering")
+from perennial_contract.tasks import TASKS
 
 
 def check(folder: Path) -> None:

@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
+from perennial_contract import metrics
+from perennial_contract.metrics import PrometheusMetric
+
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 
@@ -13,26 +16,14 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self._waiting = self._gauge("perennial_requests_waiting", "Requests that wait for a place in the batch.")
-        self._running = self._gauge("perennial_requests_running", "Requests in the batch.")
-        self._requests = Counter(
-            "perennial_requests_total",
-            "Requests by route and status code; 499: the client went away.",
-            ["route", "code"],
-            registry=self.registry,
-        )
-        self._seconds = self._histogram("perennial_request_seconds", "From a request to the end of its answer.")
-        self._first_token = self._histogram(
-            "perennial_time_to_first_token_seconds", "From a request's place in the queue to its first token."
-        )
-        self._prompt_tokens = self._counter("perennial_prompt_tokens_total", "Tokens of prompts read.")
-        self.generated_tokens = self._counter("perennial_generated_tokens_total", "Tokens generated.")
-        self._model = Gauge(
-            "perennial_model_info",
-            "1 for the loaded model.",
-            ["model", "version", "digest"],
-            registry=self.registry,
-        )
+        self._waiting = self._gauge(metrics.REQUESTS_WAITING)
+        self._running = self._gauge(metrics.REQUESTS_RUNNING)
+        self._requests = self._counter(metrics.REQUESTS)
+        self._seconds = self._histogram(metrics.REQUEST_SECONDS)
+        self._first_token = self._histogram(metrics.TIME_TO_FIRST_TOKEN_SECONDS)
+        self._prompt_tokens = self._counter(metrics.PROMPT_TOKENS)
+        self.generated_tokens = self._counter(metrics.GENERATED_TOKENS)
+        self._model = self._gauge(metrics.MODEL_INFO)
 
     def watch_queue(self, waiting: Callable[[], int], running: Callable[[], int]) -> None:
         """The gauges ask the engine itself at each scrape, so no error or disconnect can leave them wrong."""
@@ -54,11 +45,11 @@ class Metrics:
         self._requests.labels(route, str(code)).inc()
         self._seconds.observe(seconds)
 
-    def _gauge(self, name: str, text: str) -> Gauge:
-        return Gauge(name, text, registry=self.registry)
+    def _gauge(self, metric: PrometheusMetric) -> Gauge:
+        return Gauge(metric.name, metric.help, metric.labels, registry=self.registry)
 
-    def _counter(self, name: str, text: str) -> Counter:
-        return Counter(name, text, registry=self.registry)
+    def _counter(self, metric: PrometheusMetric) -> Counter:
+        return Counter(metric.name, metric.help, metric.labels, registry=self.registry)
 
-    def _histogram(self, name: str, text: str) -> Histogram:
-        return Histogram(name, text, buckets=SECONDS, registry=self.registry)
+    def _histogram(self, metric: PrometheusMetric) -> Histogram:
+        return Histogram(metric.name, metric.help, metric.labels, buckets=SECONDS, registry=self.registry)

@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from perennial_contract import pod
 from perennial_serving.engine.engine import Engine
 from perennial_serving.engine.metrics import Metrics
 from perennial_serving.engine.served_model import Served, model_card
@@ -35,9 +36,9 @@ class Api:
             Route("/", self.only_model),
             Route("/v1/models", self.models),
             Route("/v1/models/{id:path}", self.model),
-            Route("/health/live", self.live),
-            Route("/health/ready", self.ready),
-            Route("/metrics", self.metrics),
+            Route(pod.LIVENESS_PATH, self.live),
+            Route(pod.READINESS_PATH, self.ready),
+            Route(pod.METRICS_PATH, self.metrics),
         ]
         handlers = {
             ApiError: _told,

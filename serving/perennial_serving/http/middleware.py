@@ -8,12 +8,12 @@ from collections.abc import Callable
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from perennial_contract.pod import LIVENESS_PATH, METRICS_PATH, READINESS_PATH, VERSION_HEADER
 from perennial_serving.engine.metrics import Metrics
 from perennial_serving.http.app import CLIENT_WENT_AWAY
 
-VERSION_HEADER = "x-perennial-version"
 ROUTES = ("/", "/v1/completions", "/v1/chat/completions", "/v1/models")
-UNCOUNTED = ("/health/", "/metrics")  # probes and scrapes would drown the requests of people
+UNCOUNTED = (LIVENESS_PATH, READINESS_PATH, METRICS_PATH)  # probes and scrapes would drown the requests of people
 log = logging.getLogger(__name__)
 
 

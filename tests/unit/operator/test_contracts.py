@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from perennial.api import LanguageModel, ModelDeployment, TrainingJob
 from perennial.api.language_model import Version
-from perennial.api.training import TASKS
+from perennial.api.training import Fields
 from perennial.decide.defaults import Defaults
 from perennial.decide.deployment.decide import decide as decide_deployment
 from perennial.decide.deployment.observed import Observed as ObservedDeployment
@@ -19,11 +19,10 @@ from perennial.decide.kube import Termination
 from perennial.decide.language_model.retention import cleanup
 from perennial.decide.pods.diagnosis import Trouble, failure_of
 from perennial.decide.training_job.config import config_map
-from perennial.decide.training_job.job import FINAL_EXIT_CODES
 from perennial.decide.training_job.observed import locations
 from perennial_contract import exits, uri
+from perennial_contract.tasks import METRICS, TASKS
 from perennial_serving.__main__ import _parser as serving_parser
-from perennial_serving.artifact import preflight
 from perennial_testing.specs.schemas import specs
 from perennial_training.config import Config
 
@@ -79,8 +78,12 @@ def test_every_command_of_a_serving_pod_is_valid_to_the_serving_package(data: st
     assert options.linger < options.grace_period
 
 
-def test_the_tasks_that_are_trained_are_those_that_are_served() -> None:
-    assert set(preflight.TASKS) == set(TASKS)
+def test_every_task_has_a_loss_a_network_and_columns() -> None:
+    assert {metric for task in TASKS.values() for metric in task.metrics} == set(METRICS)
+    for task in TASKS.values():
+        assert task.metrics[0] == "loss"
+        assert task.families
+        assert set(task.fields) <= set(Fields.model_fields)
 
 
 def test_the_command_that_deletes_an_artifact_is_valid_to_the_training_package() -> None:
@@ -107,9 +110,8 @@ def test_the_result_and_the_failure_of_a_pod_are_read_as_they_are_written(tmp_pa
     exits.report(exits.Failure("EmptyCorpus", "It is empty…", exits.BAD_DATA), log)
     end = Termination(exits.BAD_DATA, message=log.read_text())
     assert failure_of(end) == Trouble("EmptyCorpus", "It is empty…")
-    codes = {exits.BAD_DATA, exits.MISSING_INPUT, exits.BAD_CONFIGURATION}
-    assert codes <= set(FINAL_EXIT_CODES)
-    assert not {exits.TEMPORARY, exits.PEER_LOST, exits.TERMINATED} & set(FINAL_EXIT_CODES)
+    assert {exits.BAD_DATA, exits.MISSING_INPUT, exits.BAD_CONFIGURATION} <= exits.FINAL
+    assert not {exits.TEMPORARY, exits.PEER_LOST, exits.TERMINATED} & exits.FINAL
 
 
 def _model() -> LanguageModel:

@@ -12,7 +12,7 @@ import torch
 from row_artifacts import CONTEXT, ROW_TASKS, TEXTS, judge
 from transformers import AutoTokenizer, TextClassificationPipeline
 
-from perennial_serving.artifact import preflight
+from perennial_contract.tasks import TASKS as CONTRACT_TASKS
 from perennial_serving.artifact.loading import load
 from perennial_serving.engine.metrics import Metrics
 from perennial_serving.inference.computation import Job, next_rows
@@ -51,8 +51,8 @@ def compute(task: RowTask, rows: Sequence[Row]) -> list[Any]:
     return task.compute(rows, lambda: [False] * len(rows))
 
 
-def test_the_tasks_are_those_that_the_check_before_torch_knows() -> None:
-    assert tuple(TASKS) == preflight.TASKS
+def test_the_tasks_are_those_of_the_contract() -> None:
+    assert tuple(TASKS) == tuple(CONTRACT_TASKS)
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)

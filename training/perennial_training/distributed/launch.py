@@ -11,22 +11,9 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from perennial_contract.exits import (
-    BAD_CONFIGURATION,
-    BAD_DATA,
-    MISSING_INPUT,
-    PEER_LOST,
-    TEMPORARY,
-    TERMINATED,
-    Failure,
-)
+from perennial_contract import pod
+from perennial_contract.exits import CONSEQUENCES, FINAL, PEER_LOST, TEMPORARY, TERMINATED, Failure
 
-NODES, PROCESSES = "PERENNIAL_NODES", "PERENNIAL_PROCESSES_PER_NODE"
-# Of the 120 s between SIGTERM and SIGKILL, what workers have to save a checkpoint.
-SHUTDOWN_SECONDS = 110
-# The ends of processes that follow from the end of another one.
-CONSEQUENCES = (PEER_LOST, TERMINATED)
-_FINAL = (BAD_DATA, MISSING_INPUT, BAD_CONFIGURATION)
 # What gloo and NCCL say when the other end is gone, where they raise no type of their own.
 _LOST = ("Connection closed by peer", "Connection reset by peer", "gloo/transport", "ncclRemoteError", "NCCL error")
 
@@ -47,15 +34,15 @@ class Group:
 
 def group_of(environment: Mapping[str, str]) -> Group | None:
     """The group that is still to be started; None where there is but one process, or this one is of a group already."""
-    nodes, processes = int(environment.get(NODES, 1)), processes_per_node(environment)
+    nodes, processes = int(environment.get(pod.NODES, 1)), processes_per_node(environment)
     if nodes * processes == 1 or "RANK" in environment:
         return None
-    index = int(environment.get("JOB_COMPLETION_INDEX", 0))
-    return Group(nodes, index, processes, environment["MASTER_ADDR"], environment["MASTER_PORT"])
+    index = int(environment.get(pod.NODE_INDEX, 0))
+    return Group(nodes, index, processes, environment[pod.MASTER_ADDRESS], environment[pod.MASTER_PORT])
 
 
 def processes_per_node(environment: Mapping[str, str]) -> int:
-    return int(environment.get(PROCESSES, 1))
+    return int(environment.get(pod.PROCESSES_PER_NODE, 1))
 
 
 def leads(environment: Mapping[str, str]) -> bool:
@@ -99,7 +86,7 @@ def join(environment: MutableMapping[str, str], module: list[str]) -> None:
     if group.processes == 1:
         environment.update(variables(group))
         return
-    environment.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(SHUTDOWN_SECONDS))
+    environment.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(pod.TRAINING_SHUTDOWN_SECONDS))
     sys.exit(_run(group, module))
 
 
@@ -123,7 +110,7 @@ def exit_code(codes: list[int]) -> int:
     An empty list, from a group whose failures nobody saw, is an unexpected failure (1).
     """
     shown = [128 - code if code < 0 else code for code in codes]
-    return min(shown, key=lambda code: (code not in _FINAL, code in CONSEQUENCES), default=1)
+    return min(shown, key=lambda code: (code not in FINAL, code in CONSEQUENCES), default=1)
 
 
 def part(environment: Mapping[str, str]) -> None:

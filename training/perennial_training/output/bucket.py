@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from perennial_contract import manifest
+from perennial_contract import manifest, pod
 from perennial_contract.exits import TEMPORARY, Failure
 from perennial_contract.report import Report
 from perennial_contract.storage import credentials
@@ -25,7 +25,7 @@ class BucketOutput:
         secret = credentials.mounted(name, mounts)
         self.store = Store(self.uri, secret)
         self.partial = Store(f"{self.uri}.partial", secret)
-        self.work = mounts / "work" / self.uid
+        self.work = mounts / pod.WORK / self.uid
         self.mirror = Mirror(self.work, Store(f"{self.partial.uri}/{self.uid}", secret), report)
 
     def finished(self) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from perennial_training.metrics import METRICS
+from perennial_contract.tasks import METRICS
 
 _PIPELINES = {"sentiment-analysis": "text-classification"}  # what the hub calls a task, where it is another name
 

@@ -9,7 +9,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from perennial_training.metrics import METRICS
+from perennial_contract.tasks import METRICS
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 

@@ -7,7 +7,9 @@ import time
 from prometheus_client import CollectorRegistry, Gauge, start_http_server
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from perennial_contract import metrics
 from perennial_contract.exits import BAD_CONFIGURATION, Failure
+from perennial_contract.metrics import PrometheusMetric
 from perennial_training.distributed import processes
 from perennial_training.tasks.objective import finite, rounded
 from perennial_training.telemetry.tracking import Tracking
@@ -20,12 +22,10 @@ class Gauges:
 
     def __init__(self, port: int) -> None:
         registry = CollectorRegistry()
-        self.step = Gauge("perennial_training_step", "Optimiser steps done", registry=registry)
-        self.loss = Gauge("perennial_training_loss", "Training loss in nats per token", registry=registry)
-        self.validation_loss = Gauge(
-            "perennial_training_validation_loss", "Loss on held-out texts in nats per token", registry=registry
-        )
-        self.tokens_per_second = Gauge("perennial_training_tokens_per_second", "Tokens learned from", registry=registry)
+        self.step = _gauge(metrics.TRAINING_STEP, registry)
+        self.loss = _gauge(metrics.TRAINING_LOSS, registry)
+        self.validation_loss = _gauge(metrics.TRAINING_VALIDATION_LOSS, registry)
+        self.tokens_per_second = _gauge(metrics.TRAINING_TOKENS_PER_SECOND, registry)
         if port and processes.leads_its_node():
             _serve(port, registry)
 
@@ -117,6 +117,10 @@ class Progress(TrainerCallback):
             return
         line = {"perennial": "progress", "step": state.global_step, "maxSteps": state.max_steps}
         print(json.dumps(line | self.latest | more), flush=True)
+
+
+def _gauge(metric: PrometheusMetric, registry: CollectorRegistry) -> Gauge:
+    return Gauge(metric.name, metric.help, registry=registry)
 
 
 def _serve(port: int, registry: CollectorRegistry) -> None:

@@ -2,11 +2,13 @@
 
 from perennial.api import ModelDeployment
 from perennial.api.deployment import QUEUE_DEPTH
+from perennial_contract.metrics import REQUESTS_WAITING
 
 # By runtime: requests that wait, over all pods of the apps/v1 Deployment. The pod's name tells them apart
 # whatever labels the Prometheus adds, as `namespace` and `pod` are what every scrape configuration sets.
 _QUEUE_DEPTH = {
-    "transformers": 'sum(perennial_requests_waiting{{namespace="{namespace}",pod=~"{name}-[a-z0-9]+-[a-z0-9]{{5}}"}})'
+    "transformers": f"sum({REQUESTS_WAITING.name}"
+    '{{namespace="{namespace}",pod=~"{name}-[a-z0-9]+-[a-z0-9]{{5}}"}})'
 }
 
 

@@ -8,13 +8,9 @@ from perennial.decide.labels import DEPLOYMENT, GENERATION, MANAGED_BY, MODEL_VE
 from perennial.decide.metadata import child, labels_of
 from perennial.decide.outcome import Manifest
 from perennial.decide.pods.template import Volumes, container, pod_template
+from perennial_contract import pod
 
-PORT = 8000
-MODEL_FOLDER = "/perennial/model"
-# A pod that ends is still in other nodes' routing tables for a moment: it goes on taking requests that long.
-ENDPOINT_LAG_SECONDS = 5
-# All of that, and the time for the requests that were accepted.
-GRACE_SECONDS = 90
+MODEL_FOLDER = f"{pod.MOUNTS}/{pod.MODEL}"
 PROGRESS_DEADLINE_SECONDS = 600
 
 
@@ -69,7 +65,7 @@ def _pod(deployment: ModelDeployment, seen: Observed) -> Manifest:
         labels,
         [_serve(deployment, image)],
         [*storage.volumes(read_only=True), {"name": "model", "emptyDir": {}}],
-        terminationGracePeriodSeconds=GRACE_SECONDS,
+        terminationGracePeriodSeconds=pod.SERVING_GRACE_SECONDS,
         initContainers=[_fetch(deployment, image, storage)],
     )
 
@@ -90,20 +86,20 @@ def _serve(deployment: ModelDeployment, image: str) -> Manifest:
         "--model": MODEL_FOLDER,
         "--name": model.name,
         "--version": model.version,
-        "--port": PORT,
+        "--port": pod.SERVING_PORT,
         "--max-batch": runtime.max_batch,
         "--max-waiting": runtime.max_waiting,
-        "--linger": ENDPOINT_LAG_SECONDS,
-        "--grace-period": GRACE_SECONDS,
+        "--linger": pod.ENDPOINT_LAG_SECONDS,
+        "--grace-period": pod.SERVING_GRACE_SECONDS,
     }
-    flat = [str(word) for pair in arguments.items() for word in pair]
+    flat = [f"{flag}={value}" for flag, value in arguments.items()]  # a value may begin with a dash
     mounts: list[Manifest] = [{"name": "tmp", "mountPath": "/tmp"}]
     mounts += [{"name": "model", "mountPath": MODEL_FOLDER, "readOnly": True}]
     return _container(deployment, "serve", image, ["serve", *flat], mounts) | {
-        "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
-        "startupProbe": _probe("/health/live", 2) | {"failureThreshold": 300},
-        "readinessProbe": _probe("/health/ready", 2) | {"failureThreshold": 2},
-        "livenessProbe": _probe("/health/live", 10) | {"failureThreshold": 6},
+        "ports": [{"name": "http", "containerPort": pod.SERVING_PORT, "protocol": "TCP"}],
+        "startupProbe": _probe(pod.LIVENESS_PATH, 2) | {"failureThreshold": 300},
+        "readinessProbe": _probe(pod.READINESS_PATH, 2) | {"failureThreshold": 2},
+        "livenessProbe": _probe(pod.LIVENESS_PATH, 10) | {"failureThreshold": 6},
     }
 
 

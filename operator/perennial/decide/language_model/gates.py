@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from perennial.api.common import LARGER_IS_BETTER, fraction
+from perennial.api.common import fraction
 from perennial.api.language_model import Gate
 from perennial.api.training_job import Result
+from perennial_contract.tasks import METRICS
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def _better(gate: Gate, value: float, result: Result, served: int | None) -> Jud
     if other is None:
         return Judgement(False, rule, f"{gate.metric} of v{served} was not measured")
     by = fraction(gate.better_than_served.by)
-    if gate.metric in LARGER_IS_BETTER:
+    if METRICS[gate.metric].larger_is_better:
         passed = value > other and value >= other * (1 + by)
     else:
         passed = value < other and value <= other * (1 - by)

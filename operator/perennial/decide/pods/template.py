@@ -8,11 +8,9 @@ from perennial.api.common import Credentials
 from perennial.api.pod import PodOverlay
 from perennial.decide.outcome import Manifest
 from perennial_contract import uri as uris
+from perennial_contract.pod import CLAIMS, CONFIG_MAPS, MOUNTS, SECRETS
 
 USER = 10001
-CLAIMS = "/perennial/claims"
-CONFIG_MAPS = "/perennial/configmaps"
-SECRETS = "/perennial/secrets"
 
 POD_SECURITY = {
     "runAsNonRoot": True,
@@ -107,15 +105,15 @@ class Volumes:
     def mounts(self, read_only: bool = False) -> list[Manifest]:
         """`volumeMounts` of a container."""
         claims = [
-            {"name": f"claim-{i}", "mountPath": f"{CLAIMS}/{name}"} | _read_only(read_only)
+            {"name": f"claim-{i}", "mountPath": f"{MOUNTS}/{CLAIMS}/{name}"} | _read_only(read_only)
             for i, name in enumerate(self.claims)
         ]
         maps = [
-            {"name": f"configmap-{i}", "mountPath": f"{CONFIG_MAPS}/{name}", "readOnly": True}
+            {"name": f"configmap-{i}", "mountPath": f"{MOUNTS}/{CONFIG_MAPS}/{name}", "readOnly": True}
             for i, name in enumerate(self.config_maps)
         ]
         secrets = [
-            {"name": f"secret-{i}", "mountPath": f"{SECRETS}/{name}", "readOnly": True}
+            {"name": f"secret-{i}", "mountPath": f"{MOUNTS}/{SECRETS}/{name}", "readOnly": True}
             for i, name in enumerate(self.secrets)
         ]
         return [{"name": "tmp", "mountPath": "/tmp"}, *claims, *maps, *secrets]

@@ -7,6 +7,7 @@ from perennial.api import TrainingJob
 from perennial.api.training import Data, Training
 from perennial.decide.metadata import child
 from perennial.decide.outcome import Manifest
+from perennial_contract.pod import CONFIGURATION_NAME
 
 SCHEMA = 1
 
@@ -14,7 +15,7 @@ SCHEMA = 1
 def config_map(job: TrainingJob) -> Manifest:
     """The immutable ConfigMap with the configuration of the pod."""
     manifest = child(job, "v1", "ConfigMap", config_map_name(job))
-    return manifest | {"immutable": True, "data": {"job.json": json.dumps(config(job), indent=1)}}
+    return manifest | {"immutable": True, "data": {CONFIGURATION_NAME: json.dumps(config(job), indent=1)}}
 
 
 def config_map_name(job: TrainingJob) -> str:

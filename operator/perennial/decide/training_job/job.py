@@ -11,14 +11,10 @@ from perennial.decide.pods.template import Volumes, container, environment, over
 from perennial.decide.training_job.config import config_map_name
 from perennial.decide.training_job.observed import Observed, credentials, locations
 from perennial.decide.training_job.processes import nodes, variables
-from perennial_contract.exits import PEER_LOST
+from perennial_contract import pod
+from perennial_contract.exits import FINAL, PEER_LOST
 
 CONTAINER = "training"
-# Long enough to write a checkpoint after SIGTERM.
-GRACE_SECONDS = 120
-# Exit codes of sysexits.h by which a pod says that another try ends the same way:
-# usage, data, no input, configuration.
-FINAL_EXIT_CODES = [64, 65, 66, 78]
 
 
 def batch_job(job: TrainingJob, seen: Observed) -> Manifest:
@@ -49,7 +45,7 @@ def batch_job(job: TrainingJob, seen: Observed) -> Manifest:
 
 
 def _failure_rules() -> list[Manifest]:
-    final = {"containerName": CONTAINER, "operator": "In", "values": FINAL_EXIT_CODES}
+    final = {"containerName": CONTAINER, "operator": "In", "values": sorted(FINAL)}
     return [
         {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
         {"action": "FailJob", "onExitCodes": final},
@@ -65,14 +61,14 @@ def _pod(job: TrainingJob, seen: Observed) -> Manifest:
         [_container(job, seen, volumes)],
         [*volumes.volumes(), config, *({"name": "work", "emptyDir": {}} for _ in _work(job))],
         restartPolicy="Never",
-        terminationGracePeriodSeconds=GRACE_SECONDS,
+        terminationGracePeriodSeconds=pod.TRAINING_GRACE_SECONDS,
         **({"subdomain": job.metadata.name} if nodes(job) > 1 else {}),
     )
     return overlaid(template, job.spec.training.pod)
 
 
 def _container(job: TrainingJob, seen: Observed, volumes: Volumes) -> Manifest:
-    mounts = [*volumes.mounts(), {"name": "config", "mountPath": "/etc/perennial", "readOnly": True}, *_work(job)]
+    mounts = [*volumes.mounts(), {"name": "config", "mountPath": str(pod.CONFIGURATION_FOLDER), "readOnly": True}, *_work(job)]
     return container(
         CONTAINER,
         _image(job, seen),
@@ -80,7 +76,7 @@ def _container(job: TrainingJob, seen: Observed, volumes: Volumes) -> Manifest:
         mounts,
         _resources(job),
         env=environment(**variables(job)),
-        ports=[{"name": "metrics", "containerPort": 9400, "protocol": "TCP"}],
+        ports=[{"name": "metrics", "containerPort": pod.TRAINING_METRICS_PORT, "protocol": "TCP"}],
         **_arguments(job),
         **_secrets(job),
     )
@@ -100,7 +96,9 @@ def _arguments(job: TrainingJob) -> Manifest:
 
 def _work(job: TrainingJob) -> list[Manifest]:
     """The folder to work in, where it can't be beside the artifact."""
-    return [{"name": "work", "mountPath": "/perennial/work"}] if job.spec.storage.uri.startswith("s3://") else []
+    return (
+        [{"name": "work", "mountPath": f"{pod.MOUNTS}/{pod.WORK}"}] if job.spec.storage.uri.startswith("s3://") else []
+    )
 
 
 def _image(job: TrainingJob, seen: Observed) -> str:

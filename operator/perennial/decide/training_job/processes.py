@@ -8,8 +8,8 @@ from perennial.decide.kube import PodView
 from perennial.decide.labels import JOB_COMPLETION_INDEX, MANAGED_BY, TRAINING_JOB
 from perennial.decide.metadata import child
 from perennial.decide.outcome import Manifest
+from perennial_contract import pod
 
-PORT = 29500
 
 
 def nodes(job: TrainingJob) -> int:
@@ -21,10 +21,10 @@ def variables(job: TrainingJob) -> dict[str, str]:
     """What each pod is told, by the names that PyTorch uses where it has one; the Job adds JOB_COMPLETION_INDEX."""
     name = job.metadata.name
     return {
-        "MASTER_ADDR": f"{name}-0.{name}" if nodes(job) > 1 else "localhost",
-        "MASTER_PORT": str(PORT),
-        "PERENNIAL_NODES": str(nodes(job)),
-        "PERENNIAL_PROCESSES_PER_NODE": str(max(1, job.spec.training.compute.gpus_per_node)),
+        pod.MASTER_ADDRESS: f"{name}-0.{name}" if nodes(job) > 1 else "localhost",
+        pod.MASTER_PORT: str(pod.RENDEZVOUS_PORT),
+        pod.NODES: str(nodes(job)),
+        pod.PROCESSES_PER_NODE: str(max(1, job.spec.training.compute.gpus_per_node)),
     }
 
 
@@ -38,6 +38,6 @@ def service(job: TrainingJob) -> Manifest:
     return child(job, "v1", "Service", job.metadata.name) | {"spec": spec}
 
 
-def index(pod: PodView) -> int:
+def index(view: PodView) -> int:
     """Completion index of the pod."""
-    return int(pod.labels.get(JOB_COMPLETION_INDEX, 0))
+    return int(view.labels.get(JOB_COMPLETION_INDEX, 0))

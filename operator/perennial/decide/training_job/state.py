@@ -14,15 +14,12 @@ from perennial.decide.labels import KUEUE_JOB_UID
 from perennial.decide.pods.diagnosis import failure_of, message_of, trouble
 from perennial.decide.pods.template import Volumes
 from perennial.decide.training_job.base import NoBase, find
-from perennial.decide.training_job.job import FINAL_EXIT_CODES
 from perennial.decide.training_job.observed import Observed, locations
 from perennial.decide.training_job.processes import index, nodes
-from perennial_contract.exits import PEER_LOST, TERMINATED
+from perennial_contract.exits import CONSEQUENCES, FINAL
 
 # A pod usually comes with its Job's start; to tell of each second between would be a write for nothing.
 PATIENCE = timedelta(seconds=30)
-# The ends of pods that follow from the end of another one.
-CONSEQUENCES = {PEER_LOST, TERMINATED}
 Name = Literal["Pending", "Running", "Suspended", "Complete", "Failed"]
 
 
@@ -96,7 +93,7 @@ def _too_late(job: TrainingJob) -> str:
 def _weight(ended: Termination) -> tuple[bool, bool, str]:
     """Of the ends of several pods the one that tells most: what is final, else what began it, else the last."""
     code = ended.exit_code
-    return code in FINAL_EXIT_CODES, code not in CONSEQUENCES, ended.finished_at
+    return code in FINAL, code not in CONSEQUENCES, ended.finished_at
 
 
 def suspended(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
