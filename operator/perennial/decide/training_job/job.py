@@ -68,7 +68,11 @@ def _pod(job: TrainingJob, seen: Observed) -> Manifest:
 
 
 def _container(job: TrainingJob, seen: Observed, volumes: Volumes) -> Manifest:
-    mounts = [*volumes.mounts(), {"name": "config", "mountPath": str(pod.CONFIGURATION_FOLDER), "readOnly": True}, *_work(job)]
+    mounts = [
+        *volumes.mounts(),
+        {"name": "config", "mountPath": str(pod.CONFIGURATION_FOLDER), "readOnly": True},
+        *_work(job),
+    ]
     return container(
         CONTAINER,
         _image(job, seen),

@@ -11,7 +11,6 @@ from perennial.decide.outcome import Manifest
 from perennial_contract import pod
 
 
-
 def nodes(job: TrainingJob) -> int:
     """Pods that train together."""
     return job.spec.training.compute.nodes
