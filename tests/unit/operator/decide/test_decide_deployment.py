@@ -140,7 +140,7 @@ def test_the_children_serve_without_a_gap_and_under_the_restricted_profile() -> 
 def test_the_server_has_the_whole_grace_period_of_its_pod() -> None:
     pod_spec = decide(deployment(), seen(), NOW).apply[0]["spec"]["template"]["spec"]
     command = pod_spec["containers"][0]["command"]
-    options = dict(zip(command[4::2], command[5::2], strict=True))
+    options = dict(word.split("=", 1) for word in command[4:])
     assert int(options["--grace-period"]) == pod_spec["terminationGracePeriodSeconds"]
     assert "lifecycle" not in pod_spec["containers"][0]  # the server itself goes on for --linger
 
