@@ -5,7 +5,8 @@ from pathlib import Path
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
-from reference_pages import self_contained
+from mkdocs.structure.pages import Page
+from reference_pages import reasons, self_contained
 from reference_pages.pages import pages
 
 
@@ -14,6 +15,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for path, content in pages().items():
         files.append(File.generated(config, path, content=content))
     return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Includes the generated tables in the pages that have a marker for them."""
+    return reasons.included(markdown)
 
 
 def on_post_build(config: MkDocsConfig) -> None:
