@@ -43,8 +43,8 @@ def train(options: argparse.Namespace) -> None:
 
 
 def delete_artifact(options: argparse.Namespace) -> None:
-    doomed = deletion.Doomed(options.digest, options.job)
-    deletion.delete(options.uri, doomed, options.mounts, report, options.secret)
+    target = deletion.Target(options.digest, options.job)
+    deletion.delete(options.uri, target, options.mounts, report, options.secret)
 
 
 def report(line: str) -> None:

@@ -15,15 +15,14 @@ from perennial_training.config import Config
 from perennial_training.distributed import launch
 from perennial_training.distributed.termination import Termination
 from perennial_training.fitting import starting_model as base
-from perennial_training.output import publishing
+from perennial_training.output import artifact, output_of
 from perennial_training.output.card import card
-from perennial_training.output.publishing import Output
+from perennial_training.output.output import Output
 from perennial_training.preparation import Prepared, prepare
 from perennial_training.telemetry import tracking
 
 if TYPE_CHECKING:
     from perennial_training.fitting.fitting import Fitted
-    from perennial_training.output.bucket import BucketOutput
 
 
 def run(config: Config, mounts: Path, metrics_port: int, termination: Termination, report: Report) -> dict[str, Any]:
@@ -31,7 +30,7 @@ def run(config: Config, mounts: Path, metrics_port: int, termination: Terminatio
 
     A job that is already done gives its result again.
     """
-    output = publishing.output(config, mounts, report)
+    output = output_of(config, mounts, report)
     if done := output.finished():
         report(f"{config.output.uri} already holds the artifact of this job")
         return done
@@ -73,9 +72,7 @@ def _write_reports(facts: dict[str, Any], explanation: Path, folder: Path) -> No
     shutil.copytree(explanation, folder / "explanation")
 
 
-def _follow(
-    config: Config, mounts: Path, output: "Output | BucketOutput", termination: Termination, report: Report
-) -> dict[str, Any]:
+def _follow(config: Config, mounts: Path, output: Output, termination: Termination, report: Report) -> dict[str, Any]:
     """Trains along with the process that leads (see processes), which alone writes, judges and publishes."""
     with tempfile.TemporaryDirectory() as work:
         prepared = prepare(config, mounts, Path(work), report)
@@ -112,5 +109,5 @@ def _facts(config: Config, prepared: Prepared, fitted: "Fitted", comparison: dic
         "contextLength": prepared.context,
         "labels": prepared.labels,
         "config": config.document(),
-        "madeWith": publishing.made_with(),
+        "madeWith": artifact.made_with(),
     }

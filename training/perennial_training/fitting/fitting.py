@@ -21,7 +21,7 @@ from perennial_training.distributed import processes
 from perennial_training.distributed.termination import Termination
 from perennial_training.encoding import tokenizer
 from perennial_training.fitting import architectures, batch_size, trainer
-from perennial_training.output.publishing import Output
+from perennial_training.output.output import Output
 from perennial_training.preparation import Prepared, known_labels
 from perennial_training.tasks import objective
 from perennial_training.tasks.objective import Metrics, Objective, load, rounded

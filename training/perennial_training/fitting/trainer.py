@@ -23,7 +23,7 @@ from perennial_training.config import EarlyStopping, Training
 from perennial_training.distributed import processes
 from perennial_training.distributed.termination import Termination
 from perennial_training.fitting import stopping
-from perennial_training.output.publishing import copy_tokenizer
+from perennial_training.output.artifact import copy_tokenizer
 from perennial_training.tasks.objective import Metrics, Objective
 
 _SCHEDULES = {

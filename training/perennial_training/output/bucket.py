@@ -1,4 +1,4 @@
-"""An artifact that goes to S3, where nothing can be moved into place: its files first, its manifest last."""
+"""An artifact in a bucket, where nothing can be moved into place: files first, the manifest last."""
 
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,14 @@ from perennial_contract.storage import credentials
 from perennial_contract.storage.s3 import Store
 from perennial_training.checkpoints.mirror import Mirror
 from perennial_training.config import Config
-from perennial_training.output.publishing import result_of, stage, taken
+from perennial_training.output.artifact import result, stage
+from perennial_training.output.output import taken
 
 CLAIM = "publishing"  # the object below OUTPUT.partial/ that names the job whose files go to OUTPUT/
 
 
 class BucketOutput:
-    """Where in a bucket a job leaves its artifact; it works in a folder of the pod, with copies in OUTPUT.partial/."""
+    """Objects below OUTPUT/; the work folder is on the pod's disk, with copies in OUTPUT.partial/."""
 
     def __init__(self, config: Config, mounts: Path, report: Report) -> None:
         self.uri, self.uid = config.output.uri.rstrip("/"), config.job.uid
@@ -29,7 +30,6 @@ class BucketOutput:
         self.mirror = Mirror(self.work, Store(f"{self.partial.uri}/{self.uid}", secret), report)
 
     def finished(self) -> dict[str, Any] | None:
-        """The result of this job if its artifact is already there; exits.Failure if another job's is."""
         content = self.store.read(manifest.NAME)
         sizes = self.store.sizes()
         if content is None:
@@ -49,16 +49,12 @@ class BucketOutput:
         return self._done(facts, content)
 
     def open(self) -> None:
-        """Makes the folder to work in, with what an earlier pod of this job left.
-
-        What the storage would refuse at the end of hours it refuses here.
-        """
+        """Also writes one object, so that missing rights fail now and not after hours of training."""
         self.work.mkdir(parents=True, exist_ok=True)
         self.partial.write(f"{self.uid}/opened", b"")
         self.mirror.pull()
 
     def publish(self, weights: Path, tokenizer: Path, facts: dict[str, Any]) -> dict[str, Any]:
-        """Sends the artifact, its manifest last, and returns the result. Raises exits.Failure."""
         staging = stage(self.work, weights, tokenizer, facts)
         content = (staging / manifest.NAME).read_bytes()
         files = {path.relative_to(staging).as_posix(): path for path in staging.rglob("*") if path.is_file()}
@@ -67,26 +63,26 @@ class BucketOutput:
         self.store.upload(files, self.report)
         self._verify(files)
         if not self.store.write(manifest.NAME, content, new=True) and self.store.read(manifest.NAME) != content:
-            raise self._taken_meanwhile()  # else our first try got there, and only its answer was lost
+            raise self._taken_meanwhile()  # else an earlier attempt succeeded, and only its response was lost
         return self._done(manifest.parse(content, None, self.uri), content)
 
     def _claim(self) -> None:
-        """Two jobs must not mix their files: one at a time may write to the output, and only where nothing is."""
+        """Two jobs must not mix their files: one at a time writes to the output, and only if it is empty."""
         if not self.partial.write(CLAIM, self.uid.encode(), new=True):
             holder = (self.partial.read(CLAIM) or b"").decode(errors="replace")
             if holder != self.uid:
-                by = f"what the job {holder} is publishing there (if it is gone, delete {self.partial.uri}/ too)"
-                raise taken(self.uri, by)
+                advice = f"if it is gone, delete {self.partial.uri}/ too"
+                raise taken(self.uri, f"what the job {holder} is publishing there ({advice})")
         if self.store.read(manifest.NAME) is not None:
             self.partial.delete([CLAIM])
             raise self._taken_meanwhile()
 
     def _verify(self, files: dict[str, Path]) -> None:
-        """The server has verified the SHA-256 of each part; this is against what it may have lost since."""
+        """The server verified the SHA-256 of each part; this detects what it lost since."""
         sizes = self.store.sizes()
         for name, path in files.items():
             if sizes.get(name) != path.stat().st_size:
-                message = f"{self.uri}/{name} is not as it was sent: {sizes.get(name)} bytes; it is tried again"
+                message = f"{self.uri}/{name} was corrupted in transit: {sizes.get(name)} bytes stored; retrying"
                 raise Failure("DamagedInTransit", message, TEMPORARY)
 
     def _done(self, facts: dict[str, Any], content: bytes) -> dict[str, Any]:
@@ -96,7 +92,7 @@ class BucketOutput:
         except Failure as failure:  # the artifact is whole, and that is what counts
             self.report(f"{failure.reason}: {failure.message}; {self.partial.uri}/ stays")
         size = sum(sizes[name] for name in (*facts["files"], manifest.NAME))
-        return result_of(self.uri, facts, manifest.sha256(content), size)
+        return result(self.uri, facts, manifest.sha256(content), size)
 
     def _taken_meanwhile(self) -> Failure:
         return taken(self.uri, "what another job put there meanwhile")

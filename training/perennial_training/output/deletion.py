@@ -1,4 +1,4 @@
-"""Removing an artifact that nobody needs any more, and only that one."""
+"""Deletes an artifact that is no longer needed, and only that one."""
 
 import json
 import os
@@ -17,14 +17,14 @@ _DELETING = "deleting"  # the object below ARTIFACT.partial/ that says that the 
 
 
 @dataclass(frozen=True)
-class Doomed:
-    """Which artifact is to go: that of this digest; where nobody knows it, what this job (NAMESPACE/NAME) made."""
+class Target:
+    """The artifact to delete: by its digest or, where that is unknown, by the job (NAMESPACE/NAME) that made it."""
 
     digest: str | None
     job: str | None = None
 
-    def is_it(self, content: bytes) -> bool:
-        """Whether this is its manifest."""
+    def matches(self, content: bytes) -> bool:
+        """Whether this is the manifest of the target."""
         if self.digest is not None:
             return manifest.sha256(content) == self.digest
         try:
@@ -37,20 +37,20 @@ class Doomed:
         return self.digest or (f"what the job {self.job} made" if self.job else "an unfinished one")
 
 
-def delete(uri: str, wanted: Doomed, mounts: Path, report: Report, secret: str | None = None) -> None:
-    """Removes the wanted artifact at `uri`, and what an unfinished job left beside it.
+def delete(uri: str, target: Target, mounts: Path, report: Report, secret: str | None = None) -> None:
+    """Deletes the artifact at `uri`, and what an unfinished job left beside it.
 
-    `secret` names the Secret with the credentials for an s3:// URI. Nothing there is a success; something else there
-    is an exits.Failure, and stays.
+    `secret` names the Secret with the credentials for an s3:// URI. A missing artifact is a success; a different one is
+    kept and raises exits.Failure.
     """
     if uri.startswith("s3://"):
-        _delete_from_bucket(uri, wanted, credentials.mounted(secret, mounts), report)
+        _delete_from_bucket(uri, target, credentials.mounted(secret, mounts), report)
         return
     folder = _folder(uri, mounts)
     doomed = folder.with_name(f"{folder.name}.deleting")
     if folder.exists():
-        _refuse_another(folder, uri, wanted)
-        os.rename(folder, doomed)  # one step: a half-deleted artifact never bears the artifact's name
+        _refuse_another(folder, uri, target)
+        os.rename(folder, doomed)  # one step: a half-deleted artifact never has the artifact's name
         report(f"deleting {uri}")
     for leftover in (doomed, folder.with_name(f"{folder.name}.partial")):
         if leftover.exists():
@@ -58,17 +58,17 @@ def delete(uri: str, wanted: Doomed, mounts: Path, report: Report, secret: str |
     report(f"{uri} is gone")
 
 
-def _delete_from_bucket(uri: str, wanted: Doomed, secret: Credentials | None, report: Report) -> None:
-    """The manifest goes first: a half-deleted artifact is none. A note tells the next try what the rest belongs to."""
+def _delete_from_bucket(uri: str, target: Target, secret: Credentials | None, report: Report) -> None:
+    """The manifest goes first: a half-deleted artifact is none. A marker lets a retry recognize the rest."""
     from perennial_contract.storage.s3 import Store
     from perennial_training.output.bucket import CLAIM
 
     _refuse_no_artifact(uri)
     store, partial = Store(uri, secret), Store(f"{uri.rstrip('/')}.partial", secret)
     content = store.read(manifest.NAME)
-    begun = partial.sizes().keys() & {CLAIM, _DELETING}
-    if not wanted.is_it(content) if content is not None else store.sizes() and not begun:
-        raise _another(uri, content, wanted)
+    interrupted = partial.sizes().keys() & {CLAIM, _DELETING}
+    if not target.matches(content) if content is not None else store.sizes() and not interrupted:
+        raise _another(uri, content, target)
     if content is not None:
         report(f"deleting {uri}")
         partial.write(_DELETING, b"")
@@ -96,16 +96,16 @@ def _folder(uri: str, mounts: Path) -> Path:
     return local_path(uri, mounts)
 
 
-def _refuse_another(folder: Path, uri: str, wanted: Doomed) -> None:
+def _refuse_another(folder: Path, uri: str, target: Target) -> None:
     try:
         content = (folder / manifest.NAME).read_bytes()
     except OSError:
-        raise _another(uri, None, wanted) from None
-    if not wanted.is_it(content):
-        raise _another(uri, content, wanted)
+        raise _another(uri, None, target) from None
+    if not target.matches(content):
+        raise _another(uri, content, target)
 
 
-def _another(uri: str, content: bytes | None, wanted: Doomed) -> Failure:
-    found = "no artifact" if content is None else manifest.sha256(content)
-    message = f"{uri} holds {found}, not {wanted}: it stays"
+def _another(uri: str, content: bytes | None, target: Target) -> Failure:
+    existing = "no artifact" if content is None else manifest.sha256(content)
+    message = f"{uri} holds {existing}, not {target}: it stays"
     return Failure("DigestMismatch", message, BAD_CONFIGURATION)

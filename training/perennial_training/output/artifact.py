@@ -1,0 +1,71 @@
+"""What an artifact consists of, and the result that describes it."""
+
+import platform
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from perennial_contract import manifest
+from perennial_training.output.card import card
+
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.jinja",
+    "vocab.json",
+    "merges.txt",
+)
+
+
+def stage(work: Path, weights: Path, tokenizer: Path, facts: dict[str, Any]) -> Path:
+    """Assembles the artifact in a folder below `work`, with its manifest."""
+    staging = work / "artifact"
+    shutil.rmtree(staging, ignore_errors=True)
+    shutil.copytree(weights, staging, ignore=shutil.ignore_patterns(manifest.NAME))
+    copy_tokenizer(tokenizer, staging)
+    if (work / "explanation").is_dir():
+        shutil.copytree(work / "explanation", staging / "explanation")
+    (staging / "README.md").write_text(card(facts))
+    manifest.write(staging, facts)
+    return staging
+
+
+def copy_tokenizer(tokenizer: Path, folder: Path) -> None:
+    """Copies the files of a tokenizer beside weights, so that both load together."""
+    for name in TOKENIZER_FILES:
+        if (tokenizer / name).is_file():
+            shutil.copyfile(tokenizer / name, folder / name)
+
+
+def result(uri: str, facts: dict[str, Any], digest: str, size: int) -> dict[str, Any]:
+    """The result of a job from the manifest of its artifact; `size` in bytes."""
+    copied = (
+        "metrics",
+        "initialMetrics",
+        "baseline",
+        "trainingLoss",
+        "comparison",
+        "data",
+        "steps",
+        "stoppedEarly",
+        "madeWith",
+    )
+    artifact = {"uri": uri, "digest": digest, "sizeBytes": size}
+    return {"perennial": "result", "schema": 1, "artifact": artifact} | {name: facts[name] for name in copied}
+
+
+def made_with() -> dict[str, str]:
+    """The versions of what a result depends on."""
+    try:
+        perennial = version("perennial")
+    except PackageNotFoundError:  # run from a source tree
+        perennial = "unreleased"
+    return {
+        "perennial": perennial,
+        "python": platform.python_version(),
+        "torch": version("torch"),
+        "transformers": version("transformers"),
+    }
