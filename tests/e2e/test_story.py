@@ -192,7 +192,7 @@ def run_in_claim(kubectl: Kubectl, name: str, script: str) -> None:
 def test_a_tampered_artifact_is_not_served(kubectl: Kubectl) -> None:
     """The pods that answer are left alone; a new one refuses the artifact and says so."""
     run_in_claim(kubectl, "tamper", f"for f in /perennial/claims/models/{MODEL}/v2-*/config.json; do echo >> $f; done")
-    patch = {"spec": {"deployment": {"runtime": {"maxBatch": 3}}}}
+    patch = {"spec": {"deployment": {"runtime": {"transformers": {"maxBatchSize": 3}}}}}
     kubectl("patch", "languagemodel", MODEL, "--type=merge", "-p", json.dumps(patch))
 
     def refused() -> dict | None:

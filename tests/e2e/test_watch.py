@@ -11,7 +11,7 @@ from steps import Kubectl
 
 MODEL = "watched"
 SCALING = {
-    "runtime": {"maxBatch": 1, "resources": {"requests": {"cpu": "100m", "memory": "500Mi"}}},
+    "runtime": {"transformers": {"maxBatchSize": 1}, "resources": {"requests": {"cpu": "100m", "memory": "500Mi"}}},
     "autoscaling": {
         "minReplicas": 1,
         "maxReplicas": 2,

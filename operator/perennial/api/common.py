@@ -47,6 +47,19 @@ def exactly_one(*names: str) -> tuple[str, str]:
     return f"{count} == 1", f"exactly one of {', '.join(names)} must be set"
 
 
+def own_block(discriminator: str, *members: str) -> tuple[tuple[str, str], ...]:
+    """CEL rules of a union whose members each have a block of their name: only that of the chosen member is set."""
+    if len(members) == 1:
+        return ()  # nothing else can be chosen
+    return tuple(
+        (
+            f"!has(self.{name}) || self.{discriminator} == '{name}'",
+            f"`{name}` must only be set if `{discriminator}` is '{name}'",
+        )
+        for name in members
+    )
+
+
 DURATION_PATTERN = r"^([0-9]{1,5}(h|m|s))+$"
 _SECONDS = {"h": 3600, "m": 60, "s": 1}
 

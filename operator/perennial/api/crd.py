@@ -20,6 +20,9 @@ _KEPT = {
 }  # fmt: skip
 
 Schema = dict[str, Any]
+# An absent list and an empty one mean the same; the API server stores neither.
+_NO_DEFAULT: tuple[Any, ...] = (None, [])
+RULES = "x-kubernetes-validations"
 
 
 def structural(model: type[BaseModel], defaults: bool) -> Schema:
@@ -38,10 +41,14 @@ def _convert(schema: Schema, definitions: Schema, defaults: bool) -> Schema:
             result |= {bound.lower(): value, f"exclusive{bound}": True}
     if "const" in schema:
         result["enum"] = [schema["const"]]
-    if not defaults or isinstance(result.get("default"), dict | list | None):
+    if not defaults or result.get("default") in _NO_DEFAULT:
         result.pop("default", None)
+    else:
+        result["default"] = _own(result["default"], schema, definitions)
     if "items" in schema:
-        result["items"] = _convert(schema["items"], definitions, defaults)
+        # A default inside an item would show up as a difference in a three-way diff of the list.
+        result["items"] = _convert(schema["items"], definitions, defaults=False)
+        result.setdefault("x-kubernetes-list-type", "atomic")
     if isinstance(schema.get("additionalProperties"), dict):
         result["additionalProperties"] = _convert(schema["additionalProperties"], definitions, defaults)
     if "properties" in schema:
@@ -51,9 +58,24 @@ def _convert(schema: Schema, definitions: Schema, defaults: bool) -> Schema:
     return result
 
 
+def _own(default: Any, schema: Schema, definitions: Schema) -> Any:
+    """A default without what the fields inside the block default to by themselves: mostly `{}`.
+
+    In full for a block with rules, which the API server evaluates on the default as it stands in the schema.
+    """
+    if not isinstance(default, dict):
+        return default
+    fields = {name: _flatten(field, definitions) for name, field in schema["properties"].items()}
+    inherited = {} if RULES in schema else {name: field.get("default") for name, field in fields.items()}
+    return {
+        name: _own(value, fields[name], definitions)
+        for name, value in default.items()
+        if value not in _NO_DEFAULT and value != inherited.get(name)
+    }
+
+
 def _flatten(schema: Schema, definitions: Schema) -> Schema:
     """Without $ref and without `or null`; what stands beside a $ref adds to what it refers to."""
-    rules = "x-kubernetes-validations"
     beside = dict(schema)
     if "$ref" in beside:
         inner = definitions[beside.pop("$ref").rpartition("/")[2]]
@@ -63,8 +85,8 @@ def _flatten(schema: Schema, definitions: Schema) -> Schema:
         return beside
     inner = _flatten(inner, definitions)
     merged = inner | beside
-    if inner.get(rules) and beside.get(rules):
-        merged[rules] = inner[rules] + beside[rules]
+    if inner.get(RULES) and beside.get(RULES):
+        merged[RULES] = inner[RULES] + beside[RULES]
     return merged
 
 

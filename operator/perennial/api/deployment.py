@@ -1,4 +1,4 @@
-"""Deployment: an artifact in service. Called ModelDeployment in code, to keep it apart from apps/v1."""
+"""Deployment: a trained model in service. The class is ModelDeployment, since apps/v1 has a Deployment as well."""
 
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
@@ -21,74 +21,100 @@ from perennial.api.common import (
     Resources,
     cel,
     list_map,
+    own_block,
 )
 from perennial.api.training import Task
 
 QUEUE_DEPTH = "queue-depth"
 
 
+class TransformersRuntime(ApiModel):
+    """Settings of the built-in server."""
+
+    max_batch_size: int = Field(8, ge=1, le=1024, description="Maximum number of sequences computed together.")
+    max_queued_requests: int = Field(
+        256, ge=1, le=100000, description="Maximum number of queued requests per replica; others get status 429."
+    )
+
+
 class Runtime(ApiModel):
-    """What serves the model."""
+    """Server of the model: a union by name, with the fields that every runtime has."""
+
+    model_config = cel(*own_block("name", "transformers"))
 
     name: Literal["transformers"] = Field(
         "transformers",
-        description="The built-in server: OpenAI's API for text generation, else that of Hugging Face's client.",
+        description="Name of the runtime. transformers: the built-in server, with the API of OpenAI for "
+        "text-generation and the API of Hugging Face's inference client for all other tasks.",
     )
-    image: Image | None = Field(None, description="Image with Perennial's serving package; the operator's by default.")
-    max_batch: int = Field(8, ge=1, le=1024, description="Requests (or sequences) computed together by a replica.")
-    max_waiting: int = Field(256, ge=1, le=100000, description="Requests a replica lets wait; more are refused (429).")
-    resources: Resources = Field(Resources(), description="Requests and limits of the serving container.")
+    image: Image | None = Field(
+        None, description="Image of the runtime. Defaults to the serving image of the operator."
+    )
+    resources: Resources = Field(
+        Resources(), description="Compute resources of the containers that fetch and serve the model."
+    )
+    transformers: TransformersRuntime | None = Field(None, description="Settings of the runtime transformers.")
 
 
 class ScalingMetric(ApiModel):
-    """A measure of load, summed over the replicas."""
+    """A measure of load, summed over all replicas."""
 
     model_config = cel(
         (
             f"self.name == '{QUEUE_DEPTH}' || has(self.query)",
-            f"query is required, except for the built-in metric {QUEUE_DEPTH}",
+            f"`query` must be set, unless `name` is '{QUEUE_DEPTH}'",
         ),
-        (f"self.name != '{QUEUE_DEPTH}' || !has(self.query)", f"{QUEUE_DEPTH} is built in and takes no query"),
+        (
+            f"self.name != '{QUEUE_DEPTH}' || !has(self.query)",
+            f"`query` must not be set if `name` is '{QUEUE_DEPTH}', which is built in",
+        ),
     )
 
     name: Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=63)] = Field(
-        description=f"{QUEUE_DEPTH} (requests that wait, from the runtime), or a name for query."
+        description=f"Name of the metric: {QUEUE_DEPTH} (queued requests, as the runtime reports them), "
+        "or any other name for `query`."
     )
-    query: Query | None = Field(None, description="PromQL that yields one number: the load over all replicas.")
-    target: float = Field(gt=0, description="Load that one replica should carry, in the metric's unit.")
+    query: Query | None = Field(None, description="PromQL query with a single value: the load of all replicas.")
+    target: float = Field(gt=0, description="Target load per replica, in the unit of the metric.")
 
 
 class Autoscaling(ApiModel):
-    """Replicas by metrics, with the semantics of the HorizontalPodAutoscaler (AverageValue)."""
+    """Number of replicas by load, with the semantics of the HorizontalPodAutoscaler (AverageValue)."""
 
-    model_config = cel(("self.minReplicas <= self.maxReplicas", "minReplicas must not exceed maxReplicas"))
+    model_config = cel(("self.minReplicas <= self.maxReplicas", "`minReplicas` must not exceed `maxReplicas`"))
 
-    min_replicas: int = Field(1, ge=1, le=10000, description="Never fewer replicas.")
-    max_replicas: int = Field(ge=1, le=10000, description="Never more replicas.")
+    min_replicas: int = Field(1, ge=1, le=10000, description="Minimum number of replicas.")
+    max_replicas: int = Field(ge=1, le=10000, description="Maximum number of replicas.")
     metrics: Annotated[list[ScalingMetric], Field(min_length=1, max_length=8, json_schema_extra=list_map("name"))] = (
-        Field(description="The metric that asks for the most replicas decides.")
+        Field(description="Metrics of the load; the one that recommends the most replicas decides.")
     )
     tolerance: float = Field(
-        0.1, ge=0, le=1, description="Deviation from the target that changes nothing, as a share of it."
+        0.1, ge=0, le=1, description="Deviation from the target that causes no scaling, as a fraction of the target."
     )
     scale_up_stabilization: Duration = Field(
-        "0s", description="Scale up to the least that was asked for during this time."
+        "0s", description="Stabilization window for scaling up: the lowest recommendation in it is used."
     )
     scale_down_stabilization: Duration = Field(
-        "5m", description="Scale down to the most that was asked for during this time."
+        "5m", description="Stabilization window for scaling down: the highest recommendation in it is used."
     )
 
 
 class DeploymentTemplate(ApiModel):
-    """How a model is served; the part of a Deployment that a LanguageModel leaves to the user."""
+    """How a LanguageModel is served: the part of its Deployment that is left to the user."""
 
     model_config = cel(
-        ("!(has(self.replicas) && has(self.autoscaling))", "replicas and autoscaling exclude each other")
+        ("!(has(self.replicas) && has(self.autoscaling))", "`replicas` must not be set together with `autoscaling`")
     )
 
-    runtime: Runtime = Field(Runtime(), description="What serves the model.")
-    replicas: int | None = Field(None, ge=0, le=10000, description="Number of replicas; 1 by default.")
-    autoscaling: Autoscaling | None = Field(None, description="Number of replicas by load.")
+    runtime: Runtime = Field(Runtime(), description="Server of the model.")
+    replicas: int | None = Field(
+        None,
+        ge=0,
+        le=10000,
+        description="Number of replicas. If unset, it is left to the Deployment: 1, or whatever `kubectl scale` or a "
+        "HorizontalPodAutoscaler sets there.",
+    )
+    autoscaling: Autoscaling | None = Field(None, description="Number of replicas by load; off by default.")
 
 
 class ModelReference(ApiModel):
@@ -97,52 +123,68 @@ class ModelReference(ApiModel):
     model_config = cel(BUCKET_CREDENTIALS)
 
     name: Annotated[str, Field(min_length=1, max_length=253)] = Field(
-        description="Name that clients ask for, in `model` of the OpenAI API."
+        description="Name of the model for clients: `model` of the OpenAI API."
     )
-    version: int = Field(1, ge=1, le=1000000, description="Number of the version.")
-    task: Task = Field("text-generation", description="What the model is for.")
-    uri: ArtifactUri = Field(description="The artifact's folder.")
-    digest: Digest = Field(description="SHA-256 of the artifact's manifest; anything else is not loaded.")
+    version: int = Field(1, ge=1, le=1000000, description="Version number.")
+    task: Task = Field(description="Task of the model, which decides the API that it is served by.")
+    uri: ArtifactUri = Field(description="Folder of the artifact: pvc://claim/folder or s3://bucket/folder.")
+    digest: Digest = Field(description="SHA-256 of the artifact's manifest. Any other artifact is refused.")
     credentials: Credentials | None = Field(
-        None, description="Secret with the credentials for s3://; without it the pod's own identity counts."
+        None, description="Secret with the credentials for s3://. Defaults to the identity of the pod."
     )
 
 
-class ModelDeploymentSpec(DeploymentTemplate):
-    """An artifact and how it is served."""
+class ModelDeploymentSpec(ApiModel):
+    """Desired state of the deployment."""
+
+    model_config = cel(
+        (
+            "!has(self.autoscaling) || !has(oldSelf.autoscaling) || self.replicas == oldSelf.replicas",
+            "`replicas` must not change while `autoscaling` is set",
+        ),
+    )
 
     model: ModelReference = Field(description="The artifact in service.")
+    runtime: Runtime = Field(Runtime(), description="Server of the model.")
+    replicas: int = Field(
+        1,
+        ge=0,
+        le=10000,
+        description="Desired number of replicas; `kubectl scale` and the HorizontalPodAutoscaler set it. With "
+        "`autoscaling` it is the number that a new Deployment starts with, and is not used afterwards.",
+    )
+    autoscaling: Autoscaling | None = Field(None, description="Number of replicas by load; off by default.")
 
 
 class Recommendation(ApiModel):
-    """The number of replicas that the metrics asked for, from this time on."""
+    """Number of replicas that the metrics recommended, from a time on."""
 
-    time: datetime = Field(description="Since when.")
-    replicas: int = Field(description="Replicas asked for.")
+    start_time: datetime = Field(description="When the recommendation began.")
+    replicas: int = Field(description="Recommended number of replicas.")
 
 
 class AutoscalingStatus(ApiModel):
-    """What the autoscaler decided last."""
+    """Last decision of the autoscaler."""
 
-    desired_replicas: int = Field(description="Replicas decided on.")
+    desired_replicas: int = Field(description="Desired number of replicas.")
     recommendations: Annotated[list[Recommendation], Field(max_length=64)] = Field(
-        [], description="What the metrics asked for during the stabilisation windows; one entry per change."
+        [], description="Recommendations within the stabilization windows; one entry per change."
     )
 
 
 class ModelDeploymentStatus(ApiModel):
-    """How the service is."""
+    """Observed state of the deployment."""
 
-    observed_generation: int = Field(0, description="The metadata.generation that this status speaks of.")
+    observed_generation: int = Field(0, description="Generation of the object that this status was computed from.")
     conditions: Conditions = Field([], description="Ready, Reconciling, Stalled, Available, Progressing, Scaling.")
-    version: int | None = Field(None, description="Version that all serving replicas have.")
-    replicas: int = Field(0, description="Replicas that exist.")
-    ready_replicas: int = Field(0, description="Replicas that answer.")
-    desired_replicas: int = Field(0, description="Replicas that should be.")
+    version: int | None = Field(None, description="Version that all replicas serve.")
+    replicas: int = Field(0, description="Number of replicas, ready or not.")
+    ready_replicas: int = Field(0, description="Number of ready replicas.")
+    desired_replicas: int = Field(0, description="Desired number of replicas.")
     selector: str | None = Field(None, description="Label selector of the pods, for the scale subresource.")
-    url: str | None = Field(None, description="URL inside the cluster, as clients of the API want it.")
-    autoscaling: AutoscalingStatus | None = Field(None, description="What the autoscaler decided last.")
-    decisions: Decisions = Field([], description="The last decisions.")
+    url: str | None = Field(None, description="URL inside the cluster, as clients expect it.")
+    autoscaling: AutoscalingStatus | None = Field(None, description="Last decision of the autoscaler.")
+    decisions: Decisions = Field([], description="Last decisions, the newest last.")
 
 
 class ModelDeployment(Kind):

@@ -1,7 +1,7 @@
-"""How many replicas the load asks for, by the algorithm of the HorizontalPodAutoscaler.
+"""Desired number of replicas by load, with the algorithm of the HorizontalPodAutoscaler.
 
 https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#algorithm-details, for metrics of the
-type AverageValue. Recommendations are kept in the status, one per change, so that the stabilisation windows
+type AverageValue. Recommendations are kept in the status, one per change, so that the stabilization windows
 outlive the operator and a steady load costs no write.
 """
 
@@ -19,7 +19,7 @@ KEPT = 64
 
 @dataclass(frozen=True)
 class Scaling:
-    """What the autoscaler decided, why, and the decision to record if it changes something."""
+    """Result of the autoscaler: its status, the condition Scaling, and the decision if the number changes."""
 
     status: AutoscalingStatus
     active: bool
@@ -33,42 +33,44 @@ def scale(
 ) -> Scaling:
     """The next number of replicas.
 
-    before: what was decided last; before the first time, the number so far and no recommendation.
-    ready: pods that answer; the number at most doubles or grows by 4 over it, as with the HPA's default policy.
-    readings: by metric its value over all replicas, or why there is none; what is missing never scales down.
+    before: the last decision; at first the current number and no recommendation.
+    ready: ready pods; the number at most doubles or grows by 4 from there, as with the HPA's default policy.
+    readings: value of each metric over all replicas, or why it has none; a missing value never scales down.
     """
     current = _clamp(spec, before.desired_replicas)
-    # The number that autoscaling begins with counts as asked for, so that it does not fall at once.
-    history = before.recommendations or [Recommendation(time=now, replicas=current)]
-    gaps = {metric.name: text for metric in spec.metrics if isinstance(text := _reading(metric, readings), str)}
-    asked = _asked(spec, current, readings)
-    if asked is None or (gaps and asked < current):
-        lacks = "; ".join(f"{name}: {why}" for name, why in gaps.items())
+    # The first number counts as a recommendation, so that it is not scaled down at once.
+    history = before.recommendations or [Recommendation(start_time=now, replicas=current)]
+    missing = {metric.name: text for metric in spec.metrics if isinstance(text := _reading(metric, readings), str)}
+    recommended = _recommended(spec, current, readings)
+    if recommended is None or (missing and recommended < current):
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
         held = AutoscalingStatus(desired_replicas=current, recommendations=history)
-        decision = _decision(spec, before, current, f"{before.desired_replicas} is outside the limits", now)
-        return Scaling(held, False, "MetricsMissing", f"Held at {current} replicas: {lacks}.", decision)
-    asked = min(asked, max(2 * ready, ready + 4, current))
-    history = _remember(spec, history, _clamp(spec, asked), now)
-    desired = _clamp(spec, _stabilised(spec, history, current, now))
-    observed = "; ".join(f"{m.name} {_reading(m, readings)} for a target of {m.target:g} each" for m in spec.metrics)
+        decision = _decision(spec, before, current, f"{before.desired_replicas} replicas are outside the limits", now)
+        return Scaling(held, False, "MetricsMissing", f"Holding {current} replicas: {reasons}.", decision)
+    recommended = min(recommended, max(2 * ready, ready + 4, current))
+    history = _remember(spec, history, _clamp(spec, recommended), now)
+    desired = _clamp(spec, _stabilized(spec, history, current, now))
+    observed = "; ".join(f"{m.name} {_reading(m, readings)}, target {m.target:g} per replica" for m in spec.metrics)
     status = AutoscalingStatus(desired_replicas=desired, recommendations=history)
     decision = _decision(spec, before, desired, observed, now)
     return Scaling(
-        status, True, "Scaling", f"{desired} replicas of {spec.min_replicas} to {spec.max_replicas}.", decision
+        status, True, "Scaling", f"{desired} replicas, within {spec.min_replicas} to {spec.max_replicas}.", decision
     )
 
 
 def _reading(metric: ScalingMetric, readings: dict[str, float | str]) -> float | str:
-    """A value, or why there is none; what is not finite is none."""
+    """The value, or why there is none; a value that is not finite counts as none."""
     reading = readings.get(metric.name, "not read yet")
     return f"is {reading}" if isinstance(reading, float) and not math.isfinite(reading) else reading
 
 
-def _asked(spec: Autoscaling, current: int, readings: dict[str, float | str]) -> int | None:
-    """The most that any metric asks for; None if none has a value."""
+def _recommended(spec: Autoscaling, current: int, readings: dict[str, float | str]) -> int | None:
+    """The highest recommendation of all metrics; None if none has a value."""
     values = [(metric, _reading(metric, readings)) for metric in spec.metrics]
-    asked = [_replicas(metric, value, current, spec.tolerance) for metric, value in values if isinstance(value, float)]
-    return max(asked, default=None)
+    numbers = [
+        _replicas(metric, value, current, spec.tolerance) for metric, value in values if isinstance(value, float)
+    ]
+    return max(numbers, default=None)
 
 
 def _replicas(metric: ScalingMetric, value: float, current: int, tolerance: float) -> int:
@@ -83,22 +85,22 @@ def _clamp(spec: Autoscaling, replicas: int) -> int:
 
 
 def _remember(spec: Autoscaling, history: list[Recommendation], replicas: int, now: datetime) -> list[Recommendation]:
-    """With the new recommendation if it differs, without those that no window sees any more."""
+    """Adds the recommendation if it differs, and drops those that have left both windows."""
     if not history or history[-1].replicas != replicas:
-        history = [*history, Recommendation(time=now, replicas=replicas)]
+        history = [*history, Recommendation(start_time=now, replicas=replicas)]
     longest = max(seconds(spec.scale_up_stabilization), seconds(spec.scale_down_stabilization))
     return _within(history, longest, now)[-KEPT:]
 
 
 def _within(history: list[Recommendation], window: int, now: datetime) -> list[Recommendation]:
-    """Those that held at some time during the window: each holds until the next one."""
+    """Recommendations in force at some time in the window: each is in force until the next one."""
     start = now - timedelta(seconds=window)
-    ends = [*(later.time for later in history[1:]), None]
+    ends = [*(later.start_time for later in history[1:]), None]
     return [entry for entry, end in zip(history, ends, strict=True) if end is None or end > start]
 
 
-def _stabilised(spec: Autoscaling, history: list[Recommendation], current: int, now: datetime) -> int:
-    """Up to the least of the one window, down to the most of the other."""
+def _stabilized(spec: Autoscaling, history: list[Recommendation], current: int, now: datetime) -> int:
+    """Up to the lowest of the one window, down to the highest of the other."""
     up = min(_numbers(_within(history, seconds(spec.scale_up_stabilization), now)))
     down = max(_numbers(_within(history, seconds(spec.scale_down_stabilization), now)))
     return min(max(current, up), down)
@@ -118,7 +120,7 @@ def _decision(
     return Decision(
         time=now,
         reason="ScaledUp" if up else "ScaledDown",
-        rule=f"autoscaling between {spec.min_replicas} and {spec.max_replicas}, stabilised over {window}",
+        rule=f"autoscaling between {spec.min_replicas} and {spec.max_replicas}, stabilized over {window}",
         observed=observed,
-        outcome=f"{before.desired_replicas} to {desired} replicas",
+        outcome=f"scaled from {before.desired_replicas} to {desired} replicas",
     )

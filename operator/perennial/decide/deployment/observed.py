@@ -1,4 +1,4 @@
-"""What a decision on a Deployment looks at."""
+"""Everything that a decision on a Deployment depends on, beside its object and the time."""
 
 from dataclasses import dataclass, field
 
@@ -11,8 +11,8 @@ class Observed:
     """The children of one Deployment, and the load on it.
 
     apps: the apps/v1 Deployment.
-    missing: what the spec refers to and the namespace lacks, such as 'PersistentVolumeClaim "models"'.
-    readings: by name of the scaling metric its value over all replicas, or why there is none.
+    missing: objects that the spec refers to and that do not exist, such as 'PersistentVolumeClaim "models"'.
+    readings: value of each scaling metric over all replicas, or why it has none, by name.
     """
 
     defaults: Defaults

@@ -1,25 +1,27 @@
-"""The PromQL behind the scaling metrics."""
+"""PromQL queries of the scaling metrics."""
 
 from perennial.api import ModelDeployment
 from perennial.api.deployment import QUEUE_DEPTH
-from perennial_contract.metrics import REQUESTS_WAITING
+from perennial.decide.deployment.runtimes import runtime_of
 
-# By runtime: requests that wait, over all pods of the apps/v1 Deployment. The pod's name tells them apart
-# whatever labels the Prometheus adds, as `namespace` and `pod` are what every scrape configuration sets.
-_QUEUE_DEPTH = {
-    "transformers": f"sum({REQUESTS_WAITING.name}"
-    '{{namespace="{namespace}",pod=~"{name}-[a-z0-9]+-[a-z0-9]{{5}}"}})'
-}
+# The pod's label perennial.dev/deployment on its series (podTargetLabels of the chart's PodMonitor).
+_DEPLOYMENT = "perennial_dev_deployment"
 
 
 def queries(deployment: ModelDeployment) -> dict[str, str]:
-    """By name of the scaling metric its PromQL."""
+    """Query of each scaling metric, by name."""
     if deployment.spec.autoscaling is None:
         return {}
-    template = _QUEUE_DEPTH[deployment.spec.runtime.name]
-    at = deployment.metadata
     return {
-        metric.name: metric.query or template.format(namespace=at.namespace, name=at.name)
+        metric.name: metric.query or _queue_depth(deployment)
         for metric in deployment.spec.autoscaling.metrics
         if metric.query or metric.name == QUEUE_DEPTH
     }
+
+
+def _queue_depth(deployment: ModelDeployment) -> str:
+    """Queued requests of all pods, found by their label, or by their name where the scrape keeps no labels of pods."""
+    at, metric = deployment.metadata, runtime_of(deployment).queue_depth_metric
+    by_label = f'{metric}{{namespace="{at.namespace}",{_DEPLOYMENT}="{at.name}"}}'
+    by_name = f'{metric}{{namespace="{at.namespace}",pod=~"{at.name}-[a-z0-9]+-[a-z0-9]{{5}}"}}'
+    return f"sum({by_label} or {by_name})"

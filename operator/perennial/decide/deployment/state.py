@@ -1,4 +1,4 @@
-"""How the service is: a chain of rules, of which the first that speaks decides."""
+"""State of the deployment: an ordered chain of rules; the first match wins."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from perennial.decide.pods.template import Volumes
 
 @dataclass(frozen=True)
 class State:
-    """Whether the spec is fully in service, or stands still, and why."""
+    """Whether the spec is fully rolled out, or stalled, and why."""
 
     reason: str
     message: str
@@ -22,26 +22,26 @@ class State:
     stalled: bool = False
 
 
-def state(deployment: ModelDeployment, seen: Observed, now: datetime) -> State:
-    """The state that follows from what was observed."""
-    return next(found for rule in RULES if (found := rule(deployment, seen, now)))
+def state(deployment: ModelDeployment, observed: Observed, now: datetime) -> State:
+    """The verdict of the first rule that matches."""
+    return next(verdict for rule in RULES if (verdict := rule(deployment, observed, now)))
 
 
-def available(seen: Observed) -> bool:
-    """Whether enough pods answer."""
-    return is_true(seen.apps, "Available")
+def available(observed: Observed) -> bool:
+    """Whether the apps/v1 Deployment has its minimum of available pods."""
+    return is_true(observed.apps, "Available")
 
 
-def rolled_out(deployment: ModelDeployment, seen: Observed) -> bool:
-    """Whether all pods are of the current spec and answer, and no other pod is left."""
-    apps = seen.apps
+def rolled_out(deployment: ModelDeployment, observed: Observed) -> bool:
+    """Whether all pods are of the current spec and ready, and no other pod is left."""
+    apps = observed.apps
     if apps is None or not _is_current(deployment, apps):
         return False
     counts = (apps.replicas, apps.updated_replicas, apps.ready_replicas, apps.available_replicas)
     return all(count == apps.spec_replicas for count in counts)
 
 
-def unreadable_uri(deployment: ModelDeployment, seen: Observed, now: datetime) -> State | None:
+def unreadable_uri(deployment: ModelDeployment, observed: Observed, now: datetime) -> State | None:
     try:
         Volumes.of([deployment.spec.model.uri])
     except ValueError as error:
@@ -49,54 +49,55 @@ def unreadable_uri(deployment: ModelDeployment, seen: Observed, now: datetime) -
     return None
 
 
-def missing(deployment: ModelDeployment, seen: Observed, now: datetime) -> State | None:
-    if not seen.missing:
+def missing(deployment: ModelDeployment, observed: Observed, now: datetime) -> State | None:
+    if not observed.missing:
         return None
-    lacks = " and ".join(seen.missing)
-    message = f'{lacks} not found in namespace "{deployment.metadata.namespace}"; create it, and the service starts.'
+    inputs = " and ".join(observed.missing)
+    message = f'{inputs} not found in namespace "{deployment.metadata.namespace}"; create it to start the rollout.'
     return State("InputMissing", message, stalled=True)
 
 
-def in_service(deployment: ModelDeployment, seen: Observed, now: datetime) -> State | None:
-    if not rolled_out(deployment, seen):
+def in_service(deployment: ModelDeployment, observed: Observed, now: datetime) -> State | None:
+    if not rolled_out(deployment, observed):
         return None
-    replicas = seen.apps.replicas if seen.apps else 0
+    replicas = observed.apps.replicas if observed.apps else 0
     if not replicas:
-        return State("ScaledToZero", "No replica, as spec.replicas is 0.", ready=True)
-    return State("InService", f"Version {deployment.spec.model.version} answers on {replicas} replicas.", ready=True)
+        return State("ScaledToZero", "Scaled to zero, as spec.replicas is 0.", ready=True)
+    version = deployment.spec.model.version
+    return State("InService", f"Version {version} is ready on {count(replicas, 'replica')}.", ready=True)
 
 
-def in_trouble(deployment: ModelDeployment, seen: Observed, now: datetime) -> State | None:
-    """A pod of the current version that can't get on; pods before it stay in service."""
+def in_trouble(deployment: ModelDeployment, observed: Observed, now: datetime) -> State | None:
+    """A pod of the current version can't start; pods of an earlier spec keep serving."""
     version = str(deployment.spec.model.version)
-    for pod in seen.pods:
+    for pod in observed.pods:
         if pod.labels.get(MODEL_VERSION) != version or pod.is_terminating:
             continue
-        if not is_true(pod, "Ready") and (why := trouble(pod, now)):
-            kept = " The pods before it stay in service." if available(seen) else ""
-            return State(why.reason, why.message + kept, stalled=why.reason != "Unschedulable")
+        if not is_true(pod, "Ready") and (cause := trouble(pod, now)):
+            addition = " The pods that are ready keep serving." if available(observed) else ""
+            return State(cause.reason, cause.message + addition, stalled=cause.reason != "Unschedulable")
     return None
 
 
-def no_pods_allowed(deployment: ModelDeployment, seen: Observed, now: datetime) -> State | None:
+def no_pods_allowed(deployment: ModelDeployment, observed: Observed, now: datetime) -> State | None:
     """The API server refuses the pods: a quota, an admission policy."""
-    failure = true_condition(seen.apps, "ReplicaFailure")
-    return State("PodsRefused", f"A pod was refused: {failure.message}.", stalled=True) if failure else None
+    failure = true_condition(observed.apps, "ReplicaFailure")
+    return State("PodsRefused", f"The API server refuses pods: {failure.message}.", stalled=True) if failure else None
 
 
-def overdue(deployment: ModelDeployment, seen: Observed, now: datetime) -> State | None:
-    progressing = condition(seen.apps, "Progressing")
+def overdue(deployment: ModelDeployment, observed: Observed, now: datetime) -> State | None:
+    progressing = condition(observed.apps, "Progressing")
     if progressing is None or progressing.reason != "ProgressDeadlineExceeded":
         return None
-    return State("ProgressDeadlineExceeded", progressing.message or "The rollout is overdue.", stalled=True)
+    message = progressing.message or "The rollout has exceeded its deadline."
+    return State("ProgressDeadlineExceeded", message, stalled=True)
 
 
-def rolling_out(deployment: ModelDeployment, seen: Observed, now: datetime) -> State | None:
-    updated, ready = (seen.apps.updated_replicas, seen.apps.ready_replicas) if seen.apps else (0, 0)
+def rolling_out(deployment: ModelDeployment, observed: Observed, now: datetime) -> State | None:
+    updated, ready = (observed.apps.updated_replicas, observed.apps.ready_replicas) if observed.apps else (0, 0)
     return State(
         "RollingOut",
-        f"Version {deployment.spec.model.version} is being rolled out: "
-        f"{updated} of its pods exist, {ready} pods answer.",
+        f"Rolling out version {deployment.spec.model.version}: {count(updated, 'pod')} updated, {ready} ready.",
     )
 
 
@@ -104,7 +105,12 @@ Rule = Callable[[ModelDeployment, Observed, datetime], State | None]
 RULES: tuple[Rule, ...] = (unreadable_uri, missing, in_service, in_trouble, no_pods_allowed, overdue, rolling_out)
 
 
+def count(number: int, noun: str) -> str:
+    """A number and its noun: "1 pod", "2 pods"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def _is_current(deployment: ModelDeployment, apps: AppsView) -> bool:
-    """Whether the apps/v1 Deployment was made from this spec, and its controller has seen it."""
+    """Whether the apps/v1 Deployment was built from this spec, and its controller has observed it."""
     built_from = apps.annotations.get(GENERATION)
     return built_from == str(deployment.metadata.generation) and apps.observed_generation >= apps.generation

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from perennial.api import LanguageModel, ModelDeployment, TrainingJob
-from perennial.api.deployment import ModelDeploymentSpec, ModelReference
+from perennial.api.deployment import ModelReference
 from perennial.api.language_model import Version
 from perennial.api.training import Output
 from perennial.api.training_job import TrainingJobSpec
@@ -16,20 +16,18 @@ from perennial.decide.metadata import child
 from perennial.decide.outcome import Manifest, Reference
 
 
-def service(model: LanguageModel, version: Version) -> ModelDeploymentSpec:
-    """How this version is to be served."""
+def service(model: LanguageModel, version: Version) -> Manifest:
+    """Spec of the Deployment of a version. It leaves out what the user leaves to others, such as `replicas`."""
     assert version.artifact
-    return ModelDeploymentSpec(
-        model=ModelReference(
-            name=model.metadata.name,
-            version=version.number,
-            task=model.spec.model.task,
-            uri=version.artifact.uri,
-            digest=version.artifact.digest,
-            credentials=model.credentials_of(version),
-        ),
-        **dict(model.spec.deployment),
+    reference = ModelReference(
+        name=model.metadata.name,
+        version=version.number,
+        task=model.spec.model.task,
+        uri=version.artifact.uri,
+        digest=version.artifact.digest,
+        credentials=model.credentials_of(version),
     )
+    return {"model": reference.to_wire()} | model.spec.deployment.to_wire()
 
 
 def wanted(model: LanguageModel, seen: Observed) -> Iterator[Manifest]:
@@ -42,7 +40,7 @@ def wanted(model: LanguageModel, seen: Observed) -> Iterator[Manifest]:
         yield _training_job(model, stored, training)
     serving = stored.serving
     if serving and serving.is_kept:
-        spec = service(model, serving).to_wire()
+        spec = service(model, serving)
         yield child(model, API_VERSION, ModelDeployment.KIND, model.metadata.name) | {"spec": spec}
     for version in stored.status.versions:
         # The pod of the training must be gone, or it could write into the folder that is being deleted.

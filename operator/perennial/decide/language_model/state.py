@@ -73,7 +73,7 @@ def _served(ledger: Ledger, model: LanguageModel, deployment: ModelDeployment | 
     if number is None or version is None:
         return State("Served", False, "NoVersion", "No version was accepted yet.")
     ready = condition(deployment.status if deployment else None, "Ready")
-    if deployment is None or ready is None or not _holds(deployment.spec.to_wire(), service(model, version).to_wire()):
+    if deployment is None or ready is None or not _holds(deployment.spec.to_wire(), service(model, version)):
         return State("Served", False, "RollingOut", f"v{number} is being rolled out.")
     current = deployment.status.observed_generation == deployment.metadata.generation
     up = ready.status == "True" and current and deployment.status.version == number

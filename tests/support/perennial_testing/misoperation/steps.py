@@ -182,6 +182,7 @@ def _few_replicas(spec: Spec) -> Spec:
         if "replicas" in run:
             run["replicas"] %= 4
         if scaling := run.get("autoscaling"):
+            run.pop("replicas", None)  # of a Deployment it may not change while there is autoscaling
             scaling["minReplicas"] = 1 + scaling.get("minReplicas", 1) % 2
             scaling["maxReplicas"] = 2 + scaling["maxReplicas"] % 2
     return spec

@@ -22,7 +22,7 @@ from perennial_testing.misoperation.cluster import Manifest, Mirror
 BLOCKED = {"InputMissing", "InvalidUri", "ApplyRefused"}
 _OURS = "perennial.dev/owner-kind"
 _COMPARED = [resource for resource in (*OWN.values(), *CHILDREN) if resource != POD]
-_KEPT = " The pods before it stay in service."
+_KEPT = " The pods that are ready keep serving."
 
 
 def root(mirror: Mirror, kind: str, namespace: str, name: str) -> Manifest:

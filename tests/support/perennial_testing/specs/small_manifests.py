@@ -18,7 +18,7 @@ SMALL: dict[str, Manifest] = {
         data: {train: [{uri: "pvc://corpus/train.txt"}]}
         storage: {uri: "pvc://models/one"}
     """),
-    "Deployment": {"model": {"name": "writer", "uri": "pvc://models/one", "digest": DIGEST}},
+    "Deployment": {"model": {"name": "writer", "task": "text-generation", "uri": "pvc://models/one", "digest": DIGEST}},
 }
 
 _TRAINING = """
@@ -97,7 +97,7 @@ _AUTOSCALING = """
   scaleDownStabilization: 1h5m
 """
 _RUNTIME = """
-  {name: transformers, image: "registry.example/serving:1", maxBatch: 4, maxWaiting: 100,
+  {name: transformers, image: "registry.example/serving:1", transformers: {maxBatchSize: 4, maxQueuedRequests: 100},
    resources: {requests: {cpu: 500m}, limits: {memory: 1Gi}}}
 """
 

@@ -51,7 +51,7 @@ def training_job(status: dict[str, Any] | None = None, generation: int = 1, **sp
 
 
 def deployment(status: dict[str, Any] | None = None, generation: int = 1, **spec: Any) -> ModelDeployment:
-    base = {"model": {"name": "writer", "version": 2, "uri": URI, "digest": DIGEST}}
+    base = {"model": {"name": "writer", "version": 2, "task": "text-generation", "uri": URI, "digest": DIGEST}}
     return ModelDeployment.model_validate(
         {"metadata": metadata("writer", generation), "spec": merged(base, spec), "status": status or {}}
     )

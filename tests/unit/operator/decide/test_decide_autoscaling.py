@@ -27,7 +27,7 @@ def spec(least: int = 1, most: int = 10, *metrics: ScalingMetric, up: str = "0s"
 
 def at(replicas: int, *history: tuple[int, int]) -> AutoscalingStatus:
     """So many replicas; and what was asked for: how many seconds before NOW, and how many."""
-    kept = [Recommendation(time=after(seconds=-ago), replicas=number) for ago, number in history]
+    kept = [Recommendation(start_time=after(seconds=-ago), replicas=number) for ago, number in history]
     return AutoscalingStatus(desired_replicas=replicas, recommendations=kept)
 
 

@@ -41,9 +41,9 @@ def seen(*pods: Manifest, apps: Manifest | None = None, **more: Any) -> Observed
 
 # What is observed; reason, a part of the message, ready, stalled.
 STATES: dict[str, tuple[ModelDeployment, Observed, str, str, bool, bool]] = {
-    "A new object": (deployment(), seen(), "RollingOut", "0 pods answer", False, False),
+    "A new object": (deployment(), seen(), "RollingOut", "0 pods updated, 0 ready", False, False),
     "All pods are of this spec and answer": (
-        deployment(), seen(apps=apps(1, 1, AVAILABLE)), "InService", "Version 2 answers on 1 replicas", True, False,
+        deployment(), seen(apps=apps(1, 1, AVAILABLE)), "InService", "Version 2 is ready on 1 replica.", True, False,
     ),
     "The pods are of an older spec": (
         deployment(generation=2), seen(apps=apps(1, 1, AVAILABLE)), "RollingOut", "", False, False,
@@ -52,7 +52,7 @@ STATES: dict[str, tuple[ModelDeployment, Observed, str, str, bool, bool]] = {
         deployment(), seen(apps=apps(1, 1, AVAILABLE, observed=0)), "RollingOut", "", False, False,
     ),
     "One of two answers": (
-        deployment(replicas=2), seen(apps=apps(1, 2, AVAILABLE)), "RollingOut", "1 pods answer", False, False,
+        deployment(replicas=2), seen(apps=apps(1, 2, AVAILABLE)), "RollingOut", "2 pods updated, 1 ready", False, False,
     ),
     "No replica wanted": (
         deployment(replicas=0), seen(apps=apps(0, 0, AVAILABLE)), "ScaledToZero", "replicas is 0", True, False,
@@ -67,7 +67,7 @@ STATES: dict[str, tuple[ModelDeployment, Observed, str, str, bool, bool]] = {
     ),
     "The artifact was tampered with, and the pods before answer": (
         deployment(), seen(pod("Pending", *CRASHED), apps=apps(1, 2, AVAILABLE)), "TamperedArtifact",
-        "The pods before it stay in service.", False, True,
+        "The pods that are ready keep serving.", False, True,
     ),
     "Trouble of a pod of the version before does not count": (
         deployment(), seen(pod("Pending", *CRASHED, version="1"), apps=apps(0)), "RollingOut", "", False, False,
@@ -220,5 +220,6 @@ def test_queue_depth_is_asked_for_the_pods_of_this_deployment_only() -> None:
     found = queries(deployment(autoscaling=AUTOSCALING | {"metrics": [*AUTOSCALING["metrics"], mine]}))
     assert found["mine"] == "sum(x)"
     assert 'namespace="demo"' in found["queue-depth"]
+    assert 'perennial_dev_deployment="writer"' in found["queue-depth"]
     assert 'pod=~"writer-' in found["queue-depth"]
     assert queries(deployment()) == {}

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 from given import DEFAULTS, NOW, deployment, training_job
 
-from perennial.decide.deployment.observed import Observed as ServiceObserved
-from perennial.decide.deployment.workload import children
+from perennial.decide.deployment.children import children
 from perennial.decide.kube import JobView
 from perennial.decide.training_job.decide import decide
 from perennial.decide.training_job.job import batch_job
@@ -35,5 +34,5 @@ def test_what_is_as_it_should_be_is_left_alone() -> None:
 
 
 def test_a_paused_rollout_goes_on() -> None:
-    apps, *_ = children(deployment(), ServiceObserved(DEFAULTS), 1)
+    apps, *_ = children(deployment(), DEFAULTS, 1)
     assert apps["spec"]["paused"] is False
