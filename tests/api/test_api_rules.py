@@ -159,24 +159,27 @@ _MAKING: list[Rule] = [
 ]
 _SERVING: list[Rule] = [
     (
-        "replicas and autoscaling exclude each other",
-        "autoscaling: {maxReplicas: 2, metrics: [{name: queue-depth, target: 1}]}",
-        "{replicas: 1, autoscaling: {maxReplicas: 2, metrics: [{name: queue-depth, target: 1}]}}",
-    ),
-    (
-        "minReplicas must not exceed maxReplicas",
+        "`minReplicas` must not exceed `maxReplicas`",
         "autoscaling: {minReplicas: 2, maxReplicas: 2, metrics: [{name: queue-depth, target: 1}]}",
         "autoscaling: {minReplicas: 3, maxReplicas: 2, metrics: [{name: queue-depth, target: 1}]}",
     ),
     (
-        "query is required, except for the built-in metric queue-depth",
+        "`query` must be set, unless `name` is 'queue-depth'",
         "autoscaling: {maxReplicas: 2, metrics: [{name: mine, query: x, target: 1}]}",
         "autoscaling: {maxReplicas: 2, metrics: [{name: mine, target: 1}]}",
     ),
     (
-        "queue-depth is built in and takes no query",
+        "`query` must not be set if `name` is 'queue-depth', which is built in",
         "autoscaling: {maxReplicas: 2, metrics: [{name: queue-depth, target: 1}]}",
         "autoscaling: {maxReplicas: 2, metrics: [{name: queue-depth, query: x, target: 1}]}",
+    ),
+]
+# On the template of a LanguageModel alone.
+_TEMPLATE: list[Rule] = [
+    (
+        "`replicas` must not be set together with `autoscaling`",
+        "autoscaling: {maxReplicas: 2, metrics: [{name: queue-depth, target: 1}]}",
+        "{replicas: 1, autoscaling: {maxReplicas: 2, metrics: [{name: queue-depth, target: 1}]}}",
     ),
 ]
 _JUDGING: list[Rule] = [
@@ -241,7 +244,7 @@ def overlays(kind: str) -> list[tuple[str, Manifest, Manifest]]:
     }[kind]
     found = [(message, yaml.safe_load(good), yaml.safe_load(bad)) for message, good, bad in rules]
     if kind == "LanguageModel":
-        serving = ((message, yaml.safe_load(good), yaml.safe_load(bad)) for message, good, bad in _SERVING)
+        serving = ((message, yaml.safe_load(good), yaml.safe_load(bad)) for message, good, bad in _SERVING + _TEMPLATE)
         found += [(message, {"deployment": good}, {"deployment": bad}) for message, good, bad in serving]
     return found
 
@@ -273,7 +276,7 @@ CHANGES: dict[str, tuple[Manifest, str]] = {
         {"compareWith": {"version": 2}}, f"spec.compareWith: Invalid value: {IMMUTABLE}",
     ),
     "that it is compared": ({"compareWith": None}, ONLY_SUSPEND),
-    "that training is there": ({"training": None}, ONLY_SUSPEND),
+    "that training is set": ({"training": None}, f"spec.training: Invalid value: {IMMUTABLE}"),
 }  # fmt: skip
 
 
@@ -289,9 +292,24 @@ def test_nothing_but_suspend_of_a_training_job_may_change(control_plane: Control
     control_plane.kubectl(*patch, '{"spec": {"suspend": false, "ttlSecondsAfterFinished": 60}}')
 
 
+REPLICAS_KEPT = "`replicas` must not change while `autoscaling` is set"
+
+
+def test_replicas_of_a_deployment_change_only_without_autoscaling(control_plane: ControlPlane, namespace: str) -> None:
+    autoscaling = {"maxReplicas": 4, "metrics": [{"name": "queue-depth", "target": 1}]}
+    patch = ("patch", "lmd", "one", "-n", namespace, "--type=merge", "--patch")
+    create = ("create", "-n", namespace, "-f", "-")
+    control_plane.kubectl(*create, stdin=manifest("Deployment", "one", SMALL["Deployment"] | {"replicas": 3}))
+    control_plane.kubectl(*patch, yaml.safe_dump({"spec": {"autoscaling": autoscaling}}))
+    control_plane.kubectl(*patch, yaml.safe_dump({"spec": {"autoscaling": {"maxReplicas": 5}}}))
+    refused = control_plane.kubectl(*patch, '{"spec": {"replicas": 2}}', check=False)
+    assert REPLICAS_KEPT in refused.stderr
+    control_plane.kubectl(*patch, '{"spec": {"replicas": 2, "autoscaling": null}}')
+
+
 def test_no_rule_is_without_such_a_pair() -> None:
     tested = {(kind, message) for kind, message, _, _ in CASES}
-    tested |= {("TrainingJob", IMMUTABLE), ("TrainingJob", ONLY_SUSPEND)}
+    tested |= {("TrainingJob", IMMUTABLE), ("TrainingJob", ONLY_SUSPEND), ("Deployment", REPLICAS_KEPT)}
     for path in (ROOT / "crds").glob("*.yaml"):
         crd = yaml.safe_load(path.read_text())["spec"]
         schema = crd["versions"][0]["schema"]["openAPIV3Schema"]
