@@ -70,7 +70,7 @@ def record() -> list[Write]:
     outcome = decide(job, Observed(Defaults(training_image=image, serving_image=image)), now)
     recorder, cache = _Recorder(), Cache(lambda _: None)
     applier = Applier(cache, recorder, Metrics(cache, lambda: 0))  # type: ignore[arg-type]
-    asyncio.run(applier.carry_out(stored, job, outcome, now))
+    asyncio.run(applier.apply(stored, job, outcome, now))
     return recorder.writes
 
 

@@ -188,6 +188,28 @@ class Column(ApiModel):
     priority: int = 0
 
 
+def list_map(*keys: str) -> dict[str, Any]:
+    """Marks a list as a map by these keys, so that server-side apply merges it by item."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
+
+
+Conditions = Annotated[list[Condition], Field(max_length=16, json_schema_extra=list_map("type"))]
+Decisions = Annotated[list[Decision], Field(max_length=20)]
+
+
+class Status(ApiModel):
+    """The part of the status that all kinds share."""
+
+    observed_generation: int = Field(0, description="Generation of the object that this status was computed from.")
+    conditions: Conditions = Field([], description="Ready, Reconciling, Stalled.")
+
+
+class StatusWithDecisions(Status):
+    """The status of a kind whose decisions are recorded."""
+
+    decisions: Decisions = Field([], description="Last decisions, the newest last.")
+
+
 class Kind(ApiModel):
     """Base of the three kinds."""
 
@@ -200,12 +222,4 @@ class Kind(ApiModel):
     SCALE: ClassVar[dict[str, str]] = {}
 
     metadata: Metadata
-
-
-def list_map(*keys: str) -> dict[str, Any]:
-    """Marks a list as a map by these keys, so that server-side apply merges it by item."""
-    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
-
-
-Conditions = Annotated[list[Condition], Field(max_length=16, json_schema_extra=list_map("type"))]
-Decisions = Annotated[list[Decision], Field(max_length=20)]
+    status: Status

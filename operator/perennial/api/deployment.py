@@ -12,13 +12,13 @@ from perennial.api.common import (
     Column,
     Conditions,
     Credentials,
-    Decisions,
     Digest,
     Duration,
     Image,
     Kind,
     Query,
     Resources,
+    StatusWithDecisions,
     cel,
     list_map,
     own_block,
@@ -172,10 +172,9 @@ class AutoscalingStatus(ApiModel):
     )
 
 
-class ModelDeploymentStatus(ApiModel):
+class ModelDeploymentStatus(StatusWithDecisions):
     """Observed state of the deployment."""
 
-    observed_generation: int = Field(0, description="Generation of the object that this status was computed from.")
     conditions: Conditions = Field([], description="Ready, Reconciling, Stalled, Available, Progressing, Scaling.")
     version: int | None = Field(None, description="Version that all replicas serve.")
     replicas: int = Field(0, description="Number of replicas, ready or not.")
@@ -184,7 +183,6 @@ class ModelDeploymentStatus(ApiModel):
     selector: str | None = Field(None, description="Label selector of the pods, for the scale subresource.")
     url: str | None = Field(None, description="URL inside the cluster, as clients expect it.")
     autoscaling: AutoscalingStatus | None = Field(None, description="Last decision of the autoscaler.")
-    decisions: Decisions = Field([], description="Last decisions, the newest last.")
 
 
 class ModelDeployment(Kind):

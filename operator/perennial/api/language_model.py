@@ -11,13 +11,13 @@ from perennial.api.common import (
     Column,
     Conditions,
     Credentials,
-    Decisions,
     Duration,
     Kind,
     MetricName,
     Metrics,
     Percentage,
     Query,
+    StatusWithDecisions,
     cel,
     exactly_one,
     list_map,
@@ -180,10 +180,9 @@ class TriggerStatus(ApiModel):
     last_fired: datetime | None = Field(None, description="When it last started a version.")
 
 
-class LanguageModelStatus(ApiModel):
+class LanguageModelStatus(StatusWithDecisions):
     """How the model is."""
 
-    observed_generation: int = Field(0, description="The metadata.generation that this status speaks of.")
     conditions: Conditions = Field([], description="Ready, Reconciling, Stalled, Trained, Served.")
     last_version: int = Field(0, description="Number of the newest version.")
     serving_version: int | None = Field(None, description="Number of the version in service.")
@@ -197,7 +196,6 @@ class LanguageModelStatus(ApiModel):
         [], description="When triggers started a version, as far back as cooldown and maxRunsPerDay look."
     )
     url: str | None = Field(None, description="URL inside the cluster, as clients of the API want it.")
-    decisions: Decisions = Field([], description="The last decisions.")
 
 
 class LanguageModel(Kind):

@@ -13,6 +13,7 @@ from perennial.api.common import (
     Immutable,
     Kind,
     Metrics,
+    Status,
     cel,
 )
 from perennial.api.training import (
@@ -120,10 +121,9 @@ class Result(ApiModel):
     made_with: dict[str, str] = Field({}, description="Versions of the software.")
 
 
-class TrainingJobStatus(ApiModel):
+class TrainingJobStatus(Status):
     """What became of the run."""
 
-    observed_generation: int = Field(0, description="The metadata.generation that this status speaks of.")
     state: str = Field("", description="Pending, Running, Suspended, Complete or Failed: the conditions in one word.")
     conditions: Conditions = Field([], description="Ready, Reconciling, Stalled, Complete, Failed, Suspended.")
     base: VersionArtifact | None = Field(None, description="What spec.model.languageModel was found to mean.")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from perennial.api.common import ApiModel, Decision
+from perennial.api.common import Decision, Status
 from perennial.decide.reasons import Severity, severity
 
 Manifest = dict[str, Any]
@@ -43,7 +43,7 @@ class Outcome:
     built in the next look, when the status is stored. So a crash between two writes does no harm.
     """
 
-    status: ApiModel
+    status: Status
     apply: tuple[Manifest, ...] = ()
     delete: tuple[Reference, ...] = ()
     events: tuple[Event, ...] = ()

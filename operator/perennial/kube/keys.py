@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from perennial.api.common import Kind
 from perennial.decide.labels import API_VERSION, DEPLOYMENT, OWNER_KIND, OWNER_NAME, TRAINING_JOB
 from perennial.decide.outcome import Manifest
 from perennial.kube.resources import OWN
@@ -13,6 +14,11 @@ class Key(NamedTuple):
     kind: str
     namespace: str
     name: str
+
+    @classmethod
+    def of(cls, obj: Kind) -> "Key":
+        """The key of a parsed object."""
+        return cls(obj.KIND, obj.metadata.namespace, obj.metadata.name)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}"

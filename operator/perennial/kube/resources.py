@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from perennial.api import KINDS
-from perennial.api.common import Kind
 from perennial.decide.labels import API_VERSION
 from perennial.decide.outcome import Manifest
 
@@ -59,7 +58,6 @@ CHILDREN = (
 )
 WATCHED = (*OWN.values(), *CHILDREN)
 _BY_NAME = {(resource.api_version, resource.kind): resource for resource in WATCHED}
-TYPES: dict[str, type[Kind]] = {kind.KIND: kind for kind in KINDS}
 
 
 def resource_of(api_version: str, kind: str) -> Resource:

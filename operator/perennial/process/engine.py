@@ -16,10 +16,9 @@ from perennial.kube.resync import Resync
 from perennial.kube.watch import Scope, Watch
 from perennial.loop.apply import Applier
 from perennial.loop.metrics import Metrics
-from perennial.loop.observe import Observer
-from perennial.loop.prometheus import Prometheus
+from perennial.loop.observe.sources.prometheus import Prometheus
 from perennial.loop.queue import Queue
-from perennial.loop.reconcile import Reconciler
+from perennial.loop.reconcile import Reconciler, controllers
 from perennial.process.health import Health
 from perennial.process.settings import Settings
 
@@ -50,8 +49,8 @@ class Engine:
         self._resync = Resync(cache, cluster, settings.namespaces, settings.resync_seconds, health.compared)
         scope = Scope(settings.namespaces, settings.lease_namespace, settings.lease_name)
         self._watch = Watch(scope, configuration, cache, health.beat, self._resync.listed, handle_signals)
-        observer = Observer(cache, cluster, Prometheus(settings.prometheus_url, http), settings.defaults)
-        self._reconciler = Reconciler(cache, observer, Applier(cache, cluster, self.metrics), self.metrics)
+        by_kind = controllers(cache, cluster, Prometheus(settings.prometheus_url, http), settings.defaults)
+        self._reconciler = Reconciler(cache, by_kind, Applier(cache, cluster, self.metrics), self.metrics)
         health.sees_lease = scope.has_lease
 
     async def _reconcile(self, key: Key) -> float | None:

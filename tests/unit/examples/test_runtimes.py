@@ -21,7 +21,7 @@ import yaml
 from perennial.api import TrainingJob
 from perennial.api.training_job import Result
 from perennial.decide.training_job.config import config
-from perennial.loop.progress import last_progress
+from perennial.loop.observe.sources.pod_log import last_progress
 from perennial_contract import manifest
 
 ROOT = Path(__file__).parents[3]

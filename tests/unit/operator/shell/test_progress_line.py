@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perennial.api.training_job import Progress
-from perennial.loop.progress import last_progress
+from perennial.loop.observe.sources.pod_log import last_progress
 
 
 def line(**fields):

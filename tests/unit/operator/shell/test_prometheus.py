@@ -8,8 +8,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from perennial.loop import prometheus
-from perennial.loop.prometheus import Prometheus, value_of
+from perennial.loop.observe.sources import prometheus
+from perennial.loop.observe.sources.prometheus import Prometheus, value_of
 
 
 def vector(*values: str) -> dict:

@@ -1,0 +1,39 @@
+"""Observes a Deployment: its apps/v1 Deployment, its pods, and the load."""
+
+from dataclasses import replace
+
+from perennial.api import ModelDeployment
+from perennial.decide.defaults import Defaults
+from perennial.decide.deployment import needs
+from perennial.decide.deployment.observed import Observed
+from perennial.decide.deployment.queries import queries
+from perennial.decide.kube import AppsView, PodView
+from perennial.kube.cache import Cache
+from perennial.kube.resources import APPS_DEPLOYMENT, POD
+from perennial.loop.observe.sources.inputs import Inputs
+from perennial.loop.observe.sources.prometheus import Prometheus
+
+
+class DeploymentObserver:
+    """Reads what a decision on a Deployment looks at."""
+
+    def __init__(self, cache: Cache, inputs: Inputs, prometheus: Prometheus, defaults: Defaults) -> None:
+        self._cache = cache
+        self._inputs = inputs
+        self._prometheus = prometheus
+        self._defaults = defaults
+
+    async def observe(self, deployment: ModelDeployment) -> Observed:
+        """Everything at once; only inputs are asked of the server."""
+        at = deployment.metadata
+        apps = next(iter(self._cache.owned(at.uid, APPS_DEPLOYMENT)), None)
+        observed = Observed(
+            self._defaults,
+            apps=AppsView.of(apps) if apps else None,
+            pods=tuple(map(PodView.of, self._cache.pods_of_deployment(POD, at.namespace, at.name))),
+        )
+        return replace(
+            observed,
+            missing=await self._inputs.missing(at.namespace, needs.inputs(deployment, observed)),
+            readings=await self._prometheus.readings(queries(deployment)),
+        )

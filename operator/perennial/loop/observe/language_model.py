@@ -1,0 +1,42 @@
+"""Observes a LanguageModel: its TrainingJobs, its Deployment, the Jobs that delete artifacts, and watched metrics."""
+
+from perennial.api import LanguageModel, ModelDeployment, TrainingJob
+from perennial.decide.defaults import Defaults
+from perennial.decide.kube import JobView
+from perennial.decide.language_model import needs, retraining
+from perennial.decide.language_model.observed import Observed
+from perennial.decide.outcome import Manifest
+from perennial.kube.resources import JOB, OWN
+from perennial.loop.observe.children import Children
+from perennial.loop.observe.sources.prometheus import Prometheus
+
+
+class LanguageModelObserver:
+    """Reads what a decision on a LanguageModel looks at."""
+
+    def __init__(self, children: Children, prometheus: Prometheus, defaults: Defaults) -> None:
+        self._children = children
+        self._prometheus = prometheus
+        self._defaults = defaults
+
+    async def observe(self, model: LanguageModel) -> Observed:
+        """Everything at once; an absence that has consequences is confirmed by the server."""
+        deployments = self._children.owned(model, OWN["Deployment"])
+        return Observed(
+            self._defaults,
+            training_jobs={_name(job): TrainingJob.model_validate(job) for job in await self._training_jobs(model)},
+            cleanups={_name(job): JobView.of(job) for job in self._children.owned(model, JOB)},
+            deployment=ModelDeployment.model_validate(deployments[0]) if deployments else None,
+            readings=await self._prometheus.readings(retraining.queries(model)),
+        )
+
+    async def _training_jobs(self, model: LanguageModel) -> list[Manifest]:
+        resource = OWN["TrainingJob"]
+        cached = self._children.owned(model, resource)
+        names = needs.confirmed_training_jobs(model)
+        others = [await self._children.confirm_absence(model, resource, name) for name in names]
+        return [*cached, *(manifest for manifest in others if manifest)]
+
+
+def _name(manifest: Manifest) -> str:
+    return str(manifest["metadata"]["name"])

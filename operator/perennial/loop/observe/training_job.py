@@ -1,0 +1,87 @@
+"""Observes a TrainingJob: its Job, its pods, their progress, and what keeps them from starting."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from perennial.api import LanguageModel, TrainingJob
+from perennial.api.training_job import Progress
+from perennial.decide.defaults import Defaults
+from perennial.decide.kube import JobView, PodView
+from perennial.decide.labels import TRAINING_JOB
+from perennial.decide.training_job import needs
+from perennial.decide.training_job.base import awaited
+from perennial.decide.training_job.config import config_map_name
+from perennial.decide.training_job.observed import Observed
+from perennial.kube.cache import Cache
+from perennial.kube.client import Cluster
+from perennial.kube.resources import CONFIG_MAP, CORE_EVENT, JOB, OWN, POD, is_owned_by
+from perennial.loop.observe.children import Children
+from perennial.loop.observe.sources.inputs import Inputs
+from perennial.loop.observe.sources.pod_log import PodLog
+
+
+class TrainingJobObserver:
+    """Reads what a decision on a TrainingJob looks at."""
+
+    def __init__(self, cache: Cache, cluster: Cluster, children: Children, inputs: Inputs, defaults: Defaults) -> None:
+        self._cache = cache
+        self._cluster = cluster
+        self._children = children
+        self._inputs = inputs
+        self._pod_log = PodLog(cluster)
+        self._defaults = defaults
+
+    async def observe(self, job: TrainingJob) -> Observed:
+        """The Job and its pods first, then what they make necessary to know."""
+        if needs.is_over(job):
+            return Observed(self._defaults)
+        namespace = job.metadata.namespace
+        batch = await self._job(job)
+        pods = await self._pods(job, batch) if batch else ()
+        observed = Observed(
+            self._defaults,
+            job=batch,
+            has_config=self._cache.get(CONFIG_MAP, namespace, config_map_name(job)) is not None,
+            pods=tuple(pods),
+            missing=await self._inputs.missing(namespace, needs.inputs(job, batch, pods)),
+            progress=await self._progress(job, pods),
+            awaited=await self._awaited(job),
+        )
+        return replace(observed, refusal=await self._refusal(job, observed))
+
+    async def _job(self, job: TrainingJob) -> JobView | None:
+        manifest = next(iter(self._children.owned(job, JOB)), None)
+        if manifest is None and needs.confirmed_job(job):
+            manifest = await self._children.confirm_absence(job, JOB, job.metadata.name)
+        return JobView.of(manifest) if manifest else None
+
+    async def _pods(self, job: TrainingJob, batch: JobView) -> list[PodView]:
+        """The Job's pods: from the server, if it has ended and the cache does not hold how they ended."""
+        cached = [PodView.of(pod) for pod in self._cache.owned(batch.uid, POD)]
+        if not needs.final_pods(batch, cached):
+            return cached
+        pods = self._cluster.items(POD, job.metadata.namespace, f"{TRAINING_JOB}={job.metadata.name}")
+        return [PodView.of(pod) async for pod in pods if is_owned_by(pod, batch.uid)]
+
+    async def _progress(self, job: TrainingJob, pods: Iterable[PodView]) -> Progress | None:
+        pod = needs.log(pods)
+        return await self._pod_log.progress(pod, job) if pod else None
+
+    async def _refusal(self, job: TrainingJob, observed: Observed) -> str | None:
+        """Why the API server refuses an overdue pod, from Events of the Job controller, which are not watched."""
+        batch = needs.refusal(job, observed, datetime.now(UTC))
+        if batch is None:
+            return None
+        fields = f"involvedObject.uid={batch.uid},reason=FailedCreate"
+        events = [event async for event in self._cluster.items(CORE_EVENT, job.metadata.namespace, fields=fields)]
+        newest = max(events, key=lambda event: event.get("lastTimestamp") or "", default={})
+        return newest.get("message", "").removeprefix("Error creating: ").rstrip(".") or None
+
+    async def _awaited(self, job: TrainingJob) -> LanguageModel | None:
+        """The LanguageModel to continue from, read from the server: what it means is stored once and for all."""
+        reference = awaited(job)
+        if reference is None:
+            return None
+        manifest = await self._cluster.get(OWN["LanguageModel"], job.metadata.namespace, reference.name)
+        return LanguageModel.model_validate(manifest) if manifest else None
