@@ -3,8 +3,10 @@
 from collections.abc import Callable
 
 import pytest
-from conftest import apply, condition, small_job, small_model, wait_condition
-from steps import Kubectl
+
+from perennial_testing.pods.manifests import small_job, small_model
+from perennial_testing.pods.waits import apply, condition, wait_condition
+from playground.commands import Kubectl
 
 
 @pytest.fixture(scope="module")
@@ -15,11 +17,11 @@ def kubectl(new_namespace: Callable[[str], Kubectl]) -> Kubectl:
 def test_a_training_goes_on_where_a_language_model_is(kubectl: Kubectl) -> None:
     continued = small_job("continued", model={"task": "text-generation", "languageModel": {"name": "small"}})
     apply(kubectl, continued)
-    missing = wait_condition(kubectl, "trainingjob", "continued", "Stalled", 60, reason="BaseNotFound")
+    missing = wait_condition(kubectl, "trainingjob", "continued", "Stalled", reason="BaseNotFound")
     assert 'LanguageModel "small" not found' in missing["message"]
     apply(kubectl, small_model())
-    kubectl.wait_for("it to be awaited", 60, lambda: "Waits for" in ready(kubectl)["message"])
-    wait_condition(kubectl, "trainingjob", "continued", "Complete", 240)
+    kubectl.wait_for("it to be awaited", 300, lambda: "Waits for" in ready(kubectl)["message"])
+    wait_condition(kubectl, "trainingjob", "continued", "Complete")
     status = kubectl.get("trainingjob", "continued")["status"]
     first = kubectl.get("languagemodel", "small")["status"]["versions"][0]
     assert status["base"] == {"version": 1, "uri": first["artifact"]["uri"], "digest": first["artifact"]["digest"]}

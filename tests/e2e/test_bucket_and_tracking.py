@@ -8,22 +8,24 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import cluster_choice
 import pytest
 import yaml
-from conftest import ROOT, apply, condition, small_job, small_model, wait_condition
 from mlflow.tracking import MlflowClient
-from steps import Kubectl
 
+from perennial_testing.cluster.control_plane import ROOT
+from perennial_testing.pods.manifests import small_job, small_model
+from perennial_testing.pods.waits import apply, condition, wait_condition
 from perennial_testing.servers import s3_server
 from perennial_testing.servers.mlflow_server import MlflowServer
 from perennial_testing.servers.s3_server import S3Server, User
+from playground.clusters import Chosen
+from playground.commands import Kubectl
 
 BUCKET = "language-models"
 
 
 @pytest.fixture(scope="module")
-def host(playground: cluster_choice.Chosen) -> str:
+def host(playground: Chosen) -> str:
     """The address of this machine at which pods of a local cluster find its programs."""
     config = yaml.safe_load(Path(playground.kubeconfig).read_text())
     server = urlsplit(config["clusters"][0]["cluster"]["server"])
@@ -75,7 +77,7 @@ def test_a_model_lives_in_a_bucket(kubectl: Kubectl, s3: S3Server, mlflow: Mlflo
     registered = {"registeredModel": "remote", "alias": "candidate"}
     model["spec"]["training"]["tracking"] = {"mlflow": {"uri": mlflow.uri} | registered}
     apply(kubectl, model)
-    wait_condition(kubectl, "languagemodel", "remote", "Ready", 300)
+    wait_condition(kubectl, "languagemodel", "remote", "Ready")
     (version,) = kubectl.get("languagemodel", "remote")["status"]["versions"]
     folder = version["artifact"]["uri"].removeprefix(f"s3://{BUCKET}/")
     kept = {key.removeprefix(f"{folder}/") for key in s3.keys(BUCKET, "models/")}
@@ -93,19 +95,19 @@ def test_a_model_lives_in_a_bucket(kubectl: Kubectl, s3: S3Server, mlflow: Mlflo
 def test_one_who_may_not_read_is_told_so(kubectl: Kubectl) -> None:
     data = {"train": [of_bucket("texts/corpus.txt", "powerless")], "validation": {"fraction": 0.1}}
     apply(kubectl, small_job("unread", data=data))
-    failed = wait_condition(kubectl, "trainingjob", "unread", "Failed", 120, reason="AccessDenied")
+    failed = wait_condition(kubectl, "trainingjob", "unread", "Failed", reason="AccessDenied")
     assert BUCKET in failed["message"]
 
 
 def test_one_who_may_not_write_is_told_so_before_anything_is_trained(kubectl: Kubectl) -> None:
     apply(kubectl, small_job("unwritten", storage=of_bucket("models/unwritten", "powerless")))
-    wait_condition(kubectl, "trainingjob", "unwritten", "Failed", 120, reason="AccessDenied")
+    wait_condition(kubectl, "trainingjob", "unwritten", "Failed", reason="AccessDenied")
     assert "progress" not in kubectl.get("trainingjob", "unwritten")["status"]
 
 
 def test_a_secret_that_is_not_there_is_named(kubectl: Kubectl) -> None:
     apply(kubectl, small_job("secretless", storage=of_bucket("models/secretless", "nowhere")))
-    wait_condition(kubectl, "trainingjob", "secretless", "Stalled", 120, reason="VolumesNotMounted")
+    wait_condition(kubectl, "trainingjob", "secretless", "Stalled", reason="VolumesNotMounted")
     assert 'Secret "nowhere"' in condition(kubectl.get("trainingjob", "secretless"), "Ready")["message"]
 
 

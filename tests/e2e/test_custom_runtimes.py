@@ -5,17 +5,19 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-import cluster_choice
 import pytest
 import yaml
-from conftest import NAME, ROOT, wait_condition
-from steps import Kubectl
+
+from perennial_testing.cluster.control_plane import ROOT
+from perennial_testing.pods.waits import wait_condition
+from playground.clusters import Chosen
+from playground.commands import Kubectl
 
 RUNTIMES = ROOT / "examples/runtimes"
 
 
 @pytest.fixture(scope="module")
-def kubectl(playground: cluster_choice.Chosen, new_namespace: Callable[[str], Kubectl]) -> Kubectl:
+def kubectl(playground: Chosen, new_namespace: Callable[[str], Kubectl]) -> Kubectl:
     """A namespace with the reviews in it; the cluster has the images of both examples."""
     if playground.kind != "local":
         pytest.skip("the images of the examples are loaded into a local cluster only")
@@ -24,7 +26,7 @@ def kubectl(playground: cluster_choice.Chosen, new_namespace: Callable[[str], Ku
     built = subprocess.run(
         [sys.executable, tools / "build_images", "build", *names], check=True, stdout=subprocess.PIPE, text=True
     )
-    command = [sys.executable, tools / "local_cluster", "load-image", "--name", NAME, *built.stdout.split()]
+    command = [sys.executable, tools / "local_cluster", "load-image", "--name", playground.name, *built.stdout.split()]
     subprocess.run(command, check=True)
     client = new_namespace("runtimes")
     reviews = subprocess.run([sys.executable, ROOT / "examples/data/reviews.py"], check=True, stdout=subprocess.PIPE)
@@ -39,7 +41,7 @@ def kubectl(playground: cluster_choice.Chosen, new_namespace: Callable[[str], Ku
 @pytest.mark.parametrize("framework", ["pytorch", "tensorflow"])
 def test_a_program_of_ones_own_trains(kubectl: Kubectl, framework: str) -> None:
     kubectl("apply", "-f", str(RUNTIMES / framework / "sentiment.yaml"))
-    wait_condition(kubectl, "trainingjob", f"sentiment-{framework}", "Complete", 600)
+    wait_condition(kubectl, "trainingjob", f"sentiment-{framework}", "Complete")
     status = kubectl.get("trainingjob", f"sentiment-{framework}")["status"]
     assert status["progress"]["step"] > 0
     assert status["result"]["artifact"]["digest"].startswith("sha256:")
@@ -50,7 +52,7 @@ def test_a_program_of_ones_own_trains(kubectl: Kubectl, framework: str) -> None:
 def test_what_tensorflow_learned_answers(kubectl: Kubectl) -> None:
     for manifest in yaml.safe_load_all((RUNTIMES / "tensorflow/service.yaml").read_text()):
         kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
-    kubectl("rollout", "status", "deployment/sentiment-tensorflow", "--timeout=180s")
+    kubectl("rollout", "status", "deployment/sentiment-tensorflow", "--timeout=300s")
     asked = json.dumps({"inputs": ["this lamp is superb, and it is blue", "this lamp is awful, and it is blue"]})
     script = (
         "import json, urllib.request as r; "

@@ -4,8 +4,10 @@ import time
 from collections.abc import Callable
 
 import pytest
-from conftest import apply, condition, small_job, wait_condition, wait_for_step
-from steps import Kubectl
+
+from perennial_testing.pods.manifests import small_job
+from perennial_testing.pods.waits import apply, condition, wait_condition, wait_for_step
+from playground.commands import Kubectl
 
 
 @pytest.fixture(scope="module")
@@ -13,12 +15,15 @@ def kubectl(new_namespace: Callable[[str], Kubectl]) -> Kubectl:
     return new_namespace("training")
 
 
+STEPS = 800
+
+
 def long_job(name: str) -> dict:
-    """A training that leaves a checkpoint every second or so, for tens of seconds."""
+    """A training that leaves a checkpoint every second or so, for ten seconds and more."""
     job = small_job(name)
-    job["spec"]["training"]["hyperparameters"]["maxSteps"] = 1500
+    job["spec"]["training"]["hyperparameters"]["maxSteps"] = STEPS
     job["spec"]["training"]["checkpoints"] = {"everySteps": 50, "keep": 2}
-    job["spec"]["training"]["evaluateEverySteps"] = 500
+    job["spec"]["training"]["evaluateEverySteps"] = STEPS // 3
     del job["spec"]["training"]["earlyStopping"]
     return job
 
@@ -30,22 +35,22 @@ def test_a_training_whose_pod_is_gone_goes_on_from_the_last_checkpoint(kubectl: 
     reached = wait_for_step(kubectl, name, 150)
     pod = kubectl("get", "pods", "-l", f"perennial.dev/training-job={name}", "-o", "name")
     kubectl("delete", pod, f"--grace-period={grace}", *(["--force"] if not grace else []))
-    wait_condition(kubectl, "trainingjob", name, "Complete", 300)
+    wait_condition(kubectl, "trainingjob", name, "Complete")
     log = kubectl("logs", "-l", f"perennial.dev/training-job={name}", "--tail=-1")
     steps = [int(part.split(",")[0]) for part in log.split('"step": ')[1:] or log.split('"step":')[1:]]
     assert min(steps) >= reached - 100, "it began anew"
-    assert kubectl.get("trainingjob", name)["status"]["result"]["steps"] == 1500
+    assert kubectl.get("trainingjob", name)["status"]["result"]["steps"] == STEPS
 
 
 def test_a_suspended_training_stops_and_goes_on(kubectl: Kubectl) -> None:
     apply(kubectl, long_job("suspended"))
     wait_for_step(kubectl, "suspended", 100)
     kubectl("patch", "trainingjob", "suspended", "--type=merge", "-p", '{"spec":{"suspend":true}}')
-    wait_condition(kubectl, "trainingjob", "suspended", "Suspended", 60)
+    wait_condition(kubectl, "trainingjob", "suspended", "Suspended")
     pods = ("get", "pods", "-l", "perennial.dev/training-job=suspended", "-o", "name")
-    kubectl.wait_for("the pod to end", 60, lambda: not kubectl(*pods))
+    kubectl.wait_for("the pod to end", 300, lambda: not kubectl(*pods))
     kubectl("patch", "trainingjob", "suspended", "--type=merge", "-p", '{"spec":{"suspend":false}}')
-    wait_condition(kubectl, "trainingjob", "suspended", "Complete", 300)
+    wait_condition(kubectl, "trainingjob", "suspended", "Complete")
 
 
 def test_progress_shows_in_kubectl_get(kubectl: Kubectl) -> None:
@@ -56,6 +61,6 @@ def test_progress_shows_in_kubectl_get(kubectl: Kubectl) -> None:
         assert column in head
     assert "Running" in row
     kubectl("delete", "trainingjob", "shown")
-    kubectl.wait_for("its Job to go", 60, lambda: not kubectl.get("job", "shown"))
+    kubectl.wait_for("its Job to go", 300, lambda: not kubectl.get("job", "shown"))
     time.sleep(2)
     assert not condition(kubectl.get("trainingjob", "shown"), "Ready")

@@ -5,11 +5,16 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import model as lm
-from cluster_choice import Chosen
-from conftest import BETTER, WORSE, apply, small_model
-from steps import Kubectl
+import pytest
 
+from perennial_testing.pods.manifests import BETTER, WORSE, small_model
+from perennial_testing.pods.waits import apply
+from playground import language_models as lm
+from playground.clusters import Chosen
+from playground.commands import Kubectl
+
+# tests/faults kills the operator at each of its writes; this takes minutes in which nothing else can be tested.
+pytestmark = pytest.mark.long
 MODEL = "small"
 KILLS = 20
 

@@ -104,15 +104,18 @@ def traces(name: str) -> list[str]:
     return found + [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/perennial-{name}")]
 
 
-@pytest.fixture
-def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of clusters that holds no other than the test's."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    return tmp_path / "perennial"
+@pytest.fixture(scope="module")
+def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder of clusters that holds no other than the tests'."""
+    folder = tmp_path_factory.mktemp("state")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("XDG_STATE_HOME", str(folder))
+        yield folder / "perennial"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def node(own_state: Path) -> Iterator[str]:
+    """One for all tests: the last of them takes it down."""
     name = "lctest"
     try:
         done = tool("up", "--name", name)
@@ -133,6 +136,7 @@ def test_a_restricted_pod_runs_with_a_volume_and_an_unrestricted_one_is_refused(
 
 def test_deleting_a_claim_deletes_its_folder(node: str, own_state: Path) -> None:
     kubectl(node, "apply", "-f", "-", given={"apiVersion": "v1", "kind": "List", "items": OBJECTS})
+    kubectl(node, "-n", "team", "delete", "pod", "--all", "--grace-period=0", "--force")  # a claim in use stays
     volumes = own_state / node / "volumes"
     assert eventually(lambda: volumes.is_dir() and len(list(volumes.iterdir())) == 1)
     kubectl(node, "-n", "team", "delete", "pvc", "models")
@@ -146,14 +150,6 @@ def test_it_comes_back_after_kill_of_a_component_and_of_the_supervisor(node: str
         again = tool("up", "--name", node)
         assert again.returncode == 0, again.stdout + again.stderr
     assert kubectl(node, "get", "namespace", "kept").returncode == 0
-
-
-def test_down_leaves_nothing_even_after_kill_of_the_supervisor(node: str, own_state: Path) -> None:
-    os.kill(process(node, "supervisor"), signal.SIGKILL)
-    assert tool("down", "--name", node).returncode == 0
-    assert tool("down", "--name", node).returncode == 0
-    assert not own_state.exists()
-    assert eventually(lambda: not traces(node)), traces(node)
 
 
 def test_two_clusters_side_by_side(node: str) -> None:
@@ -188,3 +184,11 @@ def test_what_is_no_image_is_refused(node: str, tmp_path: Path) -> None:
     text.write_text("no archive")
     assert "no tar archive" in tool("load-image", "--name", node, str(text)).stderr
     assert "does not exist" in tool("load-image", "--name", node, str(tmp_path / "absent.tar")).stderr
+
+
+def test_down_leaves_nothing_even_after_kill_of_the_supervisor(node: str, own_state: Path) -> None:
+    os.kill(process(node, "supervisor"), signal.SIGKILL)
+    assert tool("down", "--name", node).returncode == 0
+    assert tool("down", "--name", node).returncode == 0
+    assert not own_state.exists()
+    assert eventually(lambda: not traces(node)), traces(node)

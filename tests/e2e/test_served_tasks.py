@@ -1,38 +1,37 @@
 """Models for sentiment, translation and questions: trained and served in real pods, asked by Hugging Face's client."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import httpx
-import model as lm
 import openai
 import pytest
 import yaml
-from conftest import ROOT, apply, service_url
 from huggingface_hub import InferenceClient
 from huggingface_hub.errors import HfHubHTTPError
-from steps import Kubectl
 
-# By name of model and data: the example whose network it has, and how long it trains here.
+from perennial_testing.cluster.control_plane import ROOT
+from perennial_testing.pods import examples
+from perennial_testing.pods.manifests import SMALL_RESOURCES
+from perennial_testing.pods.waits import apply, service_url
+from playground import language_models as lm
+from playground.commands import Kubectl
+
+# By name of model and data: the example whose training it repeats.
 MODELS = {
-    "reviews": ("sentiment-analysis-rnn", 150),
-    "numbers": ("translation-transformer", 150),
-    "facts": ("question-answering-transformer", 100),
+    "reviews": "sentiment-analysis-rnn",
+    "numbers": "translation-transformer",
+    "facts": "question-answering-transformer",
 }
-SMALL = {"requests": {"cpu": "100m", "memory": "500Mi"}}
 
 
 def language_model(name: str) -> dict[str, Any]:
-    """A LanguageModel of an example's TrainingJob."""
-    example, steps = MODELS[name]
-    job = yaml.safe_load((ROOT / f"examples/training/{example}.yaml").read_text())["spec"]
-    job["training"]["hyperparameters"]["maxSteps"] = steps
-    job["training"]["compute"] = {"resources": SMALL}
+    """A LanguageModel of an example's TrainingJob, as it stands but for the resources that it asks for."""
+    job = yaml.safe_load((ROOT / f"examples/training/{MODELS[name]}.yaml").read_text())["spec"]
+    job["training"]["compute"] = {"resources": SMALL_RESOURCES}
     spec = {key: job[key] for key in ("model", "data", "training")}
-    spec |= {"storage": {"uri": "pvc://models"}, "deployment": {"runtime": {"resources": SMALL}}}
+    spec |= {"storage": {"uri": "pvc://models"}, "deployment": {"runtime": {"resources": SMALL_RESOURCES}}}
     head = {"apiVersion": "perennial.dev/v1alpha1", "kind": "LanguageModel", "metadata": {"name": name}}
     return head | {"spec": spec}
 
@@ -40,54 +39,51 @@ def language_model(name: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def data() -> dict[str, str]:
     """What the examples' scripts print: JSON Lines."""
-    command = [sys.executable]
-    return {
-        name: subprocess.run(
-            [*command, ROOT / f"examples/data/{name}.py"], check=True, stdout=subprocess.PIPE, text=True
-        ).stdout
-        for name in MODELS
-    }
+    return {name: examples.data(name) for name in MODELS}
 
 
 @pytest.fixture(scope="module")
-def kubectl(
-    new_namespace: Callable[[str], Kubectl], data: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Kubectl:
+def kubectl(new_namespace: Callable[[str], Kubectl], tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
     """A namespace in which the three are in service; they are trained side by side."""
     client = new_namespace("tasks")
     folder = tmp_path_factory.mktemp("data")
-    for name, lines in data.items():
-        (folder / f"{name}.jsonl").write_text(lines)
-        client("create", "configmap", name, f"--from-file={folder / f'{name}.jsonl'}")
+    for name in MODELS:
+        examples.create_data(client, name, folder)
         apply(client, language_model(name))
     for name in MODELS:
-        assert lm.follow(client, name, 1, 300)["state"] == "Accepted"
+        assert lm.follow(client, name, 1)["state"] == "Accepted"
     for name in MODELS:
         lm.wait_ready(client, name, 1)
     return client
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_it_has_learned_more_than_its_baseline(kubectl: Kubectl, name: str) -> None:
+    result = kubectl.get("trainingjob", f"{name}-v1")["status"]["result"]
+    examples.assert_beats_baseline(language_model(name)["spec"]["model"]["task"], result)
+
+
 def test_sentiment_analysis_by_a_recurrent_network(kubectl: Kubectl, data: dict[str, str]) -> None:
-    examples = [json.loads(line) for line in data["reviews"].splitlines()[:40]]
+    rows = [json.loads(line) for line in data["reviews"].splitlines()[:40]]
     with service_url(kubectl, "reviews") as url:
         client = InferenceClient(model=url)
-        found = client.text_classification(examples[0]["text"])
+        found = client.text_classification(rows[0]["text"])
         assert sorted(element.label for element in found) == ["negative", "positive"]
         assert sum(element.score for element in found) == pytest.approx(1)
-        body = {"inputs": [example["text"] for example in examples], "parameters": {"top_k": 1}}
+        body = {"inputs": [example["text"] for example in rows], "parameters": {"top_k": 1}}
         answer = httpx.post(url, json=body, timeout=60)
         assert answer.headers["x-perennial-version"] == "1"
-    right = sum(best["label"] == example["label"] for (best,), example in zip(answer.json(), examples, strict=True))
-    assert right / len(examples) > 0.8
+    right = sum(best["label"] == example["label"] for (best,), example in zip(answer.json(), rows, strict=True))
+    assert right / len(rows) > 0.8
 
 
 def test_translation(kubectl: Kubectl, data: dict[str, str]) -> None:
-    examples = [json.loads(line) for line in data["numbers"].splitlines()]
-    words = {word for example in examples for word in example["target"].split()}
+    rows = [json.loads(line) for line in data["numbers"].splitlines()]
+    words = {word for example in rows for word in example["target"].split()}
     with service_url(kubectl, "numbers") as url:
         client = InferenceClient(model=url)
-        said = [client.translation(example["source"]).translation_text.split() for example in examples[:10]]
-        short = client.translation(examples[0]["source"], generate_parameters={"max_new_tokens": 2}).translation_text
+        said = [client.translation(example["source"]).translation_text.split() for example in rows[:10]]
+        short = client.translation(rows[0]["source"], generate_parameters={"max_new_tokens": 2}).translation_text
     assert all(said)
     known = [word for text in said for word in text if word in words]
     assert len(known) > 0.9 * sum(map(len, said)), said
@@ -95,10 +91,10 @@ def test_translation(kubectl: Kubectl, data: dict[str, str]) -> None:
 
 
 def test_question_answering(kubectl: Kubectl, data: dict[str, str]) -> None:
-    examples = [json.loads(line) for line in data["facts"].splitlines()[:10]]
+    rows = [json.loads(line) for line in data["facts"].splitlines()[:10]]
     with service_url(kubectl, "facts") as url:
         client = InferenceClient(model=url)
-        for example in examples:
+        for example in rows:
             asked = {"question": example["question"], "context": example["context"]}
             best = client.question_answering(**asked)
             assert best.answer == example["context"][best.start : best.end]
@@ -106,8 +102,8 @@ def test_question_answering(kubectl: Kubectl, data: dict[str, str]) -> None:
             several = client.question_answering(**asked, top_k=3)
             assert (several[0].start, several[0].end) == (best.start, best.end)
             assert len(several) == 3
-        long = " ".join(example["context"] for example in examples)
-        assert client.question_answering(question=examples[0]["question"], context=long).answer in long
+        long = " ".join(example["context"] for example in rows)
+        assert client.question_answering(question=rows[0]["question"], context=long).answer in long
 
 
 def test_what_is_not_understood_is_refused_with_a_sentence(kubectl: Kubectl) -> None:

@@ -6,12 +6,14 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable
 
-import model as lm
 import openai
 import pytest
-from cluster_choice import STATE, Chosen
-from conftest import BETTER, NAME, WORSE, apply, condition, service_url, small_model
-from steps import Kubectl
+
+from perennial_testing.pods.manifests import BETTER, WORSE, small_model
+from perennial_testing.pods.waits import apply, condition, service_url
+from playground import language_models as lm
+from playground.clusters import STATE, Chosen
+from playground.commands import Kubectl
 
 MODEL = "small"
 IDLE_SECONDS = 120
@@ -42,7 +44,7 @@ def test_status_model_card_and_prometheus_show_the_same_numbers(kubectl: Kubectl
         query = f'perennial_version_metric{{namespace="{kubectl.namespace}",version="1"}}'
         return {row["metric"]["metric"]: float(row["value"][1]) for row in ask_prometheus(playground, query)}
 
-    assert kubectl.wait_for("Prometheus to have the metrics", 60, scraped) == version["metrics"]
+    assert kubectl.wait_for("Prometheus to have the metrics", 300, scraped) == version["metrics"]
 
 
 def ask_prometheus(playground: Chosen, query: str) -> list[dict]:
@@ -76,7 +78,8 @@ def test_applying_the_same_again_changes_nothing(kubectl: Kubectl) -> None:
 
 
 def test_two_idle_minutes_see_no_write_by_the_operator(kubectl: Kubectl, playground: Chosen) -> None:
-    audit = STATE / NAME / "logs/audit.log"
+    """In this namespace; others are busy meanwhile."""
+    audit = STATE / playground.name / "logs/audit.log"
     if playground.kind != "local":
         pytest.skip("only the local cluster shows its audit log")
     time.sleep(15)
@@ -90,7 +93,7 @@ def test_two_idle_minutes_see_no_write_by_the_operator(kubectl: Kubectl, playgro
         for entry in entries
         if entry["user"]["username"] == OPERATOR
         and entry["verb"] in {"create", "update", "patch", "delete", "deletecollection"}
-        and entry["objectRef"]["resource"] != "leases"
+        and entry["objectRef"].get("namespace") == kubectl.namespace
     ]
     assert any(entry["user"]["username"] == OPERATOR for entry in entries), "the operator is not seen at all"
     assert writes == []
@@ -101,8 +104,8 @@ def test_the_operator_never_writes_to_a_users_object(playground: Chosen, kubectl
     if playground.kind != "local":
         pytest.skip("only the local cluster shows its audit log")
     seen = 0
-    for line in (STATE / NAME / "logs/audit.log").read_text().splitlines():
-        entry = json.loads(line)
+    lines = (STATE / playground.name / "logs/audit.log").read_text().splitlines(keepends=True)
+    for entry in (json.loads(line) for line in lines if line.endswith("\n")):
         reference = entry.get("objectRef") or {}
         if entry["user"]["username"] != OPERATOR or reference.get("resource") != "languagemodels":
             continue
@@ -158,7 +161,7 @@ def test_versions_that_are_not_kept_go_with_their_artifacts(kubectl: Kubectl) ->
         kept = [version["number"] for version in kubectl.get("languagemodel", MODEL)["status"]["versions"]]
         return kept == [2, 3] and not kubectl.get("trainingjob", f"{MODEL}-v1")
 
-    kubectl.wait_for("version 1 to be collected", 120, forgotten)
+    kubectl.wait_for("version 1 to be collected", 300, forgotten)
     assert list_folder(kubectl, f"/perennial/claims/models/{MODEL}") == ["v2", "v3"]
 
 
@@ -186,7 +189,7 @@ def run_in_claim(kubectl: Kubectl, name: str, script: str) -> None:
     }
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}}
     apply(kubectl, job | {"spec": {"backoffLimit": 0, "template": {"spec": pod}}})
-    kubectl("wait", "--for=condition=complete", f"job/{name}", "--timeout=60s")
+    kubectl("wait", "--for=condition=complete", f"job/{name}", "--timeout=300s")
 
 
 def test_a_tampered_artifact_is_not_served(kubectl: Kubectl) -> None:
@@ -199,7 +202,7 @@ def test_a_tampered_artifact_is_not_served(kubectl: Kubectl) -> None:
         found = condition(kubectl.get("languagemodel", MODEL), "Stalled")
         return found if found.get("status") == "True" else None
 
-    stalled = kubectl.wait_for("the tampered artifact to be refused", 120, refused)
+    stalled = kubectl.wait_for("the tampered artifact to be refused", 300, refused)
     assert stalled["reason"] == "DigestMismatch", stalled
     assert "config.json" in stalled["message"]
     available = condition(kubectl.get("deployments.perennial.dev", MODEL), "Available")

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 
 import pytest
-from conftest import SMALL, apply, small_job, wait_condition, wait_for_step
-from steps import Kubectl
+
+from perennial_testing.pods.manifests import SMALL, small_job
+from perennial_testing.pods.waits import apply, wait_condition, wait_for_step
+from playground.commands import Kubectl
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,7 @@ def test_two_pods_learn_what_one_learns_with_twice_the_batch(kubectl: Kubectl) -
     apply(kubectl, job("one", 1, 30), job("two", 2, 30))
     losses = {}
     for name in ("one", "two"):
-        wait_condition(kubectl, "trainingjob", name, "Complete", 300)
+        wait_condition(kubectl, "trainingjob", name, "Complete")
         result = kubectl.get("trainingjob", name)["status"]["result"]
         losses[name] = [result[part]["loss"] for part in ("initialMetrics", "metrics")]
     assert losses["two"] == pytest.approx(losses["one"], rel=1e-4)
@@ -39,7 +41,7 @@ def test_the_others_go_on_when_one_was_taken_away(kubectl: Kubectl) -> None:
     reached = wait_for_step(kubectl, "spot", 60)
     pods = ("get", "pods", "-l", "perennial.dev/training-job=spot,batch.kubernetes.io/job-completion-index=1")
     kubectl("delete", kubectl(*pods, "-o", "name"), "--grace-period=0", "--force")
-    wait_condition(kubectl, "trainingjob", "spot", "Complete", 300)
+    wait_condition(kubectl, "trainingjob", "spot", "Complete")
     log = kubectl("logs", "-l", "perennial.dev/training-job=spot", "--tail=-1")
     assert "going on from checkpoint-" in log
     assert kubectl.get("trainingjob", "spot")["status"]["result"]["steps"] == 400

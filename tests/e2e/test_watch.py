@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 
-import demo
-import model as lm
 import pytest
-from cluster_choice import Chosen
-from conftest import apply, small_model
-from steps import Kubectl
+
+from perennial_testing.pods.manifests import small_model
+from perennial_testing.pods.waits import apply
+from playground import demo
+from playground import language_models as lm
+from playground.clusters import Chosen
+from playground.commands import Kubectl
 
 MODEL = "watched"
 SCALING = {
@@ -38,9 +40,9 @@ def replicas(kubectl: Kubectl) -> int:
 def test_load_grows_the_replicas_and_its_end_shrinks_them(kubectl: Kubectl) -> None:
     image = lm.image_of(kubectl, MODEL)
     lm.start_client(kubectl, "load", image, MODEL, "--clients=16", "--seconds=60", "--max-tokens=50")
-    kubectl.wait_for("two replicas", 150, lambda: replicas(kubectl) == 2)
+    kubectl.wait_for("two replicas", 300, lambda: replicas(kubectl) == 2)
     assert lm.client_result(kubectl, "load")["failed"] == 0
-    kubectl.wait_for("one replica", 180, lambda: replicas(kubectl) == 1)
+    kubectl.wait_for("one replica", 360, lambda: replicas(kubectl) == 1)
     reasons = [entry["reason"] for entry in kubectl.get("deployments.perennial.dev", MODEL)["status"]["decisions"]]
     assert reasons == ["ScaledUp", "ScaledDown"]
 
@@ -50,7 +52,7 @@ def test_a_metric_out_of_bounds_starts_one_retraining_and_the_cooldown_holds_the
 ) -> None:
     demo.push(playground, 0.4)
     try:
-        kubectl.wait_for("version 2", 120, lambda: lm.version(kubectl, MODEL, 2))
+        kubectl.wait_for("version 2", 300, lambda: lm.version(kubectl, MODEL, 2))
         assert lm.version(kubectl, MODEL, 2)["reason"] == "MetricOutOfBounds"
         lm.follow(kubectl, MODEL, 2)
 
@@ -58,7 +60,7 @@ def test_a_metric_out_of_bounds_starts_one_retraining_and_the_cooldown_holds_the
             found = kubectl.get("languagemodel", MODEL)["status"]["decisions"][-1]
             return found if found["reason"] == "RetrainingHeld" else None
 
-        decision = kubectl.wait_for("the next one to be held", 120, held)
+        decision = kubectl.wait_for("the next one to be held", 300, held)
         assert "cooldown of 1h until" in decision["outcome"]
         assert kubectl.get("languagemodel", MODEL)["status"]["lastVersion"] == 2
     finally:

@@ -1,10 +1,12 @@
 """A cluster with Perennial, Prometheus and a Pushgateway, and the demo on it: `python3 tools/playground up`."""
 
 import argparse
+import sys
+from pathlib import Path
 
-import cluster_choice
-import demo
-import install
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # the folder of the package, not the package itself
+
+from playground import clusters, demo, install  # noqa: E402
 
 
 def main() -> None:
@@ -23,17 +25,17 @@ def main() -> None:
     options = parser.parse_args()
     match options.command:
         case "up":
-            install.bring(cluster_choice.up(options.name))
+            install.bring(clusters.up(options.name))
         case "demo":
-            demo.play(cluster_choice.find(options.name))
+            demo.play(clusters.find(options.name))
         case "demo-watch":
-            demo.watch(cluster_choice.find(options.name))
+            demo.watch(clusters.find(options.name))
         case "down":
-            cluster_choice.down(options.name)
+            clusters.down(options.name)
         case "kubeconfig":
-            print(cluster_choice.find(options.name).kubeconfig)
+            print(clusters.find(options.name).kubeconfig)
         case "kubectl-path":
-            print(cluster_choice.find(options.name).kubectl)
+            print(clusters.find(options.name).kubectl)
 
 
 if __name__ == "__main__":

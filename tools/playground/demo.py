@@ -3,9 +3,9 @@
 import json
 import urllib.request
 
-import model as lm
-from cluster_choice import Chosen
-from steps import ROOT, Kubectl, step
+from playground import language_models as lm
+from playground.clusters import Chosen
+from playground.commands import ROOT, Kubectl, step
 
 NAMESPACE = "demo"
 MODEL = "docs-writer"

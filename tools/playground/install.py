@@ -6,8 +6,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster_choice import LOCAL_CLUSTER, Chosen
-from steps import ROOT, output, run, step
+from playground.clusters import LOCAL_CLUSTER, Chosen
+from playground.commands import ROOT, output, run, step
 
 NAMESPACE = "perennial-system"
 PROMETHEUS_URL = "http://prometheus.monitoring.svc:9090"

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from steps import ROOT, Kubectl, output, run, step
+from playground.commands import ROOT, Kubectl, output, run, step
 
 LOCAL_CLUSTER = ROOT / "tools/local_cluster"
 STATE = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "perennial"

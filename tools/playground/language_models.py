@@ -4,7 +4,7 @@ import json
 import sys
 import time
 
-from steps import ROOT, Kubectl, output
+from playground.commands import ROOT, Kubectl, output
 
 TELL_SECONDS = 10
 CLIENT = ROOT / "examples/client.py"
