@@ -29,7 +29,7 @@ kubeconfig: ## Print the path of the demo's kubeconfig
 	@$(PLAYGROUND) kubeconfig
 
 ##@ Work on it
-.PHONY: venv lint format types test-unit test-api test-faults test-e2e test-kueue faults fuzz test-fast test bench-operator bench-training docs docs-serve crds images lock clean
+.PHONY: venv lint format types test-unit test-api test-faults test-e2e test-kueue faults fuzz test-fast test test-long bench-operator bench-training docs docs-serve crds images lock clean
 venv: $(VENV)/.installed ## Install everything for development into .venv (2 min, 6 GB: torch brings CUDA along)
 
 $(VENV)/.installed: requirements/test.txt pyproject.toml
@@ -53,7 +53,7 @@ types: venv ## Check the types of the operator, strictly
 	@$(VENV)/bin/mypy
 
 test-unit: venv ## Pure logic and single processes (9 min)
-	@$(VENV)/bin/pytest tests/unit
+	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n 2 --dist loadfile tests/unit
 
 test-api: venv ## The operator against a real control plane; pods are simulated by writing their status (5 min)
 	@$(VENV)/bin/pytest tests/api
@@ -62,9 +62,9 @@ test-faults: venv ## The operator under fire: lies, silence, two at once, a part
 	@$(VENV)/bin/pytest tests/faults
 
 test-e2e: venv ## The whole story in real pods (32 min)
-	@$(VENV)/bin/pytest tests/e2e
+	@$(VENV)/bin/pytest -n 4 --dist loadfile -m "not long" tests/e2e
 
-test-kueue: venv ## training.queue against a real Kueue (3 min; the first time 7 min); not a part of make test
+test-kueue: venv ## training.queue against a real Kueue (3 min; the first time 7 min); a part of make test-long
 	@$(VENV)/bin/pytest tests/kueue
 
 faults: venv ## Every fault at every write of a model's life, ten idle minutes, and every lie and silence (40 min)
@@ -77,8 +77,11 @@ fuzz: venv ## 1,000 sequences of good and bad specs, each compared with a fresh 
 
 test-fast: lint types test-unit test-api ## What one runs while working
 
-test: venv ## Everything: what CI runs (55 min; the first time 70 min)
-	@tools/test.sh
+test: venv ## Everything that a change can break, side by side where it can be: what CI runs
+	@$(PYTHON) tools/run_tests
+
+test-long: venv ## What repeats at length what make test proves: the whole crash sweep, the long fuzz, Kueue, all examples
+	@$(PYTHON) tools/run_tests --long
 
 bench-operator: venv ## Measure the operator beside the API server's limit and Kubeflow Trainer (20 min; nothing else should run)
 	@$(VENV)/bin/python benchmarks/operator

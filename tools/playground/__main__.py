@@ -13,6 +13,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="playground", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     for command, text in {
+        "build": "build what `up` needs, without starting anything; names of further images may follow",
         "up": "bring it up; may be run again, also after a change of the code",
         "demo": "play the main job on it",
         "demo-watch": "go on with load and a metric out of bounds",
@@ -21,9 +22,14 @@ def main() -> None:
         "kubectl-path": "print the path of kubectl",
     }.items():
         added = commands.add_parser(command, help=text, description=text)
+        if command == "build":
+            added.add_argument("images", nargs="*", metavar="IMAGE", help="images of tools/build_images beside ours")
         added.add_argument("--name", default="demo", help="the playground's name (default: demo)")
     options = parser.parse_args()
     match options.command:
+        case "build":
+            clusters.build()
+            install.build(clusters.choose(), options.images)
         case "up":
             install.bring(clusters.up(options.name))
         case "demo":

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,23 @@ def bring(chosen: Chosen) -> None:
     _chart(chosen, images)
 
 
+def build(kind: str, further: Iterable[str] = ()) -> list[str]:
+    """Builds our images, and further ones, for a cluster of this kind; returns where their archives are."""
+    if kind == "given":
+        return []
+    command = [
+        sys.executable,
+        ROOT / "tools/build_images",
+        "build",
+        *(["--engine", "docker"] if kind == "kind" else []),
+    ]
+    with step("Build the images", "5 min the first time, then seconds"):
+        archives = output(*command, stderr=None).split()
+        if names := list(further):
+            output(*command, *names, stderr=None)
+    return archives
+
+
 def _images(chosen: Chosen) -> Images:
     if chosen.kind == "given":
         prefix = os.environ.get("PERENNIAL_REGISTRY")
@@ -44,9 +62,7 @@ def _images(chosen: Chosen) -> Images:
             )
         tag = os.environ.get("PERENNIAL_TAG", "dev")
         return Images(prefix, tag, PUBLIC_IMAGES["prometheus"], PUBLIC_IMAGES["pushgateway"])
-    build = [sys.executable, ROOT / "tools/build_images", "build"]
-    with step("Build the images", "5 min the first time, then seconds"):
-        archives = output(*build, *(["--engine", "docker"] if chosen.kind == "kind" else []), stderr=None).split()
+    archives = build(chosen.kind)
     prefix = "localhost/perennial"
     if chosen.kind == "kind":
         names = [f"{prefix}/{name}:dev" for name in OURS]

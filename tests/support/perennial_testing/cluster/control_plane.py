@@ -16,7 +16,7 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
 ROOT = Path(__file__).parents[4]
-NAME = "test"
+NAME = os.environ.get("PERENNIAL_TEST_CLUSTER", "test")  # two sessions at a time want two
 GROUP, VERSION = "perennial.dev", "v1alpha1"
 Manifest = dict[str, Any]
 MANAGED = "app.kubernetes.io/managed-by=perennial"

@@ -1,0 +1,39 @@
+"""Runs every check and every test, side by side where they can be, and sums up: `python3 tools/run_tests`.
+
+Each line of output is marked with its tier. At the end: the time of each tier and the ten slowest tests.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # the folder of the package, not the package itself
+
+from run_tests import report, tiers  # noqa: E402
+from run_tests.tier import ROOT, Outcome, run_side_by_side  # noqa: E402
+
+
+def main() -> int:
+    """0 if all of it passed."""
+    parser = argparse.ArgumentParser(prog="run_tests", description=__doc__)
+    parser.add_argument("--long", action="store_true", help="the slow repetitions instead: make test-long")
+    options = parser.parse_args()
+    os.chdir(ROOT)
+    started, outcomes = time.monotonic(), list[Outcome]()
+    with tempfile.TemporaryDirectory() as folder:
+        stages = tiers.long() if options.long else tiers.usual()
+        for stage in stages:
+            outcomes += run_side_by_side(stage, Path(folder))
+        report.print_slowest(Path(folder))
+    report.print_tiers(outcomes, time.monotonic() - started)
+    return 0 if all(outcome.passed for outcome in outcomes) else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("\nInterrupted.")

@@ -1,0 +1,37 @@
+"""Which tiers there are, and which of them run side by side."""
+
+from run_tests.tier import Tier
+
+PYTHON = ".venv/bin/python"
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+EXAMPLES = ("example-pytorch", "example-tensorflow")
+
+
+def pytest(name: str, *arguments: str, **environment: str) -> Tier:
+    return Tier(name, ((PYTHON, "-m", "pytest", *arguments),), environment, is_pytest=True)
+
+
+def usual() -> list[list[Tier]]:
+    """Stages, one after the other; the tiers of a stage run side by side.
+
+    Waiting for the network goes with computing, and what mostly waits goes with what mostly waits.
+    """
+    prepare = Tier("prepare", (("python3", "tools/playground", "build", *EXAMPLES),))
+    checks = Tier("checks", (("make", "--no-print-directory", "lint", "types", "docs"),))
+    unit = pytest("unit", "-n", "2", "--dist", "loadfile", "tests/unit", **ONE_THREAD)
+    return [
+        [prepare, checks],
+        [unit],
+        [
+            pytest("api", "tests/api", PERENNIAL_TEST_CLUSTER="test-api"),
+            pytest("faults", "-m", "not long", "tests/faults", PERENNIAL_TEST_CLUSTER="test-faults"),
+        ],
+        [pytest("e2e", "-n", "4", "--dist", "loadfile", "-m", "not long", "tests/e2e")],
+    ]
+
+
+def long() -> list[list[Tier]]:
+    """What only repeats, at length, what the usual tiers prove."""
+    faults = Tier("faults", (("make", "--no-print-directory", "faults"),))
+    fuzz = Tier("fuzz", (("make", "--no-print-directory", "fuzz"),))
+    return [[pytest("e2e", "-m", "long", "tests/e2e")], [pytest("kueue", "tests/kueue")], [fuzz], [faults]]
