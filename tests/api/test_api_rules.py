@@ -1,11 +1,14 @@
 """Each CEL rule of the CRDs: one manifest that the real API server accepts, and one that it refuses with a sentence."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
 
+from perennial.api.crd import definition
 from perennial_testing.cluster.control_plane import ROOT, ControlPlane
+from perennial_testing.specs.echo_runtime import DeploymentWithEcho
 from perennial_testing.specs.small_manifests import DIGEST, SMALL, Manifest, manifest, merged
 
 # On the spec of each kind: message; what is laid over a small spec, accepted and refused.
@@ -305,6 +308,32 @@ def test_replicas_of_a_deployment_change_only_without_autoscaling(control_plane:
     refused = control_plane.kubectl(*patch, '{"spec": {"replicas": 2}}', check=False)
     assert REPLICAS_KEPT in refused.stderr
     control_plane.kubectl(*patch, '{"spec": {"replicas": 2, "autoscaling": null}}')
+
+
+@pytest.fixture
+def echo_kind(control_plane: ControlPlane) -> Iterator[str]:
+    """A Deployment whose union of runtimes has one more member."""
+    crd = definition(DeploymentWithEcho)
+    control_plane.kubectl("apply", "--server-side", "-f", "-", stdin=crd)
+    control_plane.kubectl("wait", "--for=condition=Established", "crd", crd["metadata"]["name"], "--timeout=30s")
+    yield DeploymentWithEcho.KIND
+    control_plane.kubectl("delete", "crd", crd["metadata"]["name"])
+
+
+def test_a_runtime_has_the_block_of_its_own_name_only(
+    control_plane: ControlPlane, namespace: str, echo_kind: str
+) -> None:
+    def create(runtime: Manifest, *, check: bool = True) -> str:
+        document = manifest(echo_kind, "one", SMALL["Deployment"] | {"runtime": runtime})
+        create = ("create", "--dry-run=server", "-n", namespace, "-f", "-")
+        return control_plane.kubectl(*create, stdin=document, check=check).stderr
+
+    create({"name": "echo", "echo": {"text": "hi"}})
+    create({"name": "echo"})
+    create({"transformers": {}})
+    refusal = create({"name": "echo", "transformers": {}}, check=False)
+    assert "`transformers` must only be set if `name` is 'transformers'" in refusal
+    assert "`echo` must only be set if `name` is 'echo'" in create({"echo": {}}, check=False)
 
 
 def test_no_rule_is_without_such_a_pair() -> None:

@@ -1,4 +1,4 @@
-{{/* The names of all objects begin with this: the release's name, with the chart's unless it holds it. */}}
+{{/* Prefix of all names: the name of the release, and that of the chart unless the former contains it. */}}
 {{- define "perennial.fullname" -}}
 {{- if contains .Chart.Name .Release.Name -}}
 {{- .Release.Name | trunc 53 | trimSuffix "-" -}}
@@ -24,7 +24,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- .Values.serviceAccount.name | default (include "perennial.fullname" .) -}}
 {{- end -}}
 
-{{/* An image by its role: a list of the root and operator, training or serving. */}}
+{{/* Reference of an image; the argument is a list of the root context and operator, training or serving. */}}
 {{- define "perennial.image" -}}
 {{- $root := first . -}}
 {{- $role := last . -}}
@@ -33,19 +33,19 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
-{{/* What the operator may do with objects of the namespaces that it serves: no wildcard, no Secret. */}}
+{{/* Permissions in the watched namespaces: no wildcard, no Secret. */}}
 {{- define "perennial.rules" -}}
 - apiGroups: [perennial.dev]
   resources: [languagemodels]
   verbs: [get, list, watch]
-# A LanguageModel makes its TrainingJobs and its Deployment.
+# A LanguageModel owns its TrainingJobs and its Deployment.
 - apiGroups: [perennial.dev]
   resources: [trainingjobs, deployments]
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [perennial.dev]
   resources: [languagemodels/status, trainingjobs/status, deployments/status]
   verbs: [patch]
-# To be named as an owner that waits for its children (blockOwnerDeletion), where that is enforced (OpenShift).
+# For ownerReferences with blockOwnerDeletion, where their permission is enforced (OpenShift).
 - apiGroups: [perennial.dev]
   resources: [languagemodels/finalizers, trainingjobs/finalizers, deployments/finalizers]
   verbs: [update]
@@ -61,7 +61,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, list, watch, create, patch, delete]
-# Results are in the pods' termination messages, progress in their logs.
+# Results are in the termination messages of pods, progress in their logs.
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch]
@@ -71,11 +71,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]
-# Why the pods of a Job can't be made (a quota, say) is in the Events of the Job controller only.
+# Why the Job controller can't create pods (a quota, for example) is in its Events only.
 - apiGroups: [""]
   resources: [events]
   verbs: [list]
-# Its own Lease, whose renewals prove that events flow; the watch looks for it wherever it looks for all else.
+# Its own Lease: the renewals prove that watch events arrive.
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   resourceNames: [{{ include "perennial.fullname" . }}]

@@ -1,6 +1,7 @@
 """The number of replicas: the HorizontalPodAutoscaler's rules as a table, and what always holds."""
 
 import math
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
@@ -31,57 +32,82 @@ def at(replicas: int, *history: tuple[int, int]) -> AutoscalingStatus:
     return AutoscalingStatus(desired_replicas=replicas, recommendations=kept)
 
 
-# spec, status before, ready pods, load on queue-depth; replicas.
-NUMBERS: dict[str, tuple[Autoscaling, AutoscalingStatus, int, float, int]] = {
-    "Load on target changes nothing": (spec(), at(2), 2, 8.0, 2),
-    "Ten percent over is within the tolerance": (spec(), at(2), 2, 8.8, 2),
-    "More than ten percent over is not": (spec(), at(2), 2, 8.9, 3),
-    "Ten percent under is within the tolerance": (spec(), at(4), 4, 14.4, 4),
-    "The number is rounded up": (spec(), at(1), 1, 9.0, 3),
-    "No load leaves the least": (spec(2), at(5), 5, 0.0, 2),
-    "A negative load is none": (spec(), at(3), 3, -5.0, 1),
-    "Never more than the most": (spec(1, 3), at(3), 3, 400.0, 3),
-    "It grows by four at most from one ready pod": (spec(1, 100), at(1), 1, 400.0, 5),
-    "It doubles at most from ten ready pods": (spec(1, 100), at(10), 10, 4000.0, 20),
-    "Pods that are not ready yet don't make it grow further": (spec(1, 100), at(5), 1, 400.0, 5),
-    "It shrinks only to the most that was asked for in the window": (
-        spec(down="5m"), at(4, (600, 4), (200, 2)), 4, 4.0, 4,
+@dataclass(frozen=True)
+class NumberCase:
+    """The limits, the last decision, the ready pods and the load on queue-depth; and the new number."""
+
+    before: AutoscalingStatus
+    ready: int
+    load: float
+    desired: int
+    limits: Autoscaling = field(default_factory=spec)
+
+
+NUMBERS = {
+    "Load on target changes nothing": NumberCase(before=at(2), ready=2, load=8.0, desired=2),
+    "Ten percent over is within the tolerance": NumberCase(before=at(2), ready=2, load=8.8, desired=2),
+    "More than ten percent over is not": NumberCase(before=at(2), ready=2, load=8.9, desired=3),
+    "Ten percent under is within the tolerance": NumberCase(before=at(4), ready=4, load=14.4, desired=4),
+    "The number is rounded up": NumberCase(before=at(1), ready=1, load=9.0, desired=3),
+    "No load leaves the minimum": NumberCase(limits=spec(2), before=at(5), ready=5, load=0.0, desired=2),
+    "A negative load is none": NumberCase(before=at(3), ready=3, load=-5.0, desired=1),
+    "Never more than the maximum": NumberCase(limits=spec(1, 3), before=at(3), ready=3, load=400.0, desired=3),
+    "It grows by four at most from one ready pod": NumberCase(
+        limits=spec(1, 100), before=at(1), ready=1, load=400.0, desired=5
     ),
-    "It shrinks when the window has passed": (spec(down="5m"), at(4, (900, 4), (300, 2)), 4, 8.0, 2),
-    "It grows only to the least that was asked for in the window": (
-        spec(up="1m"), at(1, (300, 1), (30, 2)), 1, 12.0, 1,
+    "It doubles at most from ten ready pods": NumberCase(
+        limits=spec(1, 100), before=at(10), ready=10, load=4000.0, desired=20
     ),
-    "It grows when the window has passed": (spec(up="1m"), at(1, (300, 1), (60, 3)), 1, 12.0, 3),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("case", NUMBERS)
-def test_number(case: str) -> None:
-    limits, before, ready, load, expected = NUMBERS[case]
-    found = scale(limits, before, ready, {"queue-depth": load}, NOW)
-    assert found.status.desired_replicas == expected
-    assert (found.decision is None) == (expected == before.desired_replicas)
-
-
-# What the metrics say for 3 replicas; the number.
-MISSING = {
-    "Nothing is known": ({}, 3),
-    "The one metric has no data": ({"queue-depth": "no data", "other": "no data"}, 3),
-    "NaN is no value": ({"queue-depth": math.nan, "other": math.nan}, 3),
-    "Infinity is no value": ({"queue-depth": math.inf, "other": math.inf}, 3),
-    "One is missing, and the other asks for fewer": ({"queue-depth": "no data", "other": 10.0}, 3),
-    "One is NaN, and the other asks for fewer": ({"queue-depth": math.nan, "other": 10.0}, 3),
-    "One is missing, and the other asks for more": ({"queue-depth": "no data", "other": 50.0}, 5),
-    "Both are there, and the higher counts": ({"queue-depth": 24.0, "other": 10.0}, 6),
+    "Pods that are not ready yet don't make it grow further": NumberCase(
+        limits=spec(1, 100), before=at(5), ready=1, load=400.0, desired=5
+    ),
+    "It shrinks only to the highest recommendation of the window": NumberCase(
+        limits=spec(down="5m"), before=at(4, (600, 4), (200, 2)), ready=4, load=4.0, desired=4
+    ),
+    "It shrinks when the window has passed": NumberCase(
+        limits=spec(down="5m"), before=at(4, (900, 4), (300, 2)), ready=4, load=8.0, desired=2
+    ),
+    "It grows only to the lowest recommendation of the window": NumberCase(
+        limits=spec(up="1m"), before=at(1, (300, 1), (30, 2)), ready=1, load=12.0, desired=1
+    ),
+    "It grows when the window has passed": NumberCase(
+        limits=spec(up="1m"), before=at(1, (300, 1), (60, 3)), ready=1, load=12.0, desired=3
+    ),
 }
 
 
-@pytest.mark.parametrize("case", MISSING)
-def test_what_is_missing_never_scales_down(case: str) -> None:
-    readings, expected = MISSING[case]
-    found = scale(spec(1, 10, QUEUE, OTHER), at(3), 3, readings, NOW)
-    assert found.status.desired_replicas == expected
-    assert found.active == (expected != 3)
+@pytest.mark.parametrize("case", NUMBERS.values(), ids=NUMBERS)
+def test_number(case: NumberCase) -> None:
+    scaling = scale(case.limits, case.before, case.ready, {"queue-depth": case.load}, NOW)
+    assert scaling.status.desired_replicas == case.desired
+    assert (scaling.decision is None) == (case.desired == case.before.desired_replicas)
+
+
+@dataclass(frozen=True)
+class MissingCase:
+    """The readings for 3 replicas; and the new number."""
+
+    readings: dict[str, float | str]
+    desired: int
+
+
+MISSING = {
+    "Nothing is known": MissingCase({}, desired=3),
+    "No metric has data": MissingCase({"queue-depth": "no data", "other": "no data"}, desired=3),
+    "NaN is no value": MissingCase({"queue-depth": math.nan, "other": math.nan}, desired=3),
+    "Infinity is no value": MissingCase({"queue-depth": math.inf, "other": math.inf}, desired=3),
+    "One is missing, and the other recommends fewer": MissingCase({"queue-depth": "no data", "other": 10.0}, desired=3),
+    "One is NaN, and the other recommends fewer": MissingCase({"queue-depth": math.nan, "other": 10.0}, desired=3),
+    "One is missing, and the other recommends more": MissingCase({"queue-depth": "no data", "other": 50.0}, desired=5),
+    "Both have a value, and the higher counts": MissingCase({"queue-depth": 24.0, "other": 10.0}, desired=6),
+}
+
+
+@pytest.mark.parametrize("case", MISSING.values(), ids=MISSING)
+def test_a_missing_value_never_scales_down(case: MissingCase) -> None:
+    scaling = scale(spec(1, 10, QUEUE, OTHER), at(3), 3, case.readings, NOW)
+    assert scaling.status.desired_replicas == case.desired
+    assert scaling.active == (case.desired != 3)
 
 
 def test_the_window_outlives_the_operator() -> None:

@@ -1,5 +1,6 @@
-"""What follows for a Deployment: its children, how a rollout is told, and scaling."""
+"""The decision on a Deployment: its children, the conditions of a rollout, scaling."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -39,76 +40,99 @@ def seen(*pods: Manifest, apps: Manifest | None = None, **more: Any) -> Observed
     return Observed(DEFAULTS, apps=AppsView.of(apps) if apps else None, pods=tuple(map(PodView.of, pods)), **more)
 
 
-# What is observed; reason, a part of the message, ready, stalled.
-STATES: dict[str, tuple[ModelDeployment, Observed, str, str, bool, bool]] = {
-    "A new object": (deployment(), seen(), "RollingOut", "0 pods updated, 0 ready", False, False),
-    "All pods are of this spec and answer": (
-        deployment(), seen(apps=apps(1, 1, AVAILABLE)), "InService", "Version 2 is ready on 1 replica.", True, False,
-    ),
-    "The pods are of an older spec": (
-        deployment(generation=2), seen(apps=apps(1, 1, AVAILABLE)), "RollingOut", "", False, False,
-    ),
-    "The controller of apps/v1 has not looked yet": (
-        deployment(), seen(apps=apps(1, 1, AVAILABLE, observed=0)), "RollingOut", "", False, False,
-    ),
-    "One of two answers": (
-        deployment(replicas=2), seen(apps=apps(1, 2, AVAILABLE)), "RollingOut", "2 pods updated, 1 ready", False, False,
-    ),
-    "No replica wanted": (
-        deployment(replicas=0), seen(apps=apps(0, 0, AVAILABLE)), "ScaledToZero", "replicas is 0", True, False,
-    ),
-    "The claim is missing": (
-        deployment(), seen(missing=('PersistentVolumeClaim "models"',)),
-        "InputMissing", 'PersistentVolumeClaim "models" not found in namespace "demo"', False, True,
-    ),
-    "The artifact was tampered with, and nothing was in service before": (
-        deployment(), seen(pod("Pending", *CRASHED), apps=apps(0)), "TamperedArtifact",
-        "config.json is not what was trained.", False, True,
-    ),
-    "The artifact was tampered with, and the pods before answer": (
-        deployment(), seen(pod("Pending", *CRASHED), apps=apps(1, 2, AVAILABLE)), "TamperedArtifact",
-        "The pods that are ready keep serving.", False, True,
-    ),
-    "Trouble of a pod of the version before does not count": (
-        deployment(), seen(pod("Pending", *CRASHED, version="1"), apps=apps(0)), "RollingOut", "", False, False,
-    ),
-    "The image can't be pulled": (
-        deployment(), seen(pod("Pending", PULL), apps=apps(0)), "ImagePullFailed", "can't be pulled", False, True,
-    ),
-    "A container that failed once and then ended well is no trouble": (
-        deployment(), seen(pod("Pending", ended(0), ended(1)), apps=apps(0)), "RollingOut", "", False, False,
-    ),
-    "A pod is refused by a quota": (
-        deployment(), seen(apps=apps(0, 1, QUOTA)), "PodsRefused", "exceeded quota: small", False, True,
-    ),
-    "The rollout is overdue": (
-        deployment(), seen(apps=apps(0, 1, OVERDUE)), "ProgressDeadlineExceeded", "overdue", False, True,
-    ),
-}  # fmt: skip
+@dataclass(frozen=True)
+class StateCase:
+    """What is observed, and what the conditions say of it."""
+
+    observed: Observed
+    reason: str
+    message: str = ""
+    ready: bool = False
+    stalled: bool = False
+    deployment: ModelDeployment = field(default_factory=deployment)
 
 
-@pytest.mark.parametrize("case", STATES)
-def test_state(case: str) -> None:
-    spec, observed, reason, message, ready, stalled = STATES[case]
-    status = decide(spec, observed, NOW).status
+STATES = {
+    "A new object": StateCase(seen(), reason="RollingOut", message="0 pods updated, 0 ready"),
+    "All pods are of this spec and ready": StateCase(
+        seen(apps=apps(1, 1, AVAILABLE)), reason="InService", message="Version 2 is ready on 1 replica.", ready=True
+    ),
+    "The pods are of an older spec": StateCase(
+        seen(apps=apps(1, 1, AVAILABLE)), deployment=deployment(generation=2), reason="RollingOut"
+    ),
+    "The controller of apps/v1 has not observed the spec": StateCase(
+        seen(apps=apps(1, 1, AVAILABLE, observed=0)), reason="RollingOut"
+    ),
+    "One of two is ready": StateCase(
+        seen(apps=apps(1, 2, AVAILABLE)),
+        deployment=deployment(replicas=2),
+        reason="RollingOut",
+        message="2 pods updated, 1 ready",
+    ),
+    "No replica is desired": StateCase(
+        seen(apps=apps(0, 0, AVAILABLE)),
+        deployment=deployment(replicas=0),
+        reason="ScaledToZero",
+        message="replicas is 0",
+        ready=True,
+    ),
+    "The claim is missing": StateCase(
+        seen(missing=('PersistentVolumeClaim "models"',)),
+        reason="InputMissing",
+        message='PersistentVolumeClaim "models" not found in namespace "demo"',
+        stalled=True,
+    ),
+    "The artifact was tampered with, and nothing was in service before": StateCase(
+        seen(pod("Pending", *CRASHED), apps=apps(0)),
+        reason="TamperedArtifact",
+        message="config.json is not what was trained.",
+        stalled=True,
+    ),
+    "The artifact was tampered with, and older pods are ready": StateCase(
+        seen(pod("Pending", *CRASHED), apps=apps(1, 2, AVAILABLE)),
+        reason="TamperedArtifact",
+        message="The pods that are ready keep serving.",
+        stalled=True,
+    ),
+    "Trouble of a pod of the previous version does not count": StateCase(
+        seen(pod("Pending", *CRASHED, version="1"), apps=apps(0)), reason="RollingOut"
+    ),
+    "The image can't be pulled": StateCase(
+        seen(pod("Pending", PULL), apps=apps(0)), reason="ImagePullFailed", message="can't be pulled", stalled=True
+    ),
+    "A container that failed once and then ended well is no trouble": StateCase(
+        seen(pod("Pending", ended(0), ended(1)), apps=apps(0)), reason="RollingOut"
+    ),
+    "A pod is refused by a quota": StateCase(
+        seen(apps=apps(0, 1, QUOTA)), reason="PodsRefused", message="exceeded quota: small", stalled=True
+    ),
+    "The rollout is overdue": StateCase(
+        seen(apps=apps(0, 1, OVERDUE)), reason="ProgressDeadlineExceeded", message="overdue", stalled=True
+    ),
+}
+
+
+@pytest.mark.parametrize("case", STATES.values(), ids=STATES)
+def test_state(case: StateCase) -> None:
+    status = decide(case.deployment, case.observed, NOW).status
     conditions = {c.type: c for c in status.conditions}
-    assert conditions["Ready"].reason == reason
-    assert message in conditions["Ready"].message
-    assert (conditions["Ready"].status == "True", conditions["Stalled"].status == "True") == (ready, stalled)
-    assert (conditions["Progressing"].status == "True") == (not ready and not stalled)
-    assert status.observed_generation == spec.metadata.generation
+    assert conditions["Ready"].reason == case.reason
+    assert case.message in conditions["Ready"].message
+    assert (conditions["Ready"].status == "True", conditions["Stalled"].status == "True") == (case.ready, case.stalled)
+    assert (conditions["Progressing"].status == "True") == (not case.ready and not case.stalled)
+    assert status.observed_generation == case.deployment.metadata.generation
 
 
-def test_the_version_is_told_when_all_pods_have_it() -> None:
+def test_the_version_is_reported_when_all_pods_have_it() -> None:
     before = {"version": 1}
     assert decide(deployment(before), seen(apps=apps(0)), NOW).status.version == 1
     assert decide(deployment(before), seen(apps=apps(1)), NOW).status.version == 2
 
 
 def test_pods_in_service_stay_when_the_claim_disappears() -> None:
-    lacks = ("PersistentVolumeClaim",)
-    assert decide(deployment(), seen(missing=lacks), NOW).apply == ()
-    assert len(decide(deployment(), seen(apps=apps(), missing=lacks), NOW).apply) == 3
+    missing = ("PersistentVolumeClaim",)
+    assert decide(deployment(), seen(missing=missing), NOW).apply == ()
+    assert len(decide(deployment(), seen(apps=apps(), missing=missing), NOW).apply) == 3
 
 
 def test_the_children_serve_without_a_gap_and_under_the_restricted_profile() -> None:
@@ -165,24 +189,34 @@ def test_the_url_is_what_clients_of_the_task_take(task: str, url: str) -> None:
     assert decide(deployment(model={"task": task}), seen(), NOW).status.url == url
 
 
-# spec.replicas, spec.autoscaling, the stored number; the number of pods.
+@dataclass(frozen=True)
+class ReplicasCase:
+    """spec.replicas, what is changed of AUTOSCALING if it is set, the stored number; and the number of pods."""
+
+    pods: int
+    replicas: int | None = None
+    autoscaling: dict[str, Any] | None = None
+    stored: int | None = None
+
+
 REPLICAS = {
-    "One by default": (None, None, None, 1),
-    "What the spec says": (3, None, None, 3),
-    "Zero is a number": (0, None, None, 0),
-    "Autoscaling begins at the least": (None, {"minReplicas": 2}, None, 2),
-    "Autoscaling follows the stored number": (None, {}, 3, 3),
-    "The limits hold for the stored number, too": (None, {"maxReplicas": 2}, 3, 2),
+    "One by default": ReplicasCase(pods=1),
+    "As the spec says": ReplicasCase(replicas=3, pods=3),
+    "Zero is a number": ReplicasCase(replicas=0, pods=0),
+    "Autoscaling starts at the minimum": ReplicasCase(autoscaling={"minReplicas": 2}, pods=2),
+    "Autoscaling of a new object starts at its replicas": ReplicasCase(replicas=3, autoscaling={}, pods=3),
+    "Autoscaling follows the stored number": ReplicasCase(autoscaling={}, stored=3, pods=3),
+    "Afterwards the replicas of the spec are not used": ReplicasCase(replicas=1, autoscaling={}, stored=3, pods=3),
+    "The limits hold for the stored number, too": ReplicasCase(autoscaling={"maxReplicas": 2}, stored=3, pods=2),
 }
 
 
-@pytest.mark.parametrize("case", REPLICAS)
-def test_replicas(case: str) -> None:
-    replicas, scaling, stored, expected = REPLICAS[case]
-    spec = {"replicas": replicas, "autoscaling": None if scaling is None else AUTOSCALING | scaling}
-    status = {"autoscaling": {"desiredReplicas": stored}} if stored else {}
-    outcome = decide(deployment(status, **spec), seen(), NOW)
-    assert outcome.apply[0]["spec"]["replicas"] == expected
+@pytest.mark.parametrize("case", REPLICAS.values(), ids=REPLICAS)
+def test_replicas(case: ReplicasCase) -> None:
+    autoscaling = None if case.autoscaling is None else AUTOSCALING | case.autoscaling
+    status = {"autoscaling": {"desiredReplicas": case.stored}} if case.stored else {}
+    outcome = decide(deployment(status, replicas=case.replicas, autoscaling=autoscaling), seen(), NOW)
+    assert outcome.apply[0]["spec"]["replicas"] == case.pods
 
 
 def test_a_number_is_stored_before_it_is_acted_on() -> None:
@@ -198,7 +232,7 @@ def test_a_number_is_stored_before_it_is_acted_on() -> None:
     assert len(second.status.decisions) == 1
 
 
-def test_autoscaling_that_is_switched_on_begins_with_the_replicas_that_are_there() -> None:
+def test_autoscaling_that_is_turned_on_starts_from_the_current_replicas() -> None:
     status = {"desiredReplicas": 4}
     idle = seen(apps=apps(4, 4), readings={"queue-depth": 0.0})
     outcome = decide(deployment(status, autoscaling=AUTOSCALING), idle, NOW)
@@ -207,7 +241,7 @@ def test_autoscaling_that_is_switched_on_begins_with_the_replicas_that_are_there
     assert decide(stored, idle, after(minutes=6)).status.desired_replicas == 1
 
 
-def test_missing_metrics_are_told_in_a_condition() -> None:
+def test_missing_metrics_are_reported_in_a_condition() -> None:
     outcome = decide(deployment(autoscaling=AUTOSCALING), seen(readings={"queue-depth": "no data"}), NOW)
     (scaling,) = (c for c in outcome.status.conditions if c.type == "Scaling")
     assert (scaling.status, scaling.reason) == ("False", "MetricsMissing")
@@ -215,7 +249,7 @@ def test_missing_metrics_are_told_in_a_condition() -> None:
     assert outcome.again_at == after(seconds=15)
 
 
-def test_queue_depth_is_asked_for_the_pods_of_this_deployment_only() -> None:
+def test_queue_depth_is_queried_for_the_pods_of_this_deployment_only() -> None:
     mine = {"name": "mine", "target": 2, "query": "sum(x)"}
     found = queries(deployment(autoscaling=AUTOSCALING | {"metrics": [*AUTOSCALING["metrics"], mine]}))
     assert found["mine"] == "sum(x)"
