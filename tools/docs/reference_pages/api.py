@@ -22,15 +22,11 @@ def page(crd: Path) -> str:
 def _head(definition: Schema, version: Schema, schema: Schema) -> Iterator[str]:
     names = definition["names"]
     yield f"# {names['kind']}\n\n{schema['description']}\n"
-    yield table(
-        ("", ""),
-        [
-            ("`apiVersion`", code(f"{definition['group']}/{version['name']}")),
-            ("`kind`", code(names["kind"])),
-            ("In `kubectl`", ", ".join(map(code, [f"{names['plural']}.{definition['group']}", *names["shortNames"]]))),
-            ("Subresources", ", ".join(map(code, version["subresources"]))),
-        ],
-    )
+    api_version = f"{definition['group']}/{version['name']}"
+    names_in_kubectl = [f"{names['plural']}.{definition['group']}", *names["shortNames"]]
+    yield f"- API version: {code(api_version)}"
+    yield f"- Name in `kubectl`: {', '.join(map(code, names_in_kubectl))}"
+    yield f"- Subresources: {', '.join(map(code, version['subresources']))}\n"
     yield "Columns of `kubectl get`; those marked `-o wide` appear only there:\n"
     columns = version["additionalPrinterColumns"]
     yield table(
@@ -118,7 +114,7 @@ def _description(field: Schema) -> str:
     parts = [_sentence(field.get("description", ""))]
     if "enum" in field:
         parts.append("One of " + ", ".join(code(str(value)) for value in field["enum"]) + ".")
-    if field.get("default") is not None:
+    if field.get("default") not in (None, {}) and not list(_inner(field)):
         parts.append(f"Default: {code(_value(field['default']))}.")
     if not list(_inner(field)):
         parts += [_sentence(rule["message"]) for rule in field.get("x-kubernetes-validations", [])]
