@@ -10,8 +10,8 @@ def _end(*_: Any) -> None:
 
 
 def main() -> None:
-    """Runs the operator and ends the process: 0 after SIGTERM, 1 if it can't go on, 2 for a wrong flag."""
-    # Before the imports, which take a second: the first process of a container would not even notice the signal.
+    """Runs the operator and exits: 0 after SIGTERM, 1 if it can't continue, 2 for an invalid flag."""
+    # Before the imports, which take a second: PID 1 of a container ignores signals without a handler.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
     from perennial.process.process import run

@@ -86,7 +86,7 @@ def the_leader_is_cut_off(stage: Stage, refusal: Answer | Delay) -> None:
     seconds_until(lambda: not first.lives, "it ends itself", RENEW_SECONDS + RETRY_SECONDS + MARGIN)
     stage.recovered(time.monotonic() - start, "until it has ended itself")
     assert LEADS not in second.log
-    assert "the Lease is lost: ending at once" in first.log
+    assert "lost the Lease; exiting at once" in first.log
     seconds_until(lambda: LEADS in second.log, "the other leads", TAKEOVER + MARGIN)
     stage.recovered(time.monotonic() - start, "until the other leads")
     story.wait({1: "Accepted", 2: "Accepted"}, 2)
@@ -238,7 +238,7 @@ def an_end_in_the_middle_of_a_write(stage: Stage, takes: float) -> float:
     start = time.monotonic()
     assert operator.stop() == 0
     ended = time.monotonic() - start
-    assert "the Lease is released" in operator.log
+    assert "released the Lease" in operator.log
     proxy.rule = lambda request: None
     start = time.monotonic()
     operator.start()
@@ -276,7 +276,7 @@ def the_server_is_silent_at_the_end(stage: Stage) -> None:
         start = time.monotonic()
         assert operator.stop() == 0
         stage.recovered(time.monotonic() - start, "until it has ended")
-    assert "the Lease could not be released" in operator.log
+    assert "failed to release the Lease" in operator.log
 
 
 def the_server_is_silent_from_the_start(stage: Stage) -> None:

@@ -323,7 +323,7 @@ def every_answer_takes_one_or_two_seconds(stage: Stage) -> None:
     scene.story.train(2.5)
     scene.recovers(start)
     scene.proxy.rule = lambda request: None
-    assert "the Lease is lost" not in scene.operator.log
+    assert "lost the Lease" not in scene.operator.log
 
 
 def the_server_is_away(stage: Stage, seconds: float) -> int:
@@ -336,7 +336,7 @@ def the_server_is_away(stage: Stage, seconds: float) -> int:
         time.sleep(seconds)
         scene.proxy.rule = lambda request: None
         scene.recovers(time.monotonic(), f"restarts: {kubelet.restarts}")
-        assert "can't be reached" in scene.operator.log or "the Lease can't be read or written" in scene.operator.log
+        assert "can't be reached" in scene.operator.log or "failed to read or write the Lease" in scene.operator.log
         return kubelet.restarts
 
 

@@ -9,7 +9,7 @@ from perennial.api.common import Condition
 
 @dataclass(frozen=True)
 class State:
-    """What a condition should say now."""
+    """The next state of a condition."""
 
     type: str
     status: bool
@@ -18,9 +18,9 @@ class State:
 
 
 def conditions(states: Iterable[State], before: Iterable[Condition], generation: int, now: datetime) -> list[Condition]:
-    """The conditions for these states; the transition time moves only when a status changes."""
-    kept = {condition.type: condition for condition in before}
-    return [_condition(state, kept.get(state.type), generation, now) for state in states]
+    """The conditions for these states; the transition time changes only with the status."""
+    previous = {condition.type: condition for condition in before}
+    return [_condition(state, previous.get(state.type), generation, now) for state in states]
 
 
 def _condition(state: State, before: Condition | None, generation: int, now: datetime) -> Condition:
@@ -39,13 +39,13 @@ def _condition(state: State, before: Condition | None, generation: int, now: dat
 def summary(
     *, ready: bool, stalled: bool, reason: str, message: str, reconciling: bool | None = None
 ) -> tuple[State, State, State]:
-    """Ready, Reconciling and Stalled as kstatus reads them.
+    """Ready, Reconciling and Stalled as kstatus defines them.
 
-    What is neither ready nor stalled is being worked on; what is ready may be worked on as well.
+    An object that is neither ready nor stalled is reconciling; a ready one may be reconciling as well.
     """
     working = (not ready and not stalled) if reconciling is None else reconciling
     return (
         State("Ready", ready, reason, message),
-        State("Reconciling", working, reason if working else "Idle", message if working else "Nothing to do."),
-        State("Stalled", stalled, reason if stalled else "NotStalled", message if stalled else "Nothing stands still."),
+        State("Reconciling", working, reason if working else "Idle", message if working else "Not reconciling."),
+        State("Stalled", stalled, reason if stalled else "NotStalled", message if stalled else "Not stalled."),
     )

@@ -1,11 +1,11 @@
-"""What the operator's settings decide for every object."""
+"""Defaults from the operator's settings."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Defaults:
-    """Images of pods whose spec names none."""
+    """Images of pods without one in their spec."""
 
     training_image: str
     serving_image: str

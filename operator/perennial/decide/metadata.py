@@ -1,17 +1,17 @@
-"""Names, labels and owners of the objects that Perennial makes."""
+"""Labels and owner references of the objects that Perennial creates."""
 
 from perennial.api.common import Kind
 from perennial.decide.labels import API_VERSION, MANAGED_BY, OWNER_KIND, OWNER_NAME
 from perennial.decide.outcome import Manifest
 
 
-def labels_of(owner: Kind, more: dict[str, str] | None = None) -> dict[str, str]:
-    """The labels of everything that is made for an owner, pods included."""
-    return MANAGED_BY | {OWNER_KIND: owner.KIND, OWNER_NAME: owner.metadata.name} | (more or {})
+def labels_of(owner: Kind, extra: dict[str, str] | None = None) -> dict[str, str]:
+    """The labels of all objects of an owner, pods included."""
+    return MANAGED_BY | {OWNER_KIND: owner.KIND, OWNER_NAME: owner.metadata.name} | (extra or {})
 
 
 def child(owner: Kind, api_version: str, kind: str, name: str, labels: dict[str, str] | None = None) -> Manifest:
-    """The head of a child: it goes when its owner goes, and carries none of the owner's own labels."""
+    """The head of a child: garbage-collected with its owner, without the owner's own labels."""
     return {
         "apiVersion": api_version,
         "kind": kind,

@@ -1,4 +1,4 @@
-"""What a decision asks the shell to do."""
+"""The outcome of a decision, which the loop applies."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ KEPT_DECISIONS = 20
 
 @dataclass(frozen=True)
 class Reference:
-    """An object of the cluster; with its uid, exactly this one and none that came after it."""
+    """An object of the cluster; with a uid exactly this object, not a successor of the same name."""
 
     api_version: str
     kind: str
@@ -24,7 +24,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Event:
-    """An Event on the object that was decided on."""
+    """An Event about the object."""
 
     reason: str
     message: str
@@ -37,10 +37,10 @@ class Event:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Children to apply and to delete, the status that the object should have, events, and when to look again.
+    """Children to apply and to delete, the next status, Events, and the time of the next reconcile.
 
-    Children follow from the *observed* status only: what a new status allots (a version's number, say) is
-    built in the next look, when the status is stored. So a crash between two writes does no harm.
+    Children follow from the *stored* status only: what a new status allots (the number of a version, say) is
+    built in the next reconcile, once the status is stored. So a crash between two writes is harmless.
     """
 
     status: Status
@@ -50,9 +50,9 @@ class Outcome:
     again_at: datetime | None = None
 
 
-def record(kept: list[Decision], new: list[Decision]) -> list[Decision]:
+def record(before: list[Decision], new: list[Decision]) -> list[Decision]:
     """The last decisions, the newest last."""
-    return [*kept, *new][-KEPT_DECISIONS:]
+    return [*before, *new][-KEPT_DECISIONS:]
 
 
 def event_of(decision: Decision) -> Event:
@@ -60,6 +60,6 @@ def event_of(decision: Decision) -> Event:
     return Event(decision.reason, f"{decision.observed}; {decision.outcome}")
 
 
-def earliest(*moments: datetime | None) -> datetime | None:
-    """The first of the moments that are set."""
-    return min((moment for moment in moments if moment), default=None)
+def earliest(*times: datetime | None) -> datetime | None:
+    """The first of the given times."""
+    return min((time for time in times if time), default=None)

@@ -1,4 +1,4 @@
-"""What is known of the cluster: the newest version that was seen of each watched object."""
+"""The cache: the newest version of each watched object."""
 
 import marshal
 import math
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from perennial.decide.labels import DEPLOYMENT
 from perennial.decide.outcome import Manifest
-from perennial.kube.keys import Key, concerned
+from perennial.kube.keys import Key, affected
 from perennial.kube.resources import OWN, Resource, Sighting
 
 _Name = tuple[str, str, str, str]
@@ -17,8 +17,8 @@ _REMEMBERED_DELETIONS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """An object, packed: as dictionaries it would take six times the memory, for the microseconds of unpacking it."""
+class _PackedObject:
+    """An object, packed: as dictionaries it would take six times the memory and save microseconds."""
 
     name: _Name
     version: int
@@ -27,7 +27,7 @@ class _Known:
     packed: bytes
 
     @classmethod
-    def of(cls, manifest: Manifest) -> "_Known":
+    def of(cls, manifest: Manifest) -> "_PackedObject":
         at = {key: value for key, value in manifest["metadata"].items() if key != "managedFields"}
         packed = marshal.dumps(manifest | {"metadata": at})
         status = bool(manifest.get("status"))
@@ -39,24 +39,24 @@ class _Known:
 
 
 class Cache:
-    """Objects by name, by owner and by the Deployment whose pod they are.
+    """Objects by name, by owner, and pods by their Deployment.
 
-    The watch and the answers to our own writes both feed it, in any order: the higher resourceVersion wins
-    (comparable since Kubernetes 1.35), and what was deleted does not come back; what has lost its label and got it
+    The watch and the responses to our own writes both feed it, in any order: the higher resourceVersion wins
+    (comparable since Kubernetes 1.35). A deleted object does not come back; one that lost our label and gets it
     again does.
 
-    It calls `changed` with each key that a news concerns; so the watch's echo of a write of our own costs no look.
+    It calls `changed` with each affected key; an echo of our own write triggers no reconcile.
     """
 
     def __init__(self, changed: Callable[[Key], None]) -> None:
         self._changed = changed
-        self._objects: dict[str, _Known] = {}
+        self._objects: dict[str, _PackedObject] = {}
         self._names: dict[_Name, str] = {}
         self._index: defaultdict[_Entry, set[str]] = defaultdict(set)
         self._deleted: dict[str, float] = {}
 
     def put(self, manifest: Manifest) -> None:
-        """Takes note of an object, unless something newer is known."""
+        """Stores an object, unless the cache has a newer version."""
         uid, other = manifest["metadata"]["uid"], self._names.get(_name(manifest), "")
         newest = max(self._objects[other].version if other else 0, self._deleted.get(uid, 0))
         if newest >= version(manifest):
@@ -65,83 +65,85 @@ class Cache:
         if other and other != uid:
             self.remove(other)
         self._forget(uid)
-        known = self._objects[uid] = _Known.of(manifest)
-        self._names[known.name] = uid
-        for entry in known.entries:
+        cached = self._objects[uid] = _PackedObject.of(manifest)
+        self._names[cached.name] = uid
+        for entry in cached.entries:
             self._index[entry].add(uid)
-        self._tell(manifest)
+        self._notify(manifest)
 
     def remove(self, uid: str, version: float = math.inf) -> None:
-        """Takes note that the object is gone, or no longer labelled as ours, as of this resourceVersion."""
+        """Drops an object that is deleted, or no longer labeled as ours, as of this resourceVersion."""
         if uid in self._objects and self._objects[uid].version > version:
             return
         self._deleted[uid] = version
         if len(self._deleted) > _REMEMBERED_DELETIONS:
             self._deleted.pop(next(iter(self._deleted)))
-        if known := self._forget(uid):
-            self._tell(known.manifest())
+        if cached := self._forget(uid):
+            self._notify(cached.manifest())
 
-    def _forget(self, uid: str) -> _Known | None:
-        known = self._objects.pop(uid, None)
-        if known is None:
+    def _forget(self, uid: str) -> _PackedObject | None:
+        cached = self._objects.pop(uid, None)
+        if cached is None:
             return None
-        del self._names[known.name]
-        for entry in known.entries:
+        del self._names[cached.name]
+        for entry in cached.entries:
             self._index[entry].discard(uid)
             if not self._index[entry]:
                 del self._index[entry]
-        return known
+        return cached
 
-    def _tell(self, news: Manifest) -> None:
-        for key in concerned(news):
+    def _notify(self, manifest: Manifest) -> None:
+        for key in affected(manifest):
             self._changed(key)
 
     def was_deleted(self, uid: str) -> bool:
-        """Whether a deletion of this object was seen lately."""
+        """Whether this object was deleted recently."""
         return uid in self._deleted
 
     def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
         """The object of this name."""
-        known = self._find(resource, namespace, name)
-        return known.manifest() if known else None
+        cached = self._find(resource, namespace, name)
+        return cached.manifest() if cached else None
 
     def version(self, resource: Resource, namespace: str, name: str) -> int | None:
-        """The resourceVersion that is known of the object of this name."""
-        known = self._find(resource, namespace, name)
-        return known.version if known else None
+        """The cached resourceVersion of the object of this name."""
+        cached = self._find(resource, namespace, name)
+        return cached.version if cached else None
 
     def is_new(self, key: Key) -> bool:
-        """Whether nothing was ever decided on the object."""
-        known = self._find(OWN[key.kind], key.namespace, key.name)
-        return known is None or not known.has_status
+        """Whether the object has no status yet."""
+        cached = self._find(OWN[key.kind], key.namespace, key.name)
+        return cached is None or not cached.has_status
 
-    def _find(self, resource: Resource, namespace: str, name: str) -> _Known | None:
+    def _find(self, resource: Resource, namespace: str, name: str) -> _PackedObject | None:
         return self._objects.get(self._names.get((resource.api_version, resource.kind, namespace, name), ""))
 
     def owned(self, owner: str, resource: Resource) -> list[Manifest]:
-        """The objects of a resource that have this uid as an owner, by name."""
+        """The objects of a resource owned by this uid, by name."""
         return self._of(("owner", owner), resource)
 
     def pods_of_deployment(self, resource: Resource, namespace: str, name: str) -> list[Manifest]:
-        """The pods that serve for one of our Deployments: ReplicaSets are between them, so that labels must do."""
+        """The pods of one of our Deployments, by label: ReplicaSets stand between owner and pods."""
         return self._of(("deployment", namespace, name), resource)
 
     def all(self, resource: Resource) -> Iterator[Manifest]:
         """Every object of a resource."""
-        return (known.manifest() for known in self._objects.values() if _is(known, resource))
+        return (cached.manifest() for cached in self._objects.values() if _is(cached, resource))
 
     def sightings(self, resource: Resource) -> Iterator[Sighting]:
-        """Which versions of a resource's objects are known."""
-        for uid, known in self._objects.items():
-            if _is(known, resource):
-                yield Sighting(*known.name[2:], uid, known.version)
+        """The cached versions of a resource's objects."""
+        for uid, cached in self._objects.items():
+            if _is(cached, resource):
+                yield Sighting(*cached.name[2:], uid, cached.version)
 
     def __len__(self) -> int:
         return len(self._objects)
 
     def _of(self, entry: _Entry, resource: Resource) -> list[Manifest]:
-        found = [self._objects[uid] for uid in self._index.get(entry, ())]
-        return [known.manifest() for known in sorted(found, key=lambda known: known.name) if _is(known, resource)]
+        entries = [self._objects[uid] for uid in self._index.get(entry, ())]
+        return [
+            cached.manifest() for cached in sorted(entries, key=lambda cached: cached.name) if _is(cached, resource)
+        ]
 
 
 def version(manifest: Manifest) -> int:
@@ -150,7 +152,7 @@ def version(manifest: Manifest) -> int:
 
 
 def _entries(manifest: Manifest) -> Iterator[_Entry]:
-    """Under what else the object is found than its name."""
+    """The index entries of the object."""
     at = manifest["metadata"]
     for owner in at.get("ownerReferences", ()):
         yield "owner", owner["uid"]
@@ -163,5 +165,5 @@ def _name(manifest: Manifest) -> _Name:
     return manifest["apiVersion"], manifest["kind"], at["namespace"], at["name"]
 
 
-def _is(known: _Known, resource: Resource) -> bool:
-    return known.name[:2] == (resource.api_version, resource.kind)
+def _is(cached: _PackedObject, resource: Resource) -> bool:
+    return cached.name[:2] == (resource.api_version, resource.kind)

@@ -1,4 +1,4 @@
-"""The one connection to the API server: bounded, with a time limit on each request, and patient with a busy server."""
+"""The client of the API server: bounded connections, a time limit on each request, retries while it is busy."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ _METADATA = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 
 
 class ApiError(Exception):
-    """The API server refused, or could not be reached (status 0)."""
+    """An error response of the API server; status 0 if it is unreachable."""
 
     def __init__(self, status: int, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -38,37 +38,37 @@ class ApiError(Exception):
         self.retry_after = retry_after
 
     @property
-    def is_passing(self) -> bool:
-        """Whether the same request may succeed a moment later."""
+    def is_temporary(self) -> bool:
+        """Whether a retry of the same request may succeed."""
         return self.status in {0, 429, 500, 502, 503, 504}
 
 
 async def load_configuration() -> Configuration:
-    """Access to the cluster: that of a pod, else that of the kubeconfig; raises ConfigException if there is none."""
+    """Configuration of the pod, else of the kubeconfig; raises ConfigException without either."""
     configuration = Configuration()
     configuration.connection_pool_maxsize = _CONNECTIONS
     try:
         config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     except config.ConfigException:
-        given = os.environ.get("KUBECONFIG")  # the library itself reads it once, when it is imported
-        load = config.load_kube_config(given, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
+        kubeconfig = os.environ.get("KUBECONFIG")  # the library itself reads it only once, at its import
+        load = config.load_kube_config(kubeconfig, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
         await load
     configuration.proxy = configuration.proxy or _proxy_to(configuration.host)
-    # The environment is asked once for its proxy: aiohttp would do so before each request, in another thread.
+    # The environment's proxy is read once: aiohttp would read it before each request, in another thread.
     configuration.client_session_kwargs = {"trust_env": False}
     return configuration
 
 
 def _proxy_to(server: str) -> str | None:
-    """The proxy that the environment sets for this address ($HTTPS_PROXY, $NO_PROXY)."""
+    """The proxy in the environment for this address ($HTTPS_PROXY, $NO_PROXY)."""
     address = urlsplit(server)
     return None if proxy_bypass(address.netloc) else getproxies().get(address.scheme)
 
 
 class Cluster:
-    """Requests as manifests in and out. Every request may be repeated: applies, deletes and named creates.
+    """Requests with manifests. Every request is repeatable: applies, deletes and creates with a name.
 
-    Nothing is written unless may_write() at that moment: a process that was frozen goes on wherever it was.
+    Each write requires may_write() at that moment: a process that was frozen continues in the middle of its work.
     """
 
     def __init__(self, client: ApiClient, may_write: Callable[[], bool]) -> None:
@@ -76,7 +76,7 @@ class Cluster:
         self._may_write = may_write
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
-        """The object, or None if there is none."""
+        """The object, or None if it does not exist."""
         try:
             return await self._manifest("GET", resource.path(namespace, name))
         except ApiError as error:
@@ -87,19 +87,19 @@ class Cluster:
     async def items(
         self, resource: Resource, namespace: str | None, selector: str = "", *, fields: str = "", accept: str = _JSON
     ) -> AsyncIterator[Manifest]:
-        """The objects with these labels and fields; of all namespaces if none is named."""
+        """The objects with these labels and fields; without a namespace those of all namespaces."""
         kind = {"apiVersion": resource.api_version, "kind": resource.kind}
         query = {"labelSelector": selector, "limit": str(_PAGE)} | ({"fieldSelector": fields} if fields else {})
         while True:
             page = await self._manifest("GET", resource.path(namespace), query, accept=accept)
             for item in page["items"] or ():
                 yield kind | item
-            if not (more := page["metadata"].get("continue")):
+            if not (token := page["metadata"].get("continue")):
                 return
-            query["continue"] = more
+            query["continue"] = token
 
     async def sightings(self, resource: Resource, namespace: str | None, selector: str) -> list[Sighting]:
-        """Which versions of the objects with these labels there are."""
+        """The present versions of the objects with these labels."""
         items = self.items(resource, namespace, selector, accept=_METADATA)
         return [Sighting.of(item["metadata"]) async for item in items]
 
@@ -107,21 +107,21 @@ class Cluster:
         self, resource: Resource, manifest: Manifest, *, force: bool, subresource: str | None = None,
         manager: str = FIELD_MANAGER,
     ) -> Manifest:  # fmt: skip
-        """Server-side apply; returns what is stored."""
+        """Server-side apply; returns the stored object."""
         at = manifest["metadata"]
         path = resource.path(at["namespace"], at["name"], subresource)
         query = {"fieldManager": manager, "force": "true" if force else "false"}
         return await self._manifest("PATCH", path, query, as_yaml(manifest), content_type=_APPLY)
 
     async def create(self, resource: Resource, manifest: Manifest) -> None:
-        """Creates the object; 409 if the name is taken."""
+        """Creates the object; 409 if the name exists."""
         path = resource.path(manifest["metadata"]["namespace"])
         await self._manifest("POST", path, {"fieldManager": FIELD_MANAGER}, manifest)
 
     async def delete(self, resource: Resource, namespace: str, name: str, uid: str | None) -> None:
-        """Deletes the object, but what it owns first; with a uid this very one only (else 409).
+        """Deletes the object after its children; with a uid only this very object (else 409).
 
-        So a TrainingJob that is gone has no pod any more that could still write.
+        So no pod of a deleted TrainingJob can still write.
         """
         body: Manifest = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Foreground"}
         if uid:
@@ -135,19 +135,19 @@ class Cluster:
         return raw.decode(errors="replace")
 
     async def serves(self, api_version: str) -> set[str]:
-        """The plurals that the API server serves in this group and version; empty if it knows none."""
+        """The plurals of this group and version; empty if the API server has no such group."""
         try:
-            found = await self._manifest("GET", f"/apis/{api_version}")
+            resources = await self._manifest("GET", f"/apis/{api_version}")
         except ApiError as error:
             if error.status == 404:
                 return set()
             raise
-        return {resource["name"] for resource in found["resources"]}
+        return {resource["name"] for resource in resources["resources"]}
 
     async def _manifest(self, method: str, path: str, query: Mapping[str, str] | None = None, *args: Any,
                         **options: Any) -> Manifest:  # fmt: skip
-        found = json.loads(await self._request(method, path, query, *args, **options))
-        return found if isinstance(found, dict) else {}
+        response = json.loads(await self._request(method, path, query, *args, **options))
+        return response if isinstance(response, dict) else {}
 
     async def _request(self, method: str, path: str, query: Mapping[str, str] | None = None,
                        body: Manifest | str | None = None, *, accept: str = _JSON, content_type: str = _JSON
@@ -157,7 +157,7 @@ class Cluster:
             try:
                 return await self._send(method, f"{path}?{urlencode(query)}" if query else path, headers, body)
             except ApiError as error:
-                if not error.is_passing or attempt == _ATTEMPTS - 1:
+                if not error.is_temporary or attempt == _ATTEMPTS - 1:
                     raise
                 wait = max(error.retry_after or 0, 0.1 * 2**attempt)
                 await asyncio.sleep(min(_LONGEST_WAIT, wait) * random.uniform(1, 1.5))
@@ -165,9 +165,9 @@ class Cluster:
 
     async def _send(self, method: str, path: str, headers: dict[str, str], body: Manifest | str | None) -> bytes:
         if method != "GET" and not self._may_write():
-            raise ApiError(0, "The Lease has expired: nothing is written any more")
+            raise ApiError(0, "The leader Lease has expired; refusing to write")
         try:
-            # Not by param_serialize(), which copies every body to look for the library's models in it.
+            # Not param_serialize(), which copies every body in search of the library's models.
             url, headers = self._client.configuration.host + path, headers | await self._identity()
             sent = self._client.rest_client.request(  # type: ignore[no-untyped-call]
                 method, url, headers, body, _request_timeout=_TIMEOUT
@@ -181,13 +181,13 @@ class Cluster:
         return content
 
     async def _identity(self) -> dict[str, str]:
-        """Who asks; the token is read again when it has expired."""
+        """The authorization header; an expired token is read again."""
         token = await self._client.configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
         return self._client.default_headers | ({"Authorization": token} if token else {})
 
 
 def as_yaml(manifest: Manifest) -> str:
-    """JSON that is YAML as well, as an apply is parsed: an escaped surrogate pair would be refused there."""
+    """JSON that is valid YAML, as the body of an apply must be: YAML has no escaped surrogate pairs."""
     return re.sub(r"\\ud[89ab]..\\ud[c-f]..", lambda pair: str(json.loads(f'"{pair[0]}"')), json.dumps(manifest))
 
 

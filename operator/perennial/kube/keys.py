@@ -1,4 +1,4 @@
-"""Keys of our objects, and which of them a change concerns."""
+"""Keys of our objects, and which of them a change affects."""
 
 from typing import NamedTuple
 
@@ -29,17 +29,17 @@ def key_of(manifest: Manifest) -> Key:
     return Key(manifest["kind"], manifest["metadata"]["namespace"], manifest["metadata"]["name"])
 
 
-def concerned(manifest: Manifest) -> set[Key]:
-    """Who must be looked at again after a change of this object: itself, and what it belongs to."""
+def affected(manifest: Manifest) -> set[Key]:
+    """The keys to reconcile after a change of this object: its own, and those of its owners."""
     labels = manifest["metadata"].get("labels") or {}
     owners = {(o["kind"], o["name"]) for o in manifest["metadata"].get("ownerReferences", ()) if _is_ours(o)}
     owners.add((labels.get(OWNER_KIND), labels.get(OWNER_NAME)))
     owners.add(("TrainingJob", labels.get(TRAINING_JOB)))
     owners.add(("Deployment", labels.get(DEPLOYMENT)))
     namespace = manifest["metadata"]["namespace"]
-    found = {Key(kind, namespace, name) for kind, name in owners if kind in OWN and name}
-    return found | {key_of(manifest)} if _is_ours(manifest) else found
+    keys = {Key(kind, namespace, name) for kind, name in owners if kind in OWN and name}
+    return keys | {key_of(manifest)} if _is_ours(manifest) else keys
 
 
-def _is_ours(described: Manifest) -> bool:
-    return described["apiVersion"] == API_VERSION and described["kind"] in OWN
+def _is_ours(reference: Manifest) -> bool:
+    return reference["apiVersion"] == API_VERSION and reference["kind"] in OWN

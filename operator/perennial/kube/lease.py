@@ -1,7 +1,7 @@
-"""The election of the one replica that works, by a Lease, as client-go does it.
+"""Leader election by a Lease, as in client-go.
 
-Not kubernetes.aio's: that measures by the wall clock, takes a Lease that lacks a time from its living holder, and
-may go on for longer than the Lease lasts when the API server does not answer.
+Not kubernetes.aio's: it measures by the wall clock, takes a Lease without a time from its living holder, and may
+keep working for longer than the Lease lasts while the API server does not respond.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ from kubernetes.aio.client.exceptions import ApiException
 
 logger = logging.getLogger(__name__)
 
-# Another replica waits for so long after the last change of the Lease that it has seen, ...
+# A candidate takes the Lease this long after the last change that it observed, ...
 LEASE_SECONDS = 15
-# ... and the holder ends so long after the last renewal that it has begun.
+# ... and the holder exits this long after the start of its last renewal.
 RENEW_SECONDS = 10
 RETRY_SECONDS = 2
 _REQUEST_SECONDS = 4
@@ -28,10 +28,10 @@ _UNREACHABLE = (aiohttp.ClientError, TimeoutError, OSError)
 
 
 class Leadership:
-    """Waits for the Lease, keeps it, and gives it back.
+    """Acquires, keeps and releases the Lease.
 
-    No clock is compared with another's: a Lease expires when it has not changed for LEASE_SECONDS by our own
-    monotonic time. The times in it are for people.
+    Clocks of different machines are never compared: a Lease expires when it has not changed for LEASE_SECONDS of
+    our own monotonic time. The times in it are for people.
     """
 
     def __init__(self, configuration: Configuration, namespace: str, name: str, user_agent: str) -> None:
@@ -41,26 +41,26 @@ class Leadership:
         self._client.user_agent = user_agent
         self._api = CoordinationV1Api(self._client)
         self._stored: V1Lease | None = None
-        self._seen: V1LeaseSpec | None = None
-        self._seen_at = 0.0
+        self._observed: V1LeaseSpec | None = None
+        self._observed_at = 0.0
         self._until = 0.0
         self._trouble = ""
 
     @property
     def is_held(self) -> bool:
-        """Whether no other replica can have the Lease yet."""
+        """Whether no other replica can have acquired the Lease."""
         return time.monotonic() < self._until
 
     async def acquire(self) -> None:
-        """Returns once this replica is the one that works."""
+        """Returns once this replica is the leader."""
         logger.info("waiting for the Lease %s/%s as %s", self._namespace, self._name, self._identity)
-        while not await self._try():  # noqa: ASYNC110  # each attempt asks the server
+        while not await self._try():  # noqa: ASYNC110  # each attempt is a request
             await asyncio.sleep(RETRY_SECONDS)
         logger.info("this replica leads")
 
     async def keep(self) -> None:
-        """Renews the Lease; returns when it is lost: another replica has it, or it could not be renewed in time."""
-        while self.is_held and not self._is_anothers():
+        """Renews the Lease; returns once it is lost: another replica holds it, or no renewal succeeded in time."""
+        while self.is_held and not self._is_held_by_another():
             try:
                 async with asyncio.timeout(self._until - time.monotonic()):
                     await asyncio.sleep(RETRY_SECONDS)
@@ -69,12 +69,12 @@ class Leadership:
                 return
 
     async def release(self) -> None:
-        """Gives the Lease back, so that another replica need not wait until it expires."""
+        """Releases the Lease, so that another replica need not wait for its expiry."""
         try:
             async with asyncio.timeout(_REQUEST_SECONDS):
-                await self._give_back()
+                await self._clear_holder()
         except (ApiException, *_UNREACHABLE) as error:
-            logger.warning("the Lease could not be released and expires in %d s: %s", LEASE_SECONDS, _told(error))
+            logger.warning("failed to release the Lease, which expires in %d s: %s", LEASE_SECONDS, _message(error))
 
     async def close(self) -> None:
         """Closes the connection."""
@@ -91,26 +91,26 @@ class Leadership:
             self._stored = await _in_time(self._write(self._stored))
         except (ApiException, *_UNREACHABLE) as error:
             self._stored = None
-            if getattr(error, "status", None) != 409:  # else another was faster, or someone has edited it
-                self._tell(_told(error))
+            if getattr(error, "status", None) != 409:  # else another replica was faster, or somebody edited it
+                self._warn(_message(error))
             return False
-        self._tell("")
+        self._warn("")
         self._until = started + RENEW_SECONDS
         return True
 
-    def _tell(self, trouble: str) -> None:
-        """Once, not with every attempt."""
+    def _warn(self, trouble: str) -> None:
+        """Logs a new trouble once, not at every attempt."""
         if trouble and trouble != self._trouble:
-            logger.warning("the Lease can't be read or written: %s", trouble)
+            logger.warning("failed to read or write the Lease: %s", trouble)
         self._trouble = trouble
 
     def _is_free(self, lease: V1Lease) -> bool:
-        if lease.spec != self._seen:
-            self._seen, self._seen_at = lease.spec, time.monotonic()
-        return not self._is_anothers() or time.monotonic() - self._seen_at > LEASE_SECONDS
+        if lease.spec != self._observed:
+            self._observed, self._observed_at = lease.spec, time.monotonic()
+        return not self._is_held_by_another() or time.monotonic() - self._observed_at > LEASE_SECONDS
 
-    def _is_anothers(self) -> bool:
-        holder = self._seen.holder_identity if self._seen else None
+    def _is_held_by_another(self) -> bool:
+        holder = self._observed.holder_identity if self._observed else None
         return bool(holder) and holder != self._identity
 
     async def _read(self) -> V1Lease | None:
@@ -139,17 +139,17 @@ class Leadership:
         else:
             body = V1Lease(metadata=V1ObjectMeta(name=self._name), spec=spec)
             lease = await self._api.create_namespaced_lease(self._namespace, body)
-        self._seen, self._seen_at = lease.spec, time.monotonic()
+        self._observed, self._observed_at = lease.spec, time.monotonic()
         return lease
 
-    async def _give_back(self) -> None:
+    async def _clear_holder(self) -> None:
         lease = await self._read()
         if lease is None or lease.spec is None or lease.spec.holder_identity != self._identity:
             return
         lease.spec.holder_identity = ""
         await self._api.replace_namespaced_lease(self._name, self._namespace, lease)
         self._until = 0.0
-        logger.info("the Lease is released")
+        logger.info("released the Lease")
 
 
 async def _in_time(request: Awaitable[V1Lease | None]) -> V1Lease | None:
@@ -157,7 +157,7 @@ async def _in_time(request: Awaitable[V1Lease | None]) -> V1Lease | None:
         return await request
 
 
-def _told(error: Exception) -> str:
+def _message(error: Exception) -> str:
     if isinstance(error, ApiException):
         return f"HTTP {error.status} {error.reason}"
     return str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""The resources that the operator works with, and where the API server keeps them."""
+"""The resources that the operator reads and writes, and their paths."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -17,14 +17,14 @@ class Resource:
     plural: str
 
     def path(self, namespace: str | None, name: str | None = None, subresource: str | None = None) -> str:
-        """The path below the API server's address; without a namespace that of all namespaces."""
+        """The path on the API server; without a namespace that of all namespaces."""
         root = "/apis/" if "/" in self.api_version else "/api/"
         parts = [self.api_version, *(("namespaces", namespace) if namespace else ()), self.plural, name, subresource]
         return root + "/".join(part for part in parts if part)
 
 
 class Sighting(NamedTuple):
-    """That a version of an object was there."""
+    """Evidence of one version of an object."""
 
     namespace: str
     name: str
@@ -33,7 +33,7 @@ class Sighting(NamedTuple):
 
     @classmethod
     def of(cls, at: dict[str, Any]) -> "Sighting":
-        """By its metadata."""
+        """From the object's metadata."""
         return cls(at["namespace"], at["name"], at["uid"], int(at["resourceVersion"]))
 
 
@@ -43,7 +43,7 @@ CLAIM = Resource("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
 JOB = Resource("batch/v1", "Job", "jobs")
 APPS_DEPLOYMENT = Resource("apps/v1", "Deployment", "deployments")
 EVENT = Resource("events.k8s.io/v1", "Event", "events")
-# As the Job controller writes them; this view alone can be searched by the object that they are about.
+# The core/v1 view of Events, which field selectors can filter by the involved object.
 CORE_EVENT = Resource("v1", "Event", "events")
 LEASE = Resource("coordination.k8s.io/v1", "Lease", "leases")
 
@@ -61,11 +61,11 @@ _BY_NAME = {(resource.api_version, resource.kind): resource for resource in WATC
 
 
 def resource_of(api_version: str, kind: str) -> Resource:
-    """The resource of a watched kind; a kind that nobody watches is a mistake in the code."""
+    """The resource of a watched kind; KeyError for any other kind, which is a bug."""
     return _BY_NAME[api_version, kind]
 
 
 def is_owned_by(manifest: Manifest, uid: str) -> bool:
-    """Whether the object has this owner."""
+    """Whether the object has an owner with this uid."""
     owners: list[dict[str, Any]] = manifest["metadata"].get("ownerReferences", [])
     return any(owner["uid"] == uid for owner in owners)

@@ -1,6 +1,6 @@
-"""Fills the cache before the watch starts, and compares it with the server now and then.
+"""Fills the cache before the watch starts, and compares it with the server periodically.
 
-A watch can lose a deletion (in the gap after a 410) or die silently; both show in the comparison.
+A watch can miss a deletion (in the gap after a 410) or die silently; the comparison detects both.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ PATIENCE = 30.0
 
 
 class Resync:
-    """Forgets what no longer exists, and notices when the watch falls behind."""
+    """Drops cached objects that no longer exist, and detects a watch that falls behind."""
 
     def __init__(
         self,
@@ -39,19 +39,19 @@ class Resync:
         self._listing = asyncio.Event()
 
     def listed(self) -> None:
-        """The watch lists something (anew): compare soon after."""
+        """The watch has (re)listed a resource: compare soon."""
         self._listing.set()
 
     async def fill(self) -> None:
-        """Lists everything that is watched, so that nothing is decided on half of it; raises ApiError."""
+        """Lists all watched resources, so that no decision is based on half of them; raises ApiError."""
         for namespace in self._namespaces:
             for resource in WATCHED:
                 async for manifest in self._cluster.items(resource, namespace, selector_of(resource)):
                     self._cache.put(manifest)
 
     async def run(self) -> None:
-        """Compares for ever, and reports what the watch has missed, or None."""
-        # Soon after the start: something may have been deleted between fill() and the watch's listing.
+        """Compares forever, and reports what the watch has missed, or None."""
+        # Soon after the start: an object may have been deleted between fill() and the list of the watch.
         pause = min(FIRST, self._period)
         while True:
             await self._wait(pause)
@@ -61,10 +61,10 @@ class Resync:
                 # A watch that catches up by itself needs no restart.
                 pause = min(FIRST, self._period) if missed else self._period
             except ApiError as error:
-                logger.warning("the cache could not be compared with the server: %s", error)
+                logger.warning("failed to compare the cache with the server: %s", error)
 
     async def _wait(self, seconds: float) -> None:
-        """So many seconds, or until the watch has listed something and is through with it."""
+        """Waits this long, or until the watch has finished a (re)list."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._listing.wait()
@@ -73,7 +73,7 @@ class Resync:
                     await asyncio.sleep(SETTLE)
 
     async def compare(self, patience: float) -> str | None:
-        """What the watch has not brought within so many seconds after it was there; None if nothing."""
+        """The first object that the watch has not delivered within this many seconds after the server had it."""
         for namespace in self._namespaces:
             for resource in WATCHED:
                 if missed := await self._compare(resource, namespace, patience):
@@ -81,26 +81,30 @@ class Resync:
         return None
 
     async def _compare(self, resource: Resource, namespace: str | None, patience: float) -> str | None:
-        known = [seen for seen in self._cache.sightings(resource) if namespace in (None, seen.namespace)]
+        cached = [sighting for sighting in self._cache.sightings(resource) if namespace in (None, sighting.namespace)]
         listed = await self._cluster.sightings(resource, namespace, selector_of(resource))
-        there = {seen.uid for seen in listed}
-        for gone in [seen for seen in known if seen.uid not in there]:
-            await self._confirm_absence(resource, gone)
-        late = [seen for seen in listed if self._lacks(resource, seen)]
+        uids = {sighting.uid for sighting in listed}
+        for sighting in [sighting for sighting in cached if sighting.uid not in uids]:
+            await self._confirm_absence(resource, sighting)
+        late = [sighting for sighting in listed if self._lacks(resource, sighting)]
         if not late:
             return None
         await asyncio.sleep(patience)
-        missed = [f"{resource.kind} {seen.namespace}/{seen.name}" for seen in late if self._lacks(resource, seen)]
-        return f"the watch has not brought {missed[0]}" if missed else None
+        missed = [
+            f"{resource.kind} {sighting.namespace}/{sighting.name}"
+            for sighting in late
+            if self._lacks(resource, sighting)
+        ]
+        return f"the watch has not delivered {missed[0]}" if missed else None
 
-    async def _confirm_absence(self, resource: Resource, seen: Sighting) -> None:
-        there = await self._cluster.get(resource, seen.namespace, seen.name)
-        if there is None or there["metadata"]["uid"] != seen.uid:
-            self._cache.remove(seen.uid)
+    async def _confirm_absence(self, resource: Resource, sighting: Sighting) -> None:
+        current = await self._cluster.get(resource, sighting.namespace, sighting.name)
+        if current is None or current["metadata"]["uid"] != sighting.uid:
+            self._cache.remove(sighting.uid)
 
-    def _lacks(self, resource: Resource, seen: Sighting) -> bool:
-        """Whether the cache has not seen this version; an object deleted meanwhile is not missed."""
-        if self._cache.was_deleted(seen.uid):
+    def _lacks(self, resource: Resource, sighting: Sighting) -> bool:
+        """Whether the cache lacks this version; an object deleted meanwhile is not missed."""
+        if self._cache.was_deleted(sighting.uid):
             return False
-        known = self._cache.version(resource, seen.namespace, seen.name)
-        return known is None or known < seen.version
+        cached = self._cache.version(resource, sighting.namespace, sighting.name)
+        return cached is None or cached < sighting.version

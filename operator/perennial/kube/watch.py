@@ -1,4 +1,7 @@
-"""The watch: kopf keeps the cache fresh and says which objects to look at. It writes nothing and adds no finalizer."""
+"""The watch, an adapter of kopf: it feeds the cache, which enqueues the affected keys. No other module imports kopf.
+
+kopf writes nothing and adds no finalizer.
+"""
 
 import asyncio
 import contextlib
@@ -22,7 +25,7 @@ _Name = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Scope:
-    """What is watched: these namespaces (none: the whole cluster), and the Lease of this operator."""
+    """The watched namespaces (empty: the whole cluster), and the Lease of this operator."""
 
     namespaces: tuple[str, ...]
     lease_namespace: str
@@ -35,10 +38,10 @@ class Scope:
 
 
 class Watch:
-    """Feeds the cache; calls `beat` with each renewal of the Lease.
+    """Feeds the cache; calls `beat` for each renewal of the Lease.
 
-    `listed` is called with each object that is not news but part of a list: a deletion before that was not told.
-    `handle_signals` is called when kopf has set handlers of its own, whose place it takes.
+    It calls `listed` for each object from a (re)list: deletions before the list were not reported.
+    It calls `handle_signals` once kopf has installed its own signal handlers, to replace them.
     """
 
     def __init__(
@@ -55,7 +58,7 @@ class Watch:
         self._ended = asyncio.Event()
 
     async def run(self) -> None:
-        """Watches until it is stopped; ends early only by an error."""
+        """Watches until stop(); raises the error that ends it earlier."""
         others = asyncio.all_tasks()
         try:
             tasks = await kopf.spawn_tasks(
@@ -66,21 +69,21 @@ class Watch:
                 namespaces=self._scope.namespaces,
                 stop_flag=self._stop,
             )
-            self._handle_signals()  # kopf has just taken that over
+            self._handle_signals()  # kopf has just installed its own
             running = asyncio.create_task(kopf.run_tasks(tasks, ignored=others))
             await asyncio.wait([*tasks, running], return_when=asyncio.FIRST_EXCEPTION)
             for task in tasks:
                 if task.done() and not task.cancelled():
-                    task.result()  # raises what it has failed with; the others may then wait for one another for ever
+                    task.result()  # raises its error; the other tasks may then wait for one another forever
             await running
         finally:
             self._ended.set()
 
     async def stop(self, seconds: float) -> None:
-        """Makes run() return, and waits for that so many seconds at most."""
+        """Makes run() return, and waits at most this many seconds for it."""
         self._stop.set()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):  # not wait_for(): its task is one that kopf would wait for
+            async with asyncio.timeout(seconds):  # not wait_for(): kopf would wait for its task
                 await self._ended.wait()
 
     def _registry(self) -> kopf.OperatorRegistry:
@@ -105,7 +108,7 @@ class Watch:
         self._beat()
 
     async def _login(self, **_: Any) -> kopf.ConnectionInfo:
-        """The same access as that of the writing client; asked again when a token has expired."""
+        """The credentials of the writing client; called again once a token has expired."""
         access = self._configuration
         header = await access.get_api_key_with_prefix("BearerToken", alias="authorization")
         *scheme, token = (header or "").split(" ", 1)
@@ -124,7 +127,7 @@ class Watch:
 
 
 class _NoDifferences(kopf.DiffBaseStorage):
-    """Spares kopf the copy of each object by which it would tell what has changed in it."""
+    """Saves the copy of each object that kopf would compare the next version with."""
 
     def build(self, **_: Any) -> Any:
         return {}
@@ -142,18 +145,18 @@ def _settings(scope: Scope) -> kopf.OperatorSettings:
     settings.scanning.disabled = True
     settings.peering.standalone = True
     settings.process.ultimate_exiting_timeout = 30
-    # Bookmarks come every minute: a stream that is silent for longer is dead, even if its connection is not.
+    # Bookmarks come every minute: a stream that is silent for longer is dead, even if its connection is open.
     settings.watching.inactivity_timeout = 75
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
     settings.watching.connect_timeout = 10
-    # All objects of a kind in one answer would take twice the memory that the cache then needs.
+    # One response with all objects of a kind would need twice the memory of the cache.
     settings.watching.chunk_size = 200
     settings.networking.request_timeout = 60
     settings.networking.connect_timeout = 10
-    # kopf's own indexes are not used: at the start each object wakes up all that wait, which is quadratic. Nor
-    # is there a limit of workers: an idle one keeps its place for a while. They only put keys into the queue,
-    # which has a limit of its own.
+    # kopf's indexes are not used: at the start each object wakes up all waiting handlers, which is quadratic. Its
+    # number of workers is not limited, as an idle one keeps its place for a while: they only put keys into our
+    # queue, which has its own limit.
     settings.queueing.idle_timeout = 1
     settings.queueing.exit_timeout = 1
     settings.persistence.diffbase_storage = _NoDifferences()
@@ -170,5 +173,5 @@ def _name(resource: Resource) -> _Name:
 
 
 def selector_of(resource: Resource) -> str:
-    """The label selector under which a resource is watched."""
+    """The label selector of a watched resource."""
     return "" if resource in OWN.values() else SELECTOR

@@ -29,14 +29,14 @@ class _Text(logging.Formatter):
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:
-    """What kopf fails with ends the process, which says so in a line."""
+    """An error of kopf ends the process, which logs it in one line."""
     if record.name.startswith("kopf"):
         record.exc_info = record.exc_text = None
     return True
 
 
 def set_up(level: str, form: str) -> None:
-    """Logs to stderr; what the libraries say below a warning is kept out unless the level is debug."""
+    """Logs to stderr; messages of libraries below warning only at level debug."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if form == "json" else _Text())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
@@ -47,5 +47,5 @@ def set_up(level: str, form: str) -> None:
 
 
 def of(logger: logging.Logger, key: object) -> "logging.LoggerAdapter[logging.Logger]":
-    """The logger for what concerns this object."""
+    """The logger with this object as context."""
     return logging.LoggerAdapter(logger, {"object": str(key)})

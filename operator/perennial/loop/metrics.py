@@ -1,4 +1,4 @@
-"""The operator's own metrics; what they say of objects is read from the cache when asked, so nothing stale remains."""
+"""The operator's metrics. Those about objects are computed from the cache at each scrape, so none is stale."""
 
 from collections import Counter as Tally
 from collections.abc import Callable, Iterator
@@ -53,7 +53,7 @@ class Metrics:
         return Gauge(metric.name, metric.help, metric.labels, registry=self.registry)
 
     def reconciled(self, kind: str, result: str, seconds: float) -> None:
-        """A look at an object ended; result is done, conflict or failed."""
+        """A reconcile ended; result is done, conflict or failed."""
         self._reconciles.labels(kind, result).inc()
         self._seconds.labels(kind).observe(seconds)
 
@@ -66,12 +66,12 @@ class Metrics:
         self._decisions.labels(kind, reason).inc()
 
     def leads(self) -> None:
-        """This replica has become the working one."""
+        """This replica has become the leader."""
         self._leader.set(1)
 
 
 class _Objects(Collector):
-    """What the cache says of our objects."""
+    """Metrics of the cached objects."""
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache

@@ -1,4 +1,4 @@
-"""The queue of keys: each is worked on by one worker at a time, soon after a change, and again when asked for."""
+"""The work queue of keys: one worker per key at a time, soon after a change, and again at requested times."""
 
 import asyncio
 import itertools
@@ -23,7 +23,7 @@ Work = Callable[[K], Awaitable[float | None]]
 
 
 class Retry(Exception):
-    """The work on a key failed for a known reason and should be done again."""
+    """The work on a key failed for a known reason and is retried."""
 
     def __init__(self, message: str, *, soon: bool = False) -> None:
         super().__init__(message)
@@ -33,17 +33,17 @@ class Retry(Exception):
 class Queue(Generic[K]):
     """Coalesces keys for a number of workers.
 
-    work(key) returns after how many seconds it wants to be called again (None: only after a change). If it
-    raises, it is called again after a pause that doubles from FIRST_RETRY to LONGEST_RETRY seconds, with jitter.
+    work(key) returns the seconds until it is called again (None: only after a change). If it raises, it is called
+    again after a back-off that doubles from FIRST_RETRY to LONGEST_RETRY seconds, with jitter.
 
-    A key that is_new lets all others pass that come within GRACE seconds after it: what was begun is seen to at once,
-    even while thousands of objects are created.
+    New keys yield to known keys that arrive within GRACE seconds: objects that have a status are reconciled at once,
+    even while thousands of others are created.
     """
 
     def __init__(self, work: Work[K], is_new: Callable[[K], bool]) -> None:
         self._work = work
         self._is_new = is_new
-        # By the time at which it is due, then in the order of arrival.
+        # Ordered by due time, then by arrival.
         self._queue: asyncio.PriorityQueue[tuple[float, int, K | None]] = asyncio.PriorityQueue()
         self._arrivals = itertools.count()
         self._waiting: set[K] = set()
@@ -56,7 +56,7 @@ class Queue(Generic[K]):
 
     @property
     def depth(self) -> int:
-        """Keys that wait for a worker."""
+        """Number of keys waiting for a worker."""
         return len(self._waiting)
 
     def start(self, workers: int) -> None:
@@ -64,7 +64,7 @@ class Queue(Generic[K]):
         self._workers = [asyncio.create_task(self._serve(), name=f"worker {i}") for i in range(workers)]
 
     def add(self, key: K) -> None:
-        """Work on the key as soon as a worker is free; if one is at it, once more after that."""
+        """Enqueues the key; if a worker has it, once more after that."""
         if timer := self._timers.pop(key, None):
             timer.cancel()
         if key in self._running:
@@ -77,7 +77,7 @@ class Queue(Generic[K]):
         self._queue.put_nowait((time.monotonic() + grace, next(self._arrivals), key))
 
     def add_after(self, key: K, seconds: float) -> None:
-        """Work on the key after so many seconds, or earlier if that was asked for already."""
+        """Enqueues the key after this many seconds, or at the earlier time of a former call."""
         loop = asyncio.get_running_loop()
         when = loop.time() + min(max(seconds, SHORTEST_PAUSE), LONGEST_PAUSE)
         timer = self._timers.get(key)
@@ -88,7 +88,7 @@ class Queue(Generic[K]):
         self._timers[key] = loop.call_at(when, self.add, key)
 
     async def stop(self, seconds: float) -> bool:
-        """Takes nothing new and lets running work end; after so many seconds it is broken off (then False)."""
+        """Accepts no more keys and waits for running work; cancels it after this many seconds (then False)."""
         self._open = False
         for timer in self._timers.values():
             timer.cancel()
@@ -125,15 +125,15 @@ class Queue(Generic[K]):
         except Retry as retry:
             return self._backoff(key, retry)
         except Exception:
-            logs.of(logger, key).exception("could not be reconciled")
+            logs.of(logger, key).exception("failed to reconcile")
             return self._backoff(key, Retry("an unexpected error"))
         self._failures.pop(key, None)
         return pause
 
     def _backoff(self, key: K, retry: Retry) -> float:
-        failures, told = self._failures.get(key, (0, ""))
+        failures, last_message = self._failures.get(key, (0, ""))
         self._failures[key] = failures + 1, str(retry)
         pause = min(LONGEST_RETRY, FIRST_RETRY * 2.0 ** min(failures, 16)) * random.uniform(0.5, 1)
-        level = logging.DEBUG if retry.soon or str(retry) == told else logging.WARNING
-        logs.of(logger, key).log(level, "%s; trying again, in %.1f s first", retry, pause)
+        level = logging.DEBUG if retry.soon or str(retry) == last_message else logging.WARNING
+        logs.of(logger, key).log(level, "%s; retrying in %.1f s", retry, pause)
         return pause

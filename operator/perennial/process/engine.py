@@ -1,4 +1,4 @@
-"""What the leading replica does: watch -> queue -> observe -> decide -> apply."""
+"""The work of the leader: watch -> queue -> observe -> decide -> apply."""
 
 import asyncio
 import logging
@@ -30,7 +30,7 @@ _DEFINITIONS_PERIOD = 5.0
 
 
 class Engine:
-    """The parts of the operator, put together."""
+    """Wires the parts of the operator together."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Engine:
         return await self._reconciler.reconcile(key)
 
     async def run(self) -> None:
-        """Works until it is cancelled; raises what keeps it from going on."""
+        """Works until it is canceled; raises ApiError or RuntimeError if it can't continue."""
         await self._resync.fill()
         self._queue.start(self._workers)
         tasks = {
@@ -68,28 +68,28 @@ class Engine:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 error = task.exception()
-                raise RuntimeError(f"the {task.get_name()} ended: {error!r}") from error
+                raise RuntimeError(f"{task.get_name()} ended: {error!r}") from error
         finally:
             await self._drain()
             for task in tasks:
                 task.cancel()
 
     async def _drain(self) -> None:
-        """Lets running reconciles end; the watch goes last, as kopf cancels every task of its time when it ends."""
-        logger.info("stopping: running reconciles get %.0f s to end", DRAIN_SECONDS)
+        """Waits for running reconciles; the watch ends last, as kopf then cancels all tasks started since."""
+        logger.info("stopping: waiting %.0f s for running reconciles", DRAIN_SECONDS)
         if not await self._queue.stop(DRAIN_SECONDS):
-            logger.warning("some reconciles were broken off; the next leader takes them up")
+            logger.warning("canceled some reconciles; the next leader repeats them")
         await self._watch.stop(_WATCH_SECONDS)
 
     async def wait_for_definitions(self) -> None:
-        """Waits until the API server knows the three kinds, as kopf looks for them only once."""
-        wanted = {resource.plural for resource in resources.OWN.values()}
+        """Waits until the API server serves the three kinds: kopf discovers them only once."""
+        required = {resource.plural for resource in resources.OWN.values()}
         while True:
             try:
-                missing = wanted - await self._cluster.serves(API_VERSION)
+                missing = required - await self._cluster.serves(API_VERSION)
                 if not missing:
                     return
-                logger.warning("the API server does not know %s; apply crds/ first", ", ".join(sorted(missing)))
+                logger.warning("the API server does not serve %s; apply crds/", ", ".join(sorted(missing)))
             except ApiError as error:
                 logger.warning("%s", error)
             await asyncio.sleep(_DEFINITIONS_PERIOD)

@@ -1,4 +1,4 @@
-"""What the kubelet and Prometheus ask: /healthz, /readyz, /metrics."""
+"""Endpoints for the kubelet and Prometheus: /healthz, /readyz, /metrics."""
 
 import time
 
@@ -11,7 +11,7 @@ LONGEST_START = 300.0
 
 
 class Health:
-    """Whether this replica lives: a standby does as long as it answers, a leader as long as events reach it."""
+    """Liveness of this replica: a standby lives while it responds, a leader while events reach it."""
 
     def __init__(self) -> None:
         self._leading_since: float | None = None
@@ -20,31 +20,31 @@ class Health:
         self.behind: str | None = None
 
     def leads(self) -> None:
-        """This replica has become the working one."""
+        """This replica has become the leader."""
         self._leading_since = time.monotonic()
 
     def beat(self) -> None:
-        """The watch has brought a renewal of our own Lease, which is written every other second."""
+        """The watch has delivered a renewal of our own Lease, which happens every other second."""
         self._last_beat = time.monotonic()
 
     def compared(self, missed: str | None) -> None:
-        """The cache was compared with the server: what the watch has missed, if anything."""
+        """Reports a comparison of cache and server: what the watch has missed, if anything."""
         self.behind = missed
 
     @property
     def is_ready(self) -> bool:
-        """A standby is; a leader once its cache is complete."""
+        """A standby is ready; a leader is once its cache is complete."""
         return self._leading_since is None or not self.sees_lease or self._last_beat is not None
 
     def trouble(self) -> str | None:
-        """Why this replica should be started anew, if it should."""
+        """Why this replica needs a restart, if it does."""
         if self.behind:
             return self.behind
         if self._leading_since is None or not self.sees_lease:
             return None
         if self._last_beat is None:
             late = time.monotonic() - self._leading_since > LONGEST_START
-            return f"the first listing takes more than {LONGEST_START:.0f} s" if late else None
+            return f"the first list takes more than {LONGEST_START:.0f} s" if late else None
         silence = time.monotonic() - self._last_beat
         return f"no event for {silence:.0f} s" if silence > LONGEST_SILENCE else None
 
@@ -63,12 +63,12 @@ class Server:
         self._runner = web.AppRunner(routes, access_log=None, shutdown_timeout=1)
 
     async def start(self) -> None:
-        """Listens on all addresses, as the kubelet comes from outside; raises OSError if the port is taken."""
+        """Listens on all addresses, as the kubelet connects from outside; raises OSError if the port is in use."""
         await self._runner.setup()
         await web.TCPSite(self._runner, port=self._port).start()
 
     async def stop(self) -> None:
-        """Ends what is being answered and closes."""
+        """Completes running responses and closes."""
         await self._runner.cleanup()
 
     async def _healthz(self, _: web.Request) -> web.Response:
@@ -77,7 +77,7 @@ class Server:
 
     async def _readyz(self, _: web.Request) -> web.Response:
         ready = self._health.is_ready
-        return web.Response(text="ok" if ready else "the first listing is not complete", status=200 if ready else 503)
+        return web.Response(text="ok" if ready else "the first list is not complete", status=200 if ready else 503)
 
     async def _metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

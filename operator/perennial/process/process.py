@@ -25,18 +25,18 @@ logger = logging.getLogger("perennial")
 USER_AGENT = "perennial-operator"
 
 
-class Ended(Exception):
-    """The process ends, and why."""
+class Fatal(Exception):
+    """The process can't continue; the message says why."""
 
 
 async def _run(settings: Settings) -> None:
-    """Runs until SIGTERM; raises Ended if it can't go on."""
+    """Runs until SIGTERM; raises Fatal if it can't continue."""
     stop = asyncio.Event()
     _on_signals(stop)
     try:
         configuration = await load_configuration()
     except ConfigException as error:
-        raise Ended(f"no access to a cluster: {error}; set KUBECONFIG, or run it in a pod") from error
+        raise Fatal(f"no access to a cluster: {error}; set KUBECONFIG, or run in a pod") from error
     client = ApiClient(configuration)
     client.user_agent = USER_AGENT
     leadership = Leadership(configuration, settings.lease_namespace, settings.lease_name, USER_AGENT)
@@ -59,34 +59,34 @@ async def _serve(server: Server, port: int) -> None:
     try:
         await server.start()
     except OSError as error:
-        raise Ended(f"port {port} can't be used: {error}; choose another with --metrics-port") from error
+        raise Fatal(f"failed to listen on port {port}: {error}; set --metrics-port") from error
 
 
 async def _work(engine: Engine, leadership: Leadership, health: Health) -> None:
-    """Becomes the leader and works; the Lease is renewed to the end, so that no other replica starts meanwhile."""
+    """Becomes the leader and works. The Lease is renewed until the end, so that no other replica starts meanwhile."""
     await engine.wait_for_definitions()
     await leadership.acquire()
     health.leads()
     engine.metrics.leads()
     lease = asyncio.create_task(leadership.keep(), name="lease")
-    lease.add_done_callback(lambda task: None if task.cancelled() else _end_at_once())
+    lease.add_done_callback(lambda task: None if task.cancelled() else _exit_at_once())
     try:
         await engine.run()
     except (ApiError, RuntimeError) as error:
-        raise Ended(str(error)) from error
+        raise Fatal(str(error)) from error
     finally:
         lease.cancel()
 
 
-def _end_at_once() -> None:
-    """Another replica may lead by now: whatever is half done must not be written any more."""
-    logger.critical("the Lease is lost: ending at once")
+def _exit_at_once() -> None:
+    """Another replica may be the leader by now, so that no write in progress may complete."""
+    logger.critical("lost the Lease; exiting at once")
     logging.shutdown()
     os._exit(1)
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
-    """Does the work, which may take its time to end when the stop comes; raises what it raises."""
+    """Runs the work until it ends or `stop` is set, which cancels it and waits; raises its error."""
     task = asyncio.create_task(work, name="work")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -96,12 +96,12 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
     await asyncio.gather(task, return_exceptions=stop.is_set())
 
 
-async def _run_to_the_end(settings: Settings) -> None:
-    """Ends the process itself: asyncio would wait for what is left of kopf's tasks, which may wait for ever."""
+async def _run_and_exit(settings: Settings) -> None:
+    """Exits by itself: asyncio would wait for kopf's remaining tasks, which may never end."""
     code = 0
     try:
         await _run(settings)
-    except Ended as error:
+    except Fatal as error:
         logger.critical("%s", error)
         code = 1
     logging.shutdown()
@@ -114,10 +114,10 @@ def _on_signals(stop: asyncio.Event) -> None:
 
 
 def run() -> None:
-    """Runs the operator and ends the process, see __main__."""
-    # The times in the logs are UTC.
+    """Runs the operator and exits, see __main__."""
+    # Times in logs are UTC.
     os.environ["TZ"] = "UTC"
     time.tzset()
     settings = parse(sys.argv[1:], os.environ)
     logs.set_up(settings.log_level, settings.log_format)
-    asyncio.run(_run_to_the_end(settings))
+    asyncio.run(_run_and_exit(settings))

@@ -1,4 +1,4 @@
-"""What the operator is told at its start: flags, each with a variable of the environment behind it."""
+"""Settings of the operator: flags, each with an environment variable as its default."""
 
 import argparse
 import re
@@ -13,7 +13,7 @@ _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 @dataclass(frozen=True)
 class Settings:
-    """Flags of the operator; `namespaces` is empty when it serves the whole cluster."""
+    """Flags of the operator; `namespaces` is empty for the whole cluster."""
 
     namespaces: tuple[str, ...]
     defaults: Defaults
@@ -28,34 +28,34 @@ class Settings:
 
 
 def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
-    """The settings; a flag wins over PERENNIAL_<FLAG>. Ends the process with advice if one is wrong (exit 2)."""
+    """The settings; a flag takes precedence over PERENNIAL_<FLAG>. Exits with 2 and advice if one is invalid."""
     parser = _parser(environment)
-    given = parser.parse_args(arguments)
-    namespaces = given.namespace or environment.get("PERENNIAL_NAMESPACE", "").split(",")
+    options = parser.parse_args(arguments)
+    namespaces = options.namespace or environment.get("PERENNIAL_NAMESPACE", "").split(",")
     try:
         served = tuple(sorted({_namespace(name.strip()) for name in namespaces if name.strip()}))
     except argparse.ArgumentTypeError as error:
         parser.error(f"--namespace: {error}")
     return Settings(
         namespaces=served,
-        defaults=Defaults(training_image=given.training_image, serving_image=given.serving_image),
-        prometheus_url=given.prometheus_url or None,
-        lease_namespace=given.lease_namespace,
-        lease_name=given.lease_name,
-        metrics_port=given.metrics_port,
-        workers=given.workers,
-        resync_seconds=given.resync_seconds,
-        log_level=given.log_level,
-        log_format=given.log_format,
+        defaults=Defaults(training_image=options.training_image, serving_image=options.serving_image),
+        prometheus_url=options.prometheus_url or None,
+        lease_namespace=options.lease_namespace,
+        lease_name=options.lease_name,
+        metrics_port=options.metrics_port,
+        workers=options.workers,
+        resync_seconds=options.resync_seconds,
+        log_level=options.log_level,
+        log_format=options.log_format,
     )
 
 
 def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="perennial",
-        description="The Perennial operator: keeps LanguageModels, TrainingJobs and Deployments as their specs say.",
-        epilog="Every flag can be set by an environment variable: --lease-name by PERENNIAL_LEASE_NAME; "
-        "several namespaces are separated by commas. The cluster is that of $KUBECONFIG, or the one it runs in.",
+        description="The Perennial operator: reconciles LanguageModels, TrainingJobs and Deployments (perennial.dev).",
+        epilog="Each flag has an environment variable: PERENNIAL_LEASE_NAME sets --lease-name. PERENNIAL_NAMESPACE "
+        "takes several names, separated by commas. The cluster is the one of the pod, else that of $KUBECONFIG.",
     )
 
     def flag(name: str, fallback: str, **options: Any) -> None:
@@ -67,24 +67,29 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         "--namespace",
         action="append",
         metavar="NAME",
-        help="namespace to serve; may be given several times; none: the whole cluster [PERENNIAL_NAMESPACE]",
+        help="namespace to watch; repeatable; without it the whole cluster [PERENNIAL_NAMESPACE]",
     )
     flag("--training-image", "localhost/perennial/training:dev", metavar="IMAGE",
-         help="image of training pods whose spec names none (default: %(default)s)")  # fmt: skip
+         help="default image of training pods (default: %(default)s)")  # fmt: skip
     flag("--serving-image", "localhost/perennial/serving:dev", metavar="IMAGE",
-         help="image of serving pods whose spec names none (default: %(default)s)")  # fmt: skip
+         help="default image of serving pods (default: %(default)s)")  # fmt: skip
     flag("--prometheus-url", "", metavar="URL", type=_url,
-         help="Prometheus that answers the queries of autoscaling and retraining, such as http://prometheus:9090; "
-              "without it these hold and say so")  # fmt: skip
+         help="URL of the Prometheus for the queries of autoscaling and retraining, such as http://prometheus:9090; "
+              "without it they have no readings")  # fmt: skip
     flag("--lease-namespace", "perennial-system", metavar="NAME", type=_namespace,
-         help="namespace of the Lease that elects the one working replica (default: %(default)s)")  # fmt: skip
-    flag("--lease-name", "perennial-operator", metavar="NAME", help="name of that Lease (default: %(default)s)")
+         help="namespace of the leader election Lease (default: %(default)s)")  # fmt: skip
+    flag(
+        "--lease-name",
+        "perennial-operator",
+        metavar="NAME",
+        help="name of the leader election Lease (default: %(default)s)",
+    )
     flag("--metrics-port", "8080", metavar="PORT", type=_between(0, 65535),
          help="port of /metrics, /healthz and /readyz (default: %(default)s)")  # fmt: skip
     flag("--workers", "16", metavar="N", type=_between(1, 1000),
-         help="objects reconciled at the same time (default: %(default)s)")  # fmt: skip
+         help="number of concurrent reconciles (default: %(default)s)")  # fmt: skip
     flag("--resync-seconds", "300", metavar="N", type=_between(5, 86400),
-         help="how often what is known is compared with the server, in case a watch has lost something "
+         help="seconds between two comparisons of cache and API server, which detect a broken watch "
               "(default: %(default)s)")  # fmt: skip
     flag("--log-level", "info", metavar="LEVEL", type=_one_of("debug", "info", "warning", "error"),
          help="debug, info, warning or error (default: %(default)s)")  # fmt: skip
@@ -95,20 +100,20 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
 
 def _namespace(text: str) -> str:
     if not _NAMESPACE.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no name of a namespace (a-z, 0-9 and -)")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a name of a namespace (a-z, 0-9 and -)")
     return text
 
 
 def _url(text: str) -> str:
     if text and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no URL such as http://prometheus.monitoring:9090")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a URL such as http://prometheus.monitoring:9090")
     return text.rstrip("/")
 
 
 def _one_of(*names: str) -> Any:
     def name(text: str) -> str:
         if text not in names:
-            raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(names)}")
+            raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(names)}")
         return text
 
     return name
@@ -117,7 +122,7 @@ def _one_of(*names: str) -> Any:
 def _between(low: int, high: int) -> Any:
     def number(text: str) -> int:
         if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is no number from {low} to {high}")
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {low} to {high}")
         return int(text)
 
     return number

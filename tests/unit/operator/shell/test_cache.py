@@ -1,4 +1,4 @@
-"""What is known of the cluster."""
+"""The cache of watched objects."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,8 +10,8 @@ from perennial.kube.resources import JOB, POD
 OWNER = {"apiVersion": "perennial.dev/v1alpha1", "kind": "TrainingJob", "name": "owner"}
 
 
-def nobody(key):
-    """Who does not care for the news."""
+def ignore(key):
+    """Does nothing with an affected key."""
 
 
 def job(name="a", uid="1", version=1, owner=None):
@@ -22,24 +22,24 @@ def job(name="a", uid="1", version=1, owner=None):
 
 
 def test_the_higher_version_wins_in_any_order():
-    cache = Cache(nobody)
+    cache = Cache(ignore)
     for version in (9, 10, 9):
         cache.put(job(version=version))
     assert cache.get(JOB, "demo", "a")["metadata"]["resourceVersion"] == "10"
 
 
-def test_what_was_deleted_does_not_come_back():
-    cache = Cache(nobody)
+def test_a_deleted_object_does_not_come_back():
+    cache = Cache(ignore)
     cache.remove("1")
     cache.put(job())
     assert cache.get(JOB, "demo", "a") is None
     assert cache.was_deleted("1")
 
 
-def test_what_has_lost_its_label_and_got_it_again_comes_back():
-    cache = Cache(nobody)
+def test_an_object_that_gets_its_label_again_comes_back():
+    cache = Cache(ignore)
     cache.put(job(version=1))
-    cache.remove("1", 2)  # the watch tells it as a deletion
+    cache.remove("1", 2)  # the watch reports it as a deletion
     cache.put(job(version=2))
     assert cache.get(JOB, "demo", "a") is None
     cache.put(job(version=3))
@@ -47,15 +47,15 @@ def test_what_has_lost_its_label_and_got_it_again_comes_back():
     assert not cache.was_deleted("1")
 
 
-def test_a_late_loss_of_a_label_does_not_hide_that_it_is_there_again():
-    cache = Cache(nobody)
+def test_a_late_loss_of_the_label_does_not_hide_the_newer_version():
+    cache = Cache(ignore)
     cache.put(job(version=3))
     cache.remove("1", 2)
     assert cache.get(JOB, "demo", "a")
 
 
-def test_an_object_of_the_same_name_takes_the_place_of_one_whose_deletion_was_missed():
-    cache = Cache(nobody)
+def test_a_successor_of_the_same_name_replaces_an_object_whose_deletion_was_missed():
+    cache = Cache(ignore)
     cache.put(job(uid="1", version=1, owner="x"))
     cache.put(job(uid="2", version=5, owner="y"))
     cache.remove("1")
@@ -64,7 +64,7 @@ def test_an_object_of_the_same_name_takes_the_place_of_one_whose_deletion_was_mi
 
 
 def test_a_late_event_of_a_predecessor_does_not_hide_its_successor():
-    cache = Cache(nobody)
+    cache = Cache(ignore)
     cache.put(job(uid="2", version=5))
     cache.put(job(uid="1", version=3))
     cache.remove("1")
@@ -72,7 +72,7 @@ def test_a_late_event_of_a_predecessor_does_not_hide_its_successor():
 
 
 def test_children_are_found_by_owner_and_kind_in_the_order_of_their_names():
-    cache = Cache(nobody)
+    cache = Cache(ignore)
     cache.put(job("b", "1", owner="x"))
     cache.put(job("a", "2", owner="x"))
     cache.put(job("c", "3", owner="y"))
@@ -82,7 +82,7 @@ def test_children_are_found_by_owner_and_kind_in_the_order_of_their_names():
 
 
 def test_a_changed_owner_is_followed():
-    cache = Cache(nobody)
+    cache = Cache(ignore)
     cache.put(job(version=1, owner="x"))
     cache.put(job(version=2, owner="y"))
     assert cache.owned("x", JOB) == []
@@ -90,7 +90,7 @@ def test_a_changed_owner_is_followed():
 
 
 def test_the_pods_of_a_deployment_are_found_by_label():
-    cache = Cache(nobody)
+    cache = Cache(ignore)
     pod = job("p") | {"apiVersion": "v1", "kind": "Pod"}
     pod["metadata"]["labels"] = {"perennial.dev/deployment": "d"}
     cache.put(pod)
@@ -99,16 +99,16 @@ def test_the_pods_of_a_deployment_are_found_by_label():
 
 
 def test_managed_fields_are_not_kept():
-    cache = Cache(nobody)
+    cache = Cache(ignore)
     cache.put(job())
     assert "managedFields" not in cache.get(JOB, "demo", "a")["metadata"]
 
 
 @given(st.permutations([("put", "1", 1), ("put", "1", 2), ("delete", "1", 3), ("put", "2", 4), ("put", "2", 5)]))
-def test_any_order_of_the_news_ends_in_the_same_state(news):
-    cache = Cache(nobody)
-    for what, uid, version in news:
-        if what == "put":
+def test_any_order_of_events_ends_in_the_same_state(events):
+    cache = Cache(ignore)
+    for verb, uid, version in events:
+        if verb == "put":
             cache.put(job(uid=uid, version=version))
         else:
             cache.remove(uid)
@@ -116,12 +116,12 @@ def test_any_order_of_the_news_ends_in_the_same_state(news):
     assert len(cache) == 1
 
 
-def test_news_is_told_once_and_an_echo_not_at_all():
-    told = []
-    cache = Cache(told.append)
+def test_a_change_is_reported_once_and_an_echo_not_at_all():
+    reported = []
+    cache = Cache(reported.append)
     for version in (3, 3, 2):
         cache.put(job(version=version, owner="o"))
-    assert told == [Key("TrainingJob", "demo", "owner")]
+    assert reported == [Key("TrainingJob", "demo", "owner")]
     cache.remove("1")
     cache.remove("1")
-    assert told == [Key("TrainingJob", "demo", "owner")] * 2
+    assert reported == [Key("TrainingJob", "demo", "owner")] * 2

@@ -1,4 +1,4 @@
-"""When a replica should be started anew."""
+"""When a replica needs a restart."""
 
 import time
 
@@ -16,7 +16,7 @@ def clock(monkeypatch):
     return now
 
 
-def test_a_standby_lives_and_is_ready(clock):
+def test_a_standby_is_alive_and_ready(clock):
     standby = Health()
     clock[0] += 10_000
     assert standby.trouble() is None
@@ -31,7 +31,7 @@ def test_a_leader_is_ready_once_events_reach_it(clock):
     assert leader.is_ready
 
 
-def test_a_leader_without_events_for_a_minute_does_not_live(clock):
+def test_a_leader_without_events_for_a_minute_is_not_alive(clock):
     leader = Health()
     leader.leads()
     leader.beat()
@@ -43,19 +43,19 @@ def test_a_leader_without_events_for_a_minute_does_not_live(clock):
     assert leader.trouble() is None
 
 
-def test_the_first_listing_may_take_longer_but_not_for_ever(clock):
+def test_the_first_list_may_take_longer_but_not_forever(clock):
     leader = Health()
     leader.leads()
     clock[0] += 299
     assert leader.trouble() is None
     clock[0] += 2
-    assert "first listing" in leader.trouble()
+    assert "first list" in leader.trouble()
 
 
-def test_a_watch_that_falls_behind_is_told(clock):
+def test_a_watch_that_falls_behind_is_reported(clock):
     leader = Health()
     leader.sees_lease = False
     leader.leads()
     assert leader.trouble() is None
-    leader.behind = "the watch has not brought Job demo/a"
-    assert leader.trouble() == "the watch has not brought Job demo/a"
+    leader.behind = "the watch has not delivered Job demo/a"
+    assert leader.trouble() == "the watch has not delivered Job demo/a"

@@ -32,15 +32,15 @@ def test_the_validation_loss_of_the_report_before_is_kept():
     ],
     ids=lambda log: log[:30],
 )  # fmt: skip
-def test_what_is_no_report_is_passed_over(log):
+def test_a_line_that_is_not_a_report_is_skipped(log):
     assert last_progress(log) is None
     assert last_progress(f"{line()}\n{log}").step == 30
 
 
-def test_no_number_is_no_value():
+def test_not_a_number_is_no_value():
     assert last_progress(line(loss=float("nan"), tokensPerSecond=float("inf"))).loss is None
 
 
 @given(st.text())
-def test_no_log_makes_it_fail(log):
+def test_no_log_raises(log):
     last_progress(log)

@@ -1,4 +1,4 @@
-"""The queue of keys."""
+"""The work queue of keys."""
 
 import asyncio
 from collections import Counter
@@ -11,27 +11,27 @@ from perennial.loop import queue
 from perennial.loop.queue import Queue, Retry
 
 
-def old(key):
+def is_new(key):
     return False
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3)), max_size=30), st.integers(1, 4))
-def test_every_change_is_followed_by_a_look_and_no_key_is_worked_on_twice_at_a_time(changes, workers):
+def test_each_change_is_followed_by_work_and_no_key_has_two_workers_at_a_time(changes, workers):
     asyncio.run(_check(changes, workers))
 
 
 async def _check(changes, workers):
-    state, seen, running = Counter(), {}, Counter()
+    state, observed, running = Counter(), {}, Counter()
 
     async def work(key):
         running[key] += 1
         assert running[key] == 1
-        seen[key] = state[key]
+        observed[key] = state[key]
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         running[key] -= 1
 
-    tasks = Queue(work, old)
+    tasks = Queue(work, is_new)
     tasks.start(workers)
     for key, pauses in changes:
         state[key] += 1
@@ -40,84 +40,84 @@ async def _check(changes, workers):
             await asyncio.sleep(0)
     for _ in range(8 * len(changes) + 8):
         await asyncio.sleep(0)
-    assert seen == dict(state)
+    assert observed == dict(state)
     assert tasks.depth == 0
     assert await tasks.stop(1)
 
 
-async def test_changes_before_a_worker_is_free_are_one_look():
-    looks = []
+async def test_changes_before_a_worker_is_free_are_coalesced():
+    calls = []
 
     async def work(key):
-        looks.append(key)
+        calls.append(key)
 
-    tasks = Queue(work, old)
+    tasks = Queue(work, is_new)
     for _ in range(5):
         tasks.add("a")
     assert tasks.depth == 1
     tasks.start(1)
     await asyncio.sleep(0.01)
-    assert looks == ["a"]
+    assert calls == ["a"]
     await tasks.stop(1)
 
 
-async def test_a_failure_is_tried_again_after_a_pause_that_grows_to_its_limit(monkeypatch):
+async def test_the_back_off_after_a_failure_doubles_to_its_limit(monkeypatch):
     monkeypatch.setattr(queue.random, "uniform", lambda low, high: high)
-    tasks = Queue(None, old)
+    tasks = Queue(None, is_new)
     pauses = [tasks._backoff("a", Retry("no")) for _ in range(9)]
     assert pauses == [0.5, 1, 2, 4, 8, 16, 32, 60, 60]
 
 
 @pytest.mark.parametrize("error", [Retry("known"), ValueError("unknown")], ids=["known", "unknown"])
-async def test_work_that_failed_is_done_again(monkeypatch, error):
+async def test_failed_work_is_retried(monkeypatch, error):
     monkeypatch.setattr(queue, "FIRST_RETRY", 0.01)
     monkeypatch.setattr(queue, "SHORTEST_PAUSE", 0.0)
-    looks, done = [], asyncio.Event()
+    calls, done = [], asyncio.Event()
 
     async def work(key):
-        looks.append(key)
-        if len(looks) == 1:
+        calls.append(key)
+        if len(calls) == 1:
             raise error
         done.set()
 
-    tasks = Queue(work, old)
+    tasks = Queue(work, is_new)
     tasks.start(1)
     tasks.add("a")
     await asyncio.wait_for(done.wait(), 5)
     await tasks.stop(1)
 
 
-async def test_the_earliest_asked_for_time_wins_and_a_change_comes_at_once(monkeypatch):
+async def test_the_earliest_requested_time_counts_and_a_change_comes_at_once(monkeypatch):
     monkeypatch.setattr(queue, "SHORTEST_PAUSE", 0.0)
-    looked = asyncio.Event()
+    worked = asyncio.Event()
 
     async def work(_):
-        looked.set()
+        worked.set()
 
-    tasks = Queue(work, old)
+    tasks = Queue(work, is_new)
     tasks.start(1)
     tasks.add_after("a", 1000)
     tasks.add_after("a", 0.05)
     tasks.add_after("a", 500)
-    await asyncio.wait_for(looked.wait(), 2)
-    looked.clear()
+    await asyncio.wait_for(worked.wait(), 2)
+    worked.clear()
     tasks.add_after("a", 1000)
     tasks.add("a")
-    await asyncio.wait_for(looked.wait(), 2)
+    await asyncio.wait_for(worked.wait(), 2)
     assert tasks._timers == {}
     await tasks.stop(1)
 
 
-async def test_stopping_lets_running_work_end_and_starts_nothing_new():
-    started, ended, looks = asyncio.Event(), asyncio.Event(), []
+async def test_stopping_waits_for_running_work_and_starts_no_other():
+    started, ended, calls = asyncio.Event(), asyncio.Event(), []
 
     async def work(key):
-        looks.append(key)
+        calls.append(key)
         started.set()
         await ended.wait()
         return 0.0
 
-    tasks = Queue(work, old)
+    tasks = Queue(work, is_new)
     tasks.start(1)
     tasks.add("a")
     tasks.add("b")
@@ -127,26 +127,26 @@ async def test_stopping_lets_running_work_end_and_starts_nothing_new():
     tasks.add("c")
     ended.set()
     assert await stopping
-    assert looks == ["a"]
+    assert calls == ["a"]
     assert tasks._timers == {}
 
 
-async def test_stopping_breaks_off_what_does_not_end():
+async def test_stopping_cancels_work_that_does_not_end():
     async def work(_):
         await asyncio.Event().wait()
 
-    tasks = Queue(work, old)
+    tasks = Queue(work, is_new)
     tasks.start(1)
     tasks.add("a")
     await asyncio.sleep(0.01)
     assert not await tasks.stop(0.05)
 
 
-async def test_what_is_new_lets_others_pass_for_a_while_only(monkeypatch):
-    looks = []
+async def test_new_keys_yield_to_known_ones_for_a_while_only(monkeypatch):
+    calls = []
 
     async def work(key):
-        looks.append(key)
+        calls.append(key)
 
     tasks = Queue(work, str.isupper)
     monkeypatch.setattr(queue, "GRACE", -1.0)
@@ -156,5 +156,5 @@ async def test_what_is_new_lets_others_pass_for_a_while_only(monkeypatch):
         tasks.add(key)
     tasks.start(1)
     await asyncio.sleep(0.01)
-    assert looks == ["OLD", "a", "b", "A", "B"]
+    assert calls == ["OLD", "a", "b", "A", "B"]
     await tasks.stop(1)

@@ -5,14 +5,14 @@ import pytest
 from perennial.process.settings import parse
 
 
-def test_the_defaults_serve_the_whole_cluster_without_prometheus():
+def test_the_defaults_watch_the_whole_cluster_without_prometheus():
     settings = parse([], {})
     assert settings.namespaces == ()
     assert settings.prometheus_url is None
     assert (settings.workers, settings.metrics_port) == (16, 8080)
 
 
-def test_a_flag_wins_over_the_environment():
+def test_a_flag_takes_precedence_over_the_environment():
     environment = {"PERENNIAL_WORKERS": "4", "PERENNIAL_LOG_FORMAT": "json", "PERENNIAL_TRAINING_IMAGE": "a:1"}
     settings = parse(["--workers", "8"], environment)
     assert settings.workers == 8
@@ -23,9 +23,13 @@ def test_a_flag_wins_over_the_environment():
 @pytest.mark.parametrize(
     ("arguments", "environment"),
     [
-        (["--namespace", "b", "--namespace", "a"], {}),
-        ([], {"PERENNIAL_NAMESPACE": "b, a,"}),
-        (["--namespace", "a", "--namespace", "b", "--namespace", "a"], {"PERENNIAL_NAMESPACE": "c"}),
+        pytest.param(["--namespace", "b", "--namespace", "a"], {}, id="by flags"),
+        pytest.param([], {"PERENNIAL_NAMESPACE": "b, a,"}, id="by the environment"),
+        pytest.param(
+            ["--namespace", "a", "--namespace", "b", "--namespace", "a"],
+            {"PERENNIAL_NAMESPACE": "c"},
+            id="flags take precedence, duplicates count once",
+        ),
     ],
 )
 def test_namespaces_can_be_several(arguments, environment):
@@ -35,16 +39,16 @@ def test_namespaces_can_be_several(arguments, environment):
 @pytest.mark.parametrize(
     ("arguments", "environment", "advice"),
     [
-        (["--workers", "0"], {}, "no number from 1 to 1000"),
-        ([], {"PERENNIAL_METRICS_PORT": "http"}, "no number from 0 to 65535"),
-        ([], {"PERENNIAL_LOG_FORMAT": "xml"}, "none of text, json"),
-        (["--namespace", "Demo"], {}, "no name of a namespace"),
-        ([], {"PERENNIAL_NAMESPACE": "a,B"}, "no name of a namespace"),
-        (["--prometheus-url", "prometheus:9090"], {}, "no URL such as"),
-        (["--colour"], {}, "unrecognized arguments"),
+        pytest.param(["--workers", "0"], {}, "not a number from 1 to 1000", id="too small"),
+        pytest.param([], {"PERENNIAL_METRICS_PORT": "http"}, "not a number from 0 to 65535", id="not a number"),
+        pytest.param([], {"PERENNIAL_LOG_FORMAT": "xml"}, "not one of text, json", id="not in the list"),
+        pytest.param(["--namespace", "Demo"], {}, "not a name of a namespace", id="a bad namespace"),
+        pytest.param([], {"PERENNIAL_NAMESPACE": "a,B"}, "not a name of a namespace", id="a bad namespace of two"),
+        pytest.param(["--prometheus-url", "prometheus:9090"], {}, "not a URL such as", id="a URL without a scheme"),
+        pytest.param(["--colour"], {}, "unrecognized arguments", id="an unknown flag"),
     ],
 )
-def test_what_is_wrong_is_refused_with_advice(arguments, environment, advice, capsys):
+def test_an_invalid_setting_is_refused_with_advice(arguments, environment, advice, capsys):
     with pytest.raises(SystemExit) as ended:
         parse(arguments, environment)
     assert ended.value.code == 2

@@ -1,4 +1,4 @@
-"""Answers of a Prometheus: one number, or the reason why there is none. What it sends is not trusted."""
+"""Readings from Prometheus: a number, or the reason why there is none. Its responses are not trusted."""
 
 import asyncio
 import json
@@ -9,28 +9,28 @@ from typing import Any
 import aiohttp
 
 TIMEOUT = aiohttp.ClientTimeout(total=5)
-LARGEST_ANSWER = 1024 * 1024
+LARGEST_RESPONSE = 1024 * 1024
 _LONGEST_EXCERPT = 200
 
 Reading = float | str
 
 
 class Prometheus:
-    """Instant queries to one server; without a URL every query answers that there is none."""
+    """Instant queries to one server; without a URL each reading is the reason that none is set."""
 
     def __init__(self, url: str | None, session: aiohttp.ClientSession) -> None:
         self._url = url
         self._session = session
 
     async def readings(self, queries: Mapping[str, str]) -> dict[str, Reading]:
-        """By name the value of the PromQL, or in a sentence why there is none."""
-        answers = await asyncio.gather(*map(self.read, queries.values()))
-        return dict(zip(queries, answers, strict=True))
+        """The reading of each query, by its name."""
+        values = await asyncio.gather(*map(self.read, queries.values()))
+        return dict(zip(queries, values, strict=True))
 
     async def read(self, query: str) -> Reading:
-        """The value of one PromQL, or in a sentence why there is none."""
+        """The value of a PromQL query, or a sentence on why it has none."""
         if self._url is None:
-            return "the operator has no Prometheus; start it with --prometheus-url"
+            return "the operator has no Prometheus; set --prometheus-url"
         try:
             async with self._session.post(
                 f"{self._url}/api/v1/query", data={"query": query}, timeout=TIMEOUT, allow_redirects=False
@@ -38,7 +38,7 @@ class Prometheus:
                 body = await _bounded(response)
                 return value_of(body) if response.status == 200 else _refusal(response.status, body)
         except TimeoutError:
-            return f"{self._url} did not answer within {TIMEOUT.total:.0f} s"
+            return f"{self._url} did not respond within {TIMEOUT.total:.0f} s"
         except (aiohttp.ClientError, OSError) as error:
             return f"{self._url} can't be reached: {_excerpt(str(error) or type(error).__name__)}"
         except ValueError as error:
@@ -46,31 +46,31 @@ class Prometheus:
 
 
 def value_of(body: bytes) -> Reading:
-    """The one number in the answer to an instant query, or in a sentence why it holds none."""
+    """The one number in the response to an instant query, or a sentence on why it has none."""
     try:
         data = json.loads(body)["data"]
         kind, result = data["resultType"], data["result"]
         samples = [result] if kind == "scalar" else [series["value"] for series in result]
         return _one(samples)
     except (ValueError, KeyError, TypeError, IndexError, RecursionError):
-        return "the answer is not that of a Prometheus to an instant query"
+        return "the response is not one of Prometheus to an instant query"
 
 
 def _one(samples: list[Any]) -> Reading:
     if not samples:
-        return "the query yields no data"
+        return "the query returns no data"
     if len(samples) > 1:
-        return f"the query yields {len(samples)} series instead of one; aggregate it, with sum() or max() for example"
+        return f"the query returns {len(samples)} series instead of one; aggregate it, for example with sum() or max()"
     value = float(samples[0][1])
-    return value if math.isfinite(value) else f"the query yields {value}, which is no number"
+    return value if math.isfinite(value) else f"the query returns {value}, which is not a number"
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:
     body = bytearray()
     async for chunk in response.content.iter_chunked(65536):
         body += chunk
-        if len(body) > LARGEST_ANSWER:
-            raise ValueError(f"the answer is larger than {LARGEST_ANSWER // 1024} KiB")
+        if len(body) > LARGEST_RESPONSE:
+            raise ValueError(f"the response is larger than {LARGEST_RESPONSE // 1024} KiB")
     return bytes(body)
 
 
@@ -79,7 +79,7 @@ def _refusal(status: int, body: bytes) -> str:
         reason = str(json.loads(body)["error"])
     except (ValueError, KeyError, TypeError, RecursionError):
         reason = body.decode(errors="replace")
-    return f"Prometheus answered HTTP {status}: {_excerpt(reason)}"
+    return f"Prometheus responded with HTTP {status}: {_excerpt(reason)}"
 
 
 def _excerpt(text: str) -> str:
