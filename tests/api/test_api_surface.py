@@ -89,7 +89,7 @@ def test_the_kinds_are_found_by_short_name_and_by_category(control_plane: Contro
     headers = {
         "lm": ["NAME", "TASK", "SERVING", "NEWEST", "READY", "REASON", "AGE"],
         "tj": ["NAME", "STATE", "STEP", "OF", "LOSS", "VALIDATION", "TOKENS/S", "ETA", "(S)", "AGE"],
-        "lmd": ["NAME", "VERSION", "READY", "DESIRED", "AVAILABLE", "URL", "AGE"],
+        "lmd": ["NAME", "VERSION", "READY", "DESIRED", "AVAILABLE", "REASON", "AGE"],
     }
     for short, columns in headers.items():
         assert control_plane.kubectl("get", short, "-n", namespace).stdout.splitlines()[0].split() == columns

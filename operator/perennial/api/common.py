@@ -146,25 +146,46 @@ class Artifact(ApiModel):
     size_bytes: int | None = Field(None, description="Size of the whole folder in bytes.")
 
 
-class Condition(ApiModel):
-    """A condition by the Kubernetes convention (KEP-1623)."""
+_DNS_LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_CONDITION_TYPE = rf"^({_DNS_LABEL}(\.{_DNS_LABEL})*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"
+CONDITION_REASON = r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"
+LONGEST_CONDITION_MESSAGE = 32768
 
-    type: Annotated[str, Field(max_length=316)] = Field(description="What is stated, in CamelCase.")
-    status: Literal["True", "False", "Unknown"] = Field(description="True, False or Unknown.")
-    observed_generation: int = Field(description="The metadata.generation that this was decided on.")
-    last_transition_time: datetime = Field(description="When status last changed.")
-    reason: str = Field(description="Why, in one CamelCase word.")
-    message: str = Field(description="Why, in a sentence that a person can act on.")
+
+class Condition(ApiModel):
+    """Condition with the schema of metav1.Condition (KEP-1623)."""
+
+    # The bounds are the API server's alone: an older operator must read what a newer one wrote.
+    type: str = Field(
+        description="Type of the condition, in CamelCase.",
+        json_schema_extra={"pattern": _CONDITION_TYPE, "maxLength": 316},
+    )
+    status: str = Field(
+        description="Status of the condition: True, False or Unknown.",
+        json_schema_extra={"enum": ["True", "False", "Unknown"]},
+    )
+    observed_generation: int = Field(
+        description="Generation of the object that the condition was computed from.", json_schema_extra={"minimum": 0}
+    )
+    last_transition_time: datetime = Field(description="When the status of the condition last changed.")
+    reason: str = Field(
+        description="Reason of the last transition, in CamelCase.",
+        json_schema_extra={"pattern": CONDITION_REASON, "minLength": 1, "maxLength": 1024},
+    )
+    message: str = Field(
+        description="Details for a person, with what to do about them.",
+        json_schema_extra={"maxLength": LONGEST_CONDITION_MESSAGE},
+    )
 
 
 class Decision(ApiModel):
-    """Something with a consequence that the operator decided, and on what grounds."""
+    """A decision of the operator, and its grounds."""
 
-    time: datetime = Field(description="When it was decided.")
-    reason: str = Field(description="What was decided, in one CamelCase word.")
-    rule: str = Field(description="The rule that spoke.")
-    observed: str = Field(description="What was observed.")
-    outcome: str = Field(description="What follows from it.")
+    decision_time: datetime = Field(description="Time of the decision.")
+    reason: str = Field(description="Kind of the decision, in CamelCase.")
+    rule: str = Field(description="Rule that applied.")
+    observed: str = Field(description="Observation that the rule applied to.")
+    outcome: str = Field(description="Consequence of the decision.")
 
 
 class Metadata(ApiModel):

@@ -23,6 +23,16 @@ Schema = dict[str, Any]
 # An absent list and an empty one mean the same; the API server stores neither.
 _NO_DEFAULT: tuple[Any, ...] = (None, [])
 RULES = "x-kubernetes-validations"
+_RESOURCES = "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md"
+# The texts of every built-in kind, by which users know these fields.
+_API_VERSION = (
+    "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized "
+    f"schemas to the latest internal value, and may reject unrecognized values. More info: {_RESOURCES}#resources"
+)
+_KIND = (
+    "Kind is a string value representing the REST resource this object represents. Servers may infer this from the "
+    f"endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: {_RESOURCES}#types-kinds"
+)
 
 
 def structural(model: type[BaseModel], defaults: bool) -> Schema:
@@ -41,6 +51,8 @@ def _convert(schema: Schema, definitions: Schema, defaults: bool) -> Schema:
             result |= {bound.lower(): value, f"exclusive{bound}": True}
     if "const" in schema:
         result["enum"] = [schema["const"]]
+    if "description" in result:
+        result["description"] = _sentence(result["description"])
     if not defaults or result.get("default") in _NO_DEFAULT:
         result.pop("default", None)
     else:
@@ -56,6 +68,11 @@ def _convert(schema: Schema, definitions: Schema, defaults: bool) -> Schema:
             name: _convert(value, definitions, defaults) for name, value in schema["properties"].items()
         }
     return result
+
+
+def _sentence(docstring: str) -> str:
+    """Description for users: the first paragraph of a docstring, on one line. The others are for developers."""
+    return " ".join(docstring.strip().split("\n\n")[0].split())
 
 
 def _own(default: Any, schema: Schema, definitions: Schema) -> Any:
@@ -118,11 +135,11 @@ def definition(kind: type[Kind]) -> Schema:
         "schema": {
             "openAPIV3Schema": {
                 "type": "object",
-                "description": (kind.__doc__ or "").strip(),
+                "description": _sentence(kind.__doc__ or ""),
                 "required": ["spec"],
                 "properties": {
-                    "apiVersion": {"type": "string"},
-                    "kind": {"type": "string"},
+                    "apiVersion": {"type": "string", "description": _API_VERSION},
+                    "kind": {"type": "string", "description": _KIND},
                     "metadata": {"type": "object", "properties": {"name": _name(kind)}},
                     "spec": structural(_part(kind, "spec"), defaults=True),
                     "status": structural(_part(kind, "status"), defaults=False),

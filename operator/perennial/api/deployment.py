@@ -186,7 +186,7 @@ class ModelDeploymentStatus(StatusWithDecisions):
 
 
 class ModelDeployment(Kind):
-    """An artifact in service: pods, rolling updates, scaling."""
+    """Deployment serves a trained model: it runs its pods, rolls out new versions and scales them by load."""
 
     PLURAL: ClassVar[str] = "deployments"
     KIND: ClassVar[str] = "Deployment"
@@ -202,14 +202,9 @@ class ModelDeployment(Kind):
         Column(name="Ready", type="integer", json_path=".status.readyReplicas"),
         Column(name="Desired", type="integer", json_path=".status.desiredReplicas"),
         Column(name="Available", type="string", json_path='.status.conditions[?(@.type=="Available")].status'),
-        Column(name="URL", type="string", json_path=".status.url"),
+        Column(name="Reason", type="string", json_path='.status.conditions[?(@.type=="Ready")].reason'),
         Column(name="Age", type="date", json_path=".metadata.creationTimestamp"),
-        Column(
-            name="Reason",
-            type="string",
-            json_path='.status.conditions[?(@.type=="Ready")].reason',
-            priority=1,
-        ),
+        Column(name="URL", type="string", json_path=".status.url", priority=1),
     )
 
     spec: ModelDeploymentSpec

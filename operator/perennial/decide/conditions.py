@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from perennial.api.common import Condition
+from perennial.api.common import LONGEST_CONDITION_MESSAGE, Condition
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def _condition(state: State, before: Condition | None, generation: int, now: dat
         observed_generation=generation,
         last_transition_time=since,
         reason=state.reason,
-        message=state.message,
+        message=state.message[:LONGEST_CONDITION_MESSAGE],
     )
 
 

@@ -1,5 +1,6 @@
 """The CRDs: generated, described, bounded; and the examples are what they accept."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,72 @@ def test_columns_speak_of_fields_that_exist() -> None:
         for column in kind.COLUMNS:
             path = column.json_path.split("[")[0]
             assert path.startswith(".metadata.") or f"{kind.KIND}{path}" in FIELDS, column.json_path
+
+
+# Values as long as users see them, by the path of the column.
+REALISTIC = {
+    ".metadata.creationTimestamp": "115d",
+    ".spec.model.task": "question-answering",
+    ".status.servingVersion": "12",
+    ".status.lastVersion": "13",
+    ".status.version": "12",
+    ".status.readyReplicas": "12",
+    ".status.desiredReplicas": "12",
+    ".status.state": "Suspended",
+    ".status.progress.step": "120000",
+    ".status.progress.maxSteps": "120000",
+    ".status.progress.loss": "3.04128",
+    ".status.progress.validationLoss": "3.11042",
+    ".status.progress.tokensPerSecond": "14021",
+    ".status.progress.etaSeconds": "86399",
+    "reason": "ProgressDeadlineExceeded",
+    "status": "Unknown",
+}
+COLUMNS_OF_A_TERMINAL = 120
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.KIND)
+def test_the_columns_of_kubectl_get_fit_a_terminal(kind: type[Kind]) -> None:
+    """With those that `--all-namespaces` adds; kubectl puts three spaces between two columns."""
+    texts = {"Namespace": "team-search", "Name": "support-answers-v12"}
+    texts |= {
+        column.name: REALISTIC.get(column.json_path) or REALISTIC[column.json_path.rpartition(".")[2]]
+        for column in kind.COLUMNS
+        if column.priority == 0
+    }
+    widths = [max(len(name), len(text)) for name, text in texts.items()]
+    assert sum(widths) + 3 * (len(widths) - 1) <= COLUMNS_OF_A_TERMINAL
+
+
+def test_conditions_have_the_bounds_of_metav1() -> None:
+    for kind in KINDS:
+        fields = FIELDS[f"{kind.KIND}.status.conditions[]"]["properties"]
+        bounds = {name: {k: v for k, v in schema.items() if k != "description"} for name, schema in fields.items()}
+        assert bounds["type"]["maxLength"] == 316
+        assert re.match(bounds["type"]["pattern"], "example.org/Ready")
+        assert not re.match(bounds["type"]["pattern"], "-Ready")
+        assert (bounds["reason"]["minLength"], bounds["reason"]["maxLength"]) == (1, 1024)
+        assert re.match(bounds["reason"]["pattern"], "InService")
+        assert not re.match(bounds["reason"]["pattern"], "two words")
+        assert bounds["message"] == {"type": "string", "maxLength": 32768}
+        assert bounds["observedGeneration"] == {"type": "integer", "minimum": 0}
+        assert set(FIELDS[f"{kind.KIND}.status.conditions[]"]["required"]) == set(fields)
+
+
+def test_the_items_of_a_list_have_no_defaults() -> None:
+    """They would be differences in the three-way diff of a GitOps tool; the operator fills them in."""
+    assert [path for path, schema in FIELDS.items() if "[]" in path and "default" in schema] == []
+
+
+def test_a_block_that_is_on_by_default_is_stored_with_its_defaults() -> None:
+    defaulted = {path for path, schema in FIELDS.items() if "default" in schema and "properties" in schema}
+    assert {"LanguageModel.spec.training", "LanguageModel.spec.deployment", "Deployment.spec.runtime"} <= defaulted
+    assert not {"LanguageModel.spec.training.earlyStopping", "Deployment.spec.autoscaling"} & defaulted  # off
+
+
+def test_every_list_says_how_it_is_merged() -> None:
+    lists = {path: schema for path, schema in FIELDS.items() if schema.get("type") == "array"}
+    assert {schema.get("x-kubernetes-list-type") for schema in lists.values()} == {"atomic", "map"}
 
 
 def test_a_crd_is_small() -> None:

@@ -118,7 +118,7 @@ def _decision(
     up = desired > before.desired_replicas
     window = spec.scale_up_stabilization if up else spec.scale_down_stabilization
     return Decision(
-        time=now,
+        decision_time=now,
         reason="ScaledUp" if up else "ScaledDown",
         rule=f"autoscaling between {spec.min_replicas} and {spec.max_replicas}, stabilized over {window}",
         observed=observed,

@@ -53,5 +53,5 @@ class Ledger:
 
     def record(self, now: datetime, reason: str, rule: str, observed: str, outcome: str) -> "Ledger":
         """With one more decision."""
-        decision = Decision(time=now, reason=reason, rule=rule, observed=observed, outcome=outcome)
+        decision = Decision(decision_time=now, reason=reason, rule=rule, observed=observed, outcome=outcome)
         return replace(self, decisions=(*self.decisions, decision))

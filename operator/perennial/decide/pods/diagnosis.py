@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from perennial.api.common import CONDITION_REASON
 from perennial.decide.kube import ContainerView, PodView, Termination, Waiting, condition
 
 MOUNTING_PATIENCE = timedelta(seconds=30)
@@ -92,10 +93,16 @@ def _cause(waiting: Waiting) -> str:
 def failure_of(end: Termination) -> Trouble:
     """The failure in the container's termination message, else the kubelet's reason."""
     if failure := message_of(end, "failure"):
-        return Trouble(str(failure.get("reason", "Failed")), str(failure.get("message", "")))
+        return Trouble(_reason(failure), str(failure.get("message", "")))
     if end.reason == "OOMKilled":
         return Trouble("OutOfMemory", "The container exceeded its memory limit; raise resources.limits.memory.")
     return Trouble("ContainerFailed", f"The container ended with exit code {end.exit_code}.")
+
+
+def _reason(failure: dict[str, Any]) -> str:
+    """Reason of a failure; any program may have written it, so it may be none that a condition can have."""
+    reason = str(failure.get("reason", ""))
+    return reason if re.fullmatch(CONDITION_REASON, reason) and len(reason) <= 128 else "ContainerFailed"
 
 
 def message_of(end: Termination, kind: str) -> dict[str, Any] | None:
