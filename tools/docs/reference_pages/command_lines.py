@@ -14,7 +14,7 @@ PROGRAMS = {
 
 
 def page() -> str:
-    """The page; programs are asked with a terminal of 100 columns and without settings in the environment."""
+    """The page; programs are asked with a terminal of 92 columns and without settings in the environment."""
     sections = [f"## {title}\n\n```text\n{_help(*program)}```\n" for title, program in PROGRAMS.items()]
     return "\n".join(
         [
@@ -31,6 +31,6 @@ def _help(module: str, *arguments: str) -> str:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PERENNIAL_")}
     command = [sys.executable, "-m", module, *arguments, "--help"]
     done = subprocess.run(
-        command, capture_output=True, text=True, check=True, env=environment | {"COLUMNS": "100", "NO_COLOR": "1"}
+        command, capture_output=True, text=True, check=True, env=environment | {"COLUMNS": "92", "NO_COLOR": "1"}
     )
     return done.stdout
