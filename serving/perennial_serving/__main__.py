@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a command and returns the exit code; a failure is left as the pod's termination message."""
+    """Runs a command; returns its exit code. A failure becomes the pod's termination message."""
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(message)s")
     options = _parser().parse_args(arguments)
     try:
@@ -30,14 +30,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:
-    os._exit(exits.TERMINATED)  # an exception could end in an import that goes on without what it failed to import
+    os._exit(exits.TERMINATED)  # an exception could be swallowed by an import that carries on without what failed
 
 
 def _report(failure: Failure, path: Path) -> None:
     try:
         exits.report(failure, path)
     except OSError as error:
-        log.info("no termination message was left: %s", error)
+        log.info("can't write the termination message: %s", error)
 
 
 def _fetch(options: argparse.Namespace) -> None:
@@ -56,8 +56,8 @@ def _serve(options: argparse.Namespace) -> None:
             version=options.version,
             host=options.host,
             port=options.port,
-            max_batch=options.max_batch,
-            max_waiting=options.max_waiting,
+            max_batch_size=options.max_batch,
+            max_queued_requests=options.max_waiting,
             linger_seconds=options.linger,
             grace_seconds=options.grace_period,
         )
@@ -74,53 +74,59 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_fetch(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     command = _command(commands, "fetch", "copy an artifact into a folder and verify its digests", _fetch)
-    command.add_argument("--uri", required=True, help="where it is: pvc://CLAIM/PATH, s3://BUCKET/PATH or file:///PATH")
-    command.add_argument("--secret", help="name of the mounted Secret with the credentials for s3://")
-    command.add_argument("--digest", required=True, help="the artifact's digest: sha256:…")
-    command.add_argument("--to", required=True, type=Path, metavar="FOLDER", help="an empty folder, made if missing")
+    command.add_argument(
+        "--uri", required=True, help="artifact to fetch: pvc://CLAIM/PATH, s3://BUCKET/PATH or file:///PATH"
+    )
+    command.add_argument("--secret", help="name of the mounted Secret with the s3:// credentials")
+    command.add_argument("--digest", required=True, help="digest of the artifact: sha256:…")
+    command.add_argument(
+        "--to", required=True, type=Path, metavar="FOLDER", help="empty folder to fetch into; created if missing"
+    )
     command.add_argument(
         "--mounts",
         type=Path,
         default=pod.MOUNTS,
         metavar="FOLDER",
-        help="holds claims/CLAIM and secrets/SECRET (default: %(default)s)",
+        help="folder with claims/CLAIM and secrets/SECRET (default: %(default)s)",
     )
 
 
 def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    command = _command(commands, "serve", "answer requests with the model that `fetch` left", _serve)
-    command.add_argument("--model", required=True, type=Path, metavar="FOLDER", help="what `fetch` wrote to")
-    command.add_argument("--name", required=True, help="the model's name in the API")
-    command.add_argument("--version", required=True, help="its version, in every answer's x-perennial-version")
+    command = _command(commands, "serve", "serve a fetched artifact over HTTP", _serve)
+    command.add_argument("--model", required=True, type=Path, metavar="FOLDER", help="folder with the fetched artifact")
+    command.add_argument("--name", required=True, help="name of the model in the API")
+    command.add_argument(
+        "--version", required=True, help="version of the model, sent in the header x-perennial-version"
+    )
     command.add_argument("--host", default="0.0.0.0", help="address to listen on (default: %(default)s)")
-    command.add_argument("--port", type=int, default=pod.SERVING_PORT, help="(default: %(default)s)")
+    command.add_argument("--port", type=int, default=pod.SERVING_PORT, help="port to listen on (default: %(default)s)")
     command.add_argument(
         "--max-batch",
         type=_at_least_one,
         default=8,
         metavar="N",
-        help="requests, and sequences, computed together (default: 8)",
+        help="maximum number of requests or sequences in a batch (default: %(default)s)",
     )
     command.add_argument(
         "--max-waiting",
         type=_at_least_one,
         default=256,
         metavar="N",
-        help="requests that may queue (default: 256)",
+        help="maximum number of queued requests (default: %(default)s)",
     )
     command.add_argument(
         "--linger",
         type=float,
         default=float(pod.ENDPOINT_LAG_SECONDS),
         metavar="SECONDS",
-        help="after SIGTERM, go on taking requests for as long as Services may still send some (default: %(default)g)",
+        help="how long to accept requests after SIGTERM, since Services may still send some (default: %(default)g)",
     )
     command.add_argument(
         "--grace-period",
         type=float,
         default=30.0,
         metavar="SECONDS",
-        help="the pod's terminationGracePeriodSeconds; answers not done by then are cut (default: 30)",
+        help="terminationGracePeriodSeconds of the pod; unfinished answers are cut then (default: %(default)s)",
     )
 
 
@@ -134,19 +140,19 @@ def _command(
         type=Path,
         default=exits.TERMINATION_LOG,
         metavar="PATH",
-        help="where the reason of a failure is left as JSON (default: %(default)s)",
+        help="file for the reason of a failure, as JSON (default: %(default)s)",
     )
     return command
 
 
 def _at_least_one(text: str) -> int:
     if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{number} is less than 1")
+        raise argparse.ArgumentTypeError(f"{number} must be at least 1")
     return number
 
 
 if __name__ == "__main__":
-    # The first process of a container ignores a signal without a handler, and would be killed in the end.
-    # `serve` has a handler of its own as soon as it listens.
+    # As the first process of a container it would ignore SIGTERM without a handler, and be killed after the grace
+    # period. `serve` installs its own handler once it listens.
     signal.signal(signal.SIGTERM, _terminated)
     sys.exit(main())

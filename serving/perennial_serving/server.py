@@ -1,13 +1,14 @@
-"""The process from start to end: loads while it answers probes, and leaves without cutting anybody off.
+"""The process from start to end: it answers probes while it loads, and drains before it exits.
 
-On SIGTERM it is not ready any more, but answers as before for a while, because the endpoints of a Service lag
-behind. Then it takes no new connection, finishes what it has, and ends.
+On SIGTERM it turns unready but keeps accepting requests for a while, because the endpoints of a Service lag behind.
+Then it accepts no new connection, finishes running requests, and exits.
 """
 
 import asyncio
 import logging
 import math
 import signal
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,38 +22,38 @@ from perennial_serving.artifact.loading import load
 from perennial_serving.engine.engine import Engine
 from perennial_serving.engine.metrics import Metrics
 from perennial_serving.engine.task import Task
-from perennial_serving.http.app import Api
-from perennial_serving.http.middleware import Front
+from perennial_serving.http.app import application
+from perennial_serving.tasks import TASKS
 
-# Longer than clients and proxies keep an idle connection: who closes it must be the side that sends.
+# Longer than clients and proxies keep idle connections: the side that sends must be the one that closes.
 KEEP_ALIVE_SECONDS = 75
-# Of the pod's grace period, what is kept for cutting off answers that don't come to an end, and for the engine.
+# Part of the pod's grace period that is reserved for cutting off endless answers and stopping the engine.
 RESERVE_SECONDS = 3
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """`grace_seconds` is the pod's whole grace period, `linger_seconds` how long of it requests are taken."""
+    """`grace_seconds` is the pod's grace period; during its first `linger_seconds` requests are still accepted."""
 
     model: Path
     name: str
     version: str
     host: str
     port: int
-    max_batch: int
-    max_waiting: int
+    max_batch_size: int
+    max_queued_requests: int
     linger_seconds: float
     grace_seconds: float
 
 
 class Server(uvicorn.Server):
-    """uvicorn with another way to end: it exits with 0 after a drain."""
+    """uvicorn that drains on SIGTERM and then exits with 0."""
 
     def __init__(self, options: ServeOptions, engine: Engine, metrics: Metrics) -> None:
-        app = Api(engine, metrics, self.draining).app()
+        apis = [task.api for task in TASKS.values()]
         config = uvicorn.Config(
-            Front(app, metrics, options.version, self.draining),
+            application(engine, metrics, apis, options.version, self.draining),
             host=options.host,
             port=options.port,
             loop="asyncio",
@@ -74,7 +75,7 @@ class Server(uvicorn.Server):
         return self._drain_began is not None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """The first SIGTERM begins the drain; a second one, or Ctrl-C, doesn't wait for new requests."""
+        """The first SIGTERM starts the drain; a second one, or Ctrl-C, ends the lingering at once."""
         if self._drain_began is None:
             self._drain_began = time.monotonic()
             if sig == signal.SIGTERM and self._engine.loaded:
@@ -86,11 +87,11 @@ class Server(uvicorn.Server):
         self.should_exit = self.should_exit or lingered or not self._engine.alive
         return await super().on_tick(counter)
 
-    async def shutdown(self, sockets: object = None) -> None:
-        left = self._options.grace_seconds - self._drained_for() - RESERVE_SECONDS
-        cut = asyncio.get_running_loop().call_later(max(0.0, left), self._engine.stop)
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        remaining = self._options.grace_seconds - self._drained_for() - RESERVE_SECONDS
+        cutoff = asyncio.get_running_loop().call_later(max(0.0, remaining), self._engine.stop)
         await super().shutdown()
-        cut.cancel()
+        cutoff.cancel()
         self._engine.stop()
 
     def _drained_for(self) -> float:
@@ -98,11 +99,11 @@ class Server(uvicorn.Server):
 
 
 def serve(options: ServeOptions) -> None:
-    """Serves until SIGTERM. Raises Failure where the model can't be loaded."""
+    """Serves until SIGTERM. Raises Failure when the model can't be loaded."""
     metrics = Metrics()
     log.info("loading version %s of %s from %s", options.version, options.name, options.model)
     loading: Callable[[], Task] = partial(load, options.model, options.name, options.version)
-    engine = Engine(loading, options.max_batch, options.max_waiting, metrics)
+    engine = Engine(loading, options.max_batch_size, options.max_queued_requests, metrics)
     engine.start()
     Server(options, engine, metrics).run()
     engine.join(RESERVE_SECONDS)

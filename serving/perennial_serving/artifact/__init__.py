@@ -1,1 +1,1 @@
-"""An artifact on its way into memory: fetch, check, load."""
+"""From storage into memory: fetch, preflight check, load."""

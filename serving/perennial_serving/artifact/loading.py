@@ -1,4 +1,4 @@
-"""Loads what `fetch` left: safetensors only, local files only, no code from the artifact."""
+"""Loads a fetched artifact: safetensors only, local files only, no code from the artifact."""
 
 import json
 from pathlib import Path
@@ -15,16 +15,16 @@ from perennial_serving.tasks import TASKS
 
 
 def load(folder: Path, name: str, version: str) -> Task:
-    """Loads the artifact in `folder`, which `preflight.check` accepted, and tries it once. Raises Failure."""
+    """Loads the artifact in `folder`, after `preflight.check`, and warms it up. Raises Failure."""
     perennial_networks.register()
     facts = json.loads((folder / manifest.NAME).read_bytes())
     try:
         task = _load(folder, name, version, facts)
     except Failure:
         raise
-    except Exception as error:  # the loaders raise whatever the file at fault leads to
+    except Exception as error:  # the loaders raise anything, depending on the file at fault
         raise _unreadable(folder, error) from error
-    _try_out(task)
+    _warm_up(task)
     return task
 
 
@@ -32,7 +32,7 @@ def _load(folder: Path, name: str, version: str, facts: dict[str, Any]) -> Task:
     kind = TASKS[facts["task"]]
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     model = _load_weights(folder, kind.auto)
-    trained = None if kind.beyond_training else facts.get("contextLength")
+    trained = None if kind.reads_beyond_training else facts.get("contextLength")
     loaded = LoadedModel(
         name=name,
         version=version,
@@ -50,7 +50,7 @@ def _unreadable(folder: Path, error: Exception) -> Failure:
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     problem = f"can't be loaded: {reason}"
     if "trust_remote_code" in str(error):
-        problem = "needs code of its own, which is never run; use an architecture that transformers has"
+        problem = "needs code of its own, which is never run; use an architecture of transformers"
     return Failure("ModelUnreadable", f"the model in {folder} {problem}", exits.BAD_DATA)
 
 
@@ -63,24 +63,25 @@ def _load_weights(folder: Path, auto: Any) -> PreTrainedModel:
         dtype="auto",
         output_loading_info=True,
     )
-    # transformers only warns and fills in random numbers.
+    # transformers only warns, and initializes such weights at random.
     if wrong := sorted({*info["missing_keys"], *(key[0] for key in info["mismatched_keys"])}):
-        message = f"model.safetensors lacks {len(wrong)} weights or has them in another shape, {wrong[0]} first"
+        message = f"model.safetensors lacks {len(wrong)} weights, or has them in another shape; the first is {wrong[0]}"
         raise Failure("ModelUnreadable", message, exits.BAD_DATA)
-    return model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
+    ready: PreTrainedModel = model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
+    return ready
 
 
 @torch.inference_mode()
-def _try_out(task: Task) -> None:
-    """Computes once: the first request then finds a warm model of a kind that can batch."""
+def _warm_up(task: Task) -> None:
+    """One batch before the first request: proves that the model can batch, and that its numbers are finite."""
     try:
-        logits = task.try_out()
-    except Exception as error:  # whatever an unknown architecture makes of a batch
+        logits = task.warm_up()
+    except Exception as error:  # unknown architectures may raise anything for a batch
         kind = type(task.loaded.model).__name__
         message = f"{kind} can't be batched by this runtime ({error}); use another runtime"
         raise Failure("UnsupportedModel", message, exits.BAD_CONFIGURATION) from error
     if not logits.isfinite().all():
-        message = "the model answers with numbers that are not finite; train it again"
+        message = "the model's outputs are not finite; train it again"
         raise Failure("ModelUnreadable", message, exits.BAD_DATA)
 
 

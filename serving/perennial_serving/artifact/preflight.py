@@ -1,4 +1,4 @@
-"""What is wrong with a model folder, as far as it can be said before torch takes seconds to be imported."""
+"""Checks a model folder before torch is imported, which takes seconds."""
 
 import json
 from pathlib import Path
@@ -10,14 +10,14 @@ from perennial_contract.tasks import TASKS
 
 
 def check(folder: Path) -> None:
-    """Raises Failure where `folder` holds no whole artifact, or one of a task that is not served."""
+    """Raises Failure where `folder` holds no complete artifact, or one of an unsupported task."""
     path = folder / manifest.NAME
     try:
         facts: dict[str, Any] = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise Failure(
             "ModelMissing",
-            f"{folder} holds no whole artifact ({manifest.NAME} is missing); "
+            f"{folder} holds no complete artifact ({manifest.NAME} is missing); "
             f"run `python -m perennial_serving fetch --uri URI --digest DIGEST --to {folder}` first",
             exits.MISSING_INPUT,
         ) from None

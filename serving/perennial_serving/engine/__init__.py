@@ -1,1 +1,1 @@
-"""The queue of requests before a model."""
+"""The queue and the worker thread in front of a model."""

@@ -1,7 +1,7 @@
-"""One worker thread that answers requests from a bounded queue, as many at a time as the batch holds.
+"""One worker thread that answers requests from a bounded queue, in batches.
 
-It takes the requests that run further step by step, whatever a step is for the task. Others join between two steps,
-so a short one doesn't wait for a long one to end.
+It advances the running requests step by step; the task defines what a step is. Waiting requests join between two
+steps, so a short one does not wait for a long one to end.
 """
 
 import logging
@@ -12,33 +12,35 @@ from collections.abc import Callable, Iterable
 import torch
 
 from perennial_serving.engine.metrics import Metrics
-from perennial_serving.engine.task import Asked, LoadedModel, Task
+from perennial_serving.engine.task import Computation, EngineRequest, LoadedModel, Task
 
 log = logging.getLogger(__name__)
 
 
 class QueueFull(Exception):
-    """As many requests wait as may."""
+    """The queue holds its maximum of requests."""
 
 
 class EngineStopped(Exception):
-    """The server ends before this answer did."""
+    """The server shut down before the request ended."""
 
 
 class ComputationFailed(Exception):
-    """The model failed on the batch that this request was in; the log says why."""
+    """The model failed on the batch with this request; the log has the traceback."""
 
 
 class Engine:
-    """Loads the model on its thread, then answers; `failure` says why loading failed, if it did."""
+    """Loads the model on its thread, then answers. `failure` is the exception of a failed load."""
 
-    def __init__(self, load: Callable[[], Task], max_batch: int, max_waiting: int, metrics: Metrics) -> None:
+    def __init__(
+        self, load: Callable[[], Task], max_batch_size: int, max_queued_requests: int, metrics: Metrics
+    ) -> None:
         self._load = load
-        self._max_batch = max_batch
-        self._max_waiting = max_waiting
+        self._max_batch_size = max_batch_size
+        self._max_queued_requests = max_queued_requests
         self._metrics = metrics
-        self._waiting: deque[Asked] = deque()
-        self._running: list[Asked] = []
+        self._waiting: deque[EngineRequest] = deque()
+        self._running: list[EngineRequest] = []
         self._changed = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -57,29 +59,29 @@ class Engine:
     def start(self) -> None:
         self._thread.start()
 
-    def submit(self, asked: Asked) -> None:
+    def submit(self, request: EngineRequest) -> None:
         """Queues a request. Raises QueueFull or EngineStopped."""
         with self._changed:
             if self._stopping:
                 raise EngineStopped
-            if len(self._waiting) >= self._max_waiting:
+            if len(self._waiting) >= self._max_queued_requests:
                 raise QueueFull
-            self._waiting.append(asked)
+            self._waiting.append(request)
             self._changed.notify()
 
-    def cancel(self, asked: Asked) -> None:
-        """Frees the request's place; one that has ended already has none."""
+    def cancel(self, request: EngineRequest) -> None:
+        """Frees the place of a request; a no-op for one that has ended."""
         with self._changed:
-            asked.cancelled = True
-            if asked in self._waiting:
-                self._waiting.remove(asked)
+            request.cancelled = True
+            if request in self._waiting:
+                self._waiting.remove(request)
 
     def stop(self) -> None:
-        """Ends the thread after its current step; the requests that are still there get EngineStopped."""
+        """Ends the thread after its current step; unfinished requests get EngineStopped."""
         with self._changed:
             self._stopping = True
-            for asked in self._running:
-                asked.cancelled = True  # a long step is then broken off
+            for request in self._running:
+                request.cancelled = True  # interrupts a long step
             self._changed.notify()
 
     def join(self, seconds: float) -> None:
@@ -98,32 +100,32 @@ class Engine:
             self._serve(self.task)
 
     def _serve(self, task: Task) -> None:
-        computation = task.computation(self._max_batch, self._metrics)
+        computation: Computation[EngineRequest] = task.computation(self._max_batch_size, self._metrics)
         while self._admit():
             try:
                 ended = computation.step(self._running)
-                self._running = [asked for asked in self._running if asked not in ended]
-            except Exception as error:  # the requests to come must still be answered
+                self._running = [request for request in self._running if request not in ended]
+            except Exception as error:  # later requests must still be answered
                 log.exception("a batch of %d requests failed", len(self._running))
                 failed, self._running = self._running, []
                 self._fail(failed, ComputationFailed(type(error).__name__))
-                computation = task.computation(self._max_batch, self._metrics)
+                computation = task.computation(self._max_batch_size, self._metrics)
         with self._changed:
             self._fail([*self._running, *self._waiting], EngineStopped())
             self._running = []
             self._waiting.clear()
 
     def _admit(self) -> bool:
-        """Waits for work and fills the free places with the longest waiting; False where the engine stops."""
+        """Waits for work and fills free places from the queue, oldest first. False when the engine stops."""
         with self._changed:
             self._changed.wait_for(lambda: self._stopping or self._waiting or self._running)
             if self._stopping:
                 return False
-            self._running = [asked for asked in self._running if not asked.cancelled]
-            while self._waiting and len(self._running) < self._max_batch:
+            self._running = [request for request in self._running if not request.cancelled]
+            while self._waiting and len(self._running) < self._max_batch_size:
                 self._running.append(self._waiting.popleft())
             return True
 
-    def _fail(self, requests: Iterable[Asked], error: Exception) -> None:
-        for asked in requests:
-            asked.deliver(error)
+    def _fail(self, requests: Iterable[EngineRequest], error: Exception) -> None:
+        for request in requests:
+            request.deliver(error)

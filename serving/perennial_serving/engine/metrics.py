@@ -1,4 +1,4 @@
-"""What the operator and people see of this server, for Prometheus."""
+"""The Prometheus metrics of this server; the contract names them."""
 
 from collections.abc import Callable, Iterable
 
@@ -11,7 +11,7 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 
 class Metrics:
-    """All metrics, in a registry of their own so that one process can hold two servers (as tests do)."""
+    """All metrics, in their own registry, so that one process can hold several servers, as tests do."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -26,7 +26,7 @@ class Metrics:
         self._model = self._gauge(metrics.MODEL_INFO)
 
     def watch_queue(self, waiting: Callable[[], int], running: Callable[[], int]) -> None:
-        """The gauges ask the engine itself at each scrape, so no error or disconnect can leave them wrong."""
+        """The gauges read the engine at each scrape, so no error or disconnect can leave them wrong."""
         self._waiting.set_function(waiting)
         self._running.set_function(running)
 
@@ -34,7 +34,7 @@ class Metrics:
         self._model.labels(model, version, digest).set(1)
 
     def prompts_read(self, lengths: Iterable[int]) -> None:
-        """Counts prompts, each given as its number of tokens."""
+        """Counts prompts by their numbers of tokens."""
         self._prompt_tokens.inc(sum(lengths))
 
     def first_tokens(self, seconds: Iterable[float]) -> None:

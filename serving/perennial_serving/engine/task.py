@@ -1,4 +1,4 @@
-"""A model that answers, and what the server has to know of a task."""
+"""The protocol of a served task. `perennial_serving.tasks` is the registry of its implementations."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -6,15 +6,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from starlette.routing import Route
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from perennial_serving.engine.metrics import Metrics
+from perennial_serving.errors import ErrorBody
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """The model of one artifact; `context_length` counts tokens, `created` is Unix time."""
+    """The model of one artifact. `context_length` counts tokens, `created` is Unix time."""
 
     name: str
     version: str
@@ -30,45 +32,72 @@ class LoadedModel:
         return f"v{self.version}-{self.digest.removeprefix('sha256:')[:12]}"
 
 
-class Asked(Protocol):
+class EngineRequest(Protocol):
     """A request on its way through the engine.
 
-    `deliver` is called on the engine's thread with (a part of) the answer or the exception that ends it; once
-    `cancelled` is true nothing more needs to be computed for it.
+    `deliver` is called on the engine's thread with the answer, with a part of it, or with the exception that ends the
+    request. Nothing more is computed for a request that is `cancelled`.
     """
 
     cancelled: bool
-    deliver: Callable[[Any], object]
+
+    @property
+    def deliver(self) -> Callable[[Any], object]: ...
 
 
-A = TypeVar("A", bound=Asked)
+RequestT = TypeVar("RequestT", bound=EngineRequest)
 
 
-class Computation(Protocol[A]):
-    """What the engine repeats while requests run."""
+class Computation(Protocol[RequestT]):
+    """The step that the engine repeats while requests run."""
 
-    def step(self, running: Sequence[A]) -> list[A]:
-        """Takes the requests further, those that came first in front; returns those that have ended."""
+    def step(self, running: Sequence[RequestT]) -> list[RequestT]:
+        """Advances the requests, oldest first, and returns those that have ended."""
+
+
+class RequestQueue(Protocol):
+    """The engine as a route sees it. `task` is None until the model is loaded."""
+
+    @property
+    def task(self) -> "Task | None": ...
+
+    def submit(self, request: EngineRequest) -> None:
+        """Queues a request. Raises QueueFull or EngineStopped."""
+
+    def cancel(self, request: EngineRequest) -> None:
+        """Frees the place of a request; a no-op for one that has ended."""
+
+
+@dataclass(frozen=True)
+class TaskApi:
+    """An HTTP API, which several tasks may share: its routes, and the shape of the errors on their paths.
+
+    `usage` is half a sentence that tells a client how to call it.
+    """
+
+    usage: str
+    routes: Callable[[RequestQueue], Sequence[Route]]
+    error_body: ErrorBody
 
 
 class Task(ABC):
-    """What a model is for: how it is loaded, computed and asked. There is one object for the loaded model.
+    """A task, as the loaded model performs it.
 
-    `auto` is the class of transformers that loads its models; `route` says in half a sentence how to ask;
-    `beyond_training` whether inputs may be longer than those that it was trained with.
+    `api` is how clients ask for it, `auto` the class of transformers that loads its models, `reads_beyond_training`
+    whether inputs may be longer than those of the training.
     """
 
+    api: ClassVar[TaskApi]
     auto: ClassVar[Any]
-    route: ClassVar[str]
-    beyond_training: ClassVar[bool] = False
+    reads_beyond_training: ClassVar[bool] = False
 
     def __init__(self, loaded: LoadedModel, folder: Path) -> None:
         self.loaded = loaded
 
     @abstractmethod
     def computation(self, places: int, metrics: Metrics) -> Computation[Any]:
-        """A new one, for so many sequences at a time."""
+        """A new computation of at most `places` sequences at a time."""
 
     @abstractmethod
-    def try_out(self) -> Tensor:
-        """Logits for two inputs of different length together. Raises whatever a model raises that can't do that."""
+    def warm_up(self) -> Tensor:
+        """Logits of two inputs of different length in one batch. Raises whatever a model that can't batch raises."""

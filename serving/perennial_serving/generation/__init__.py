@@ -1,1 +1,1 @@
-"""Text generation: OpenAI's API, token by token, in batches that requests join and leave at any step."""
+"""Text generation, token by token, in batches that requests join and leave at any step."""

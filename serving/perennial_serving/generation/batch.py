@@ -1,112 +1,34 @@
-"""Sequences that are decoded together, which may join and leave at any step (continuous batching).
+"""The protocol of a batch: sequences that are decoded together, and may join and leave at any step."""
 
-Rows are padded on the left and share one KV cache. transformers has a continuous batching of its own
-(`generate_batch`), but it knows no seed per request, and wants its memory to be set apart beforehand.
-"""
-
-import inspect
 from collections.abc import Collection, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
-import torch
 from torch import Tensor
-from torch.nn.functional import pad
-from transformers import DynamicCache, PreTrainedModel
 
 
 class Row(Protocol):
-    """One sequence: its prompt, and the token that was chosen last."""
+    """One sequence: its prompt, and the token chosen last."""
 
-    prompt: Sequence[int]
-    last: int
+    @property
+    def prompt(self) -> Sequence[int]: ...
+
+    @property
+    def last(self) -> int: ...
 
 
 R = TypeVar("R", bound=Row)
 
 
-class Batch(Generic[R]):
-    """The rows, their KV cache (per layer [rows, heads, length, width]) and its mask ([rows, length])."""
+class Batch(Protocol[R]):
+    """Continuous batching: each method may be called between any two steps."""
 
-    def __init__(self, model: PreTrainedModel) -> None:
-        self.rows: list[R] = []
-        self._model = model
-        self._cache: DynamicCache | None = None
-        self._mask = torch.empty(0, 0, dtype=torch.long, device=model.device)
-        # Only the last position's logits are wanted: with a large vocabulary the others cost gigabytes.
-        parameters = inspect.signature(model.forward).parameters
-        self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in parameters else {}
+    rows: list[R]
 
     def join(self, rows: Sequence[R]) -> Tensor:
-        """Runs the prompts of new rows and adds them; returns logits [new rows, vocabulary] for a first token."""
-        length = max(len(row.prompt) for row in rows)
-        padding = [length - len(row.prompt) for row in rows]
-        tokens = [[0] * count + list(row.prompt) for count, row in zip(padding, rows, strict=True)]
-        mask = [[0] * count + [1] * (length - count) for count in padding]
-        cache = DynamicCache()
-        new_mask = self._tensor(mask)
-        logits = self._forward(self._tensor(tokens), new_mask, cache)
-        self._merge(cache, new_mask)
-        self.rows.extend(rows)
-        return logits
+        """Adds rows; returns logits [new rows, vocabulary] for their first token."""
 
     def advance(self) -> Tensor:
-        """Runs the last token of every row; returns logits [rows, vocabulary] for the next one."""
-        assert self._cache is not None
-        self._mask = pad(self._mask, (0, 1), value=1)
-        return self._forward(self._tensor([[row.last] for row in self.rows]), self._mask, self._cache)
+        """Reads the last token of every row; returns logits [rows, vocabulary] for the next one."""
 
-    def leave(self, gone: Collection[R]) -> None:
-        """Removes rows, and the columns of padding that only they needed."""
-        kept = [index for index, row in enumerate(self.rows) if row not in gone]
-        if len(kept) == len(self.rows):
-            return
-        self.rows = [self.rows[index] for index in kept]
-        if not kept:
-            self._cache = None
-            return
-        mask = self._mask[kept]
-        first = int(mask.argmax(dim=1).min())
-        self._mask = mask[:, first:]
-        self._cache = DynamicCache([(k[kept, :, first:], v[kept, :, first:]) for k, v in _layers(self._cache)])
-
-    def _forward(self, tokens: Tensor, mask: Tensor, cache: DynamicCache) -> Tensor:
-        positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, -tokens.shape[1] :]
-        output = self._model(
-            input_ids=tokens,
-            attention_mask=mask,
-            position_ids=positions,
-            past_key_values=cache,
-            use_cache=True,
-            **self._last_only,
-        )
-        return output.logits[:, -1]
-
-    def _merge(self, cache: DynamicCache, mask: Tensor) -> None:
-        """Puts the new rows below the others, the shorter of both padded on the left."""
-        if self._cache is None:
-            self._cache, self._mask = cache, mask
-            return
-        length = max(self._mask.shape[1], mask.shape[1])
-        self._mask = torch.cat([_widen(self._mask, length, -1), _widen(mask, length, -1)])
-        self._cache = DynamicCache(
-            [
-                tuple(
-                    torch.cat([_widen(old, length, -2), _widen(new, length, -2)])
-                    for old, new in zip(*pair, strict=True)
-                )
-                for pair in zip(_layers(self._cache), _layers(cache), strict=True)
-            ]
-        )
-
-    def _tensor(self, values: list[list[int]]) -> Tensor:
-        return torch.tensor(values, dtype=torch.long, device=self._model.device)
-
-
-def _layers(cache: DynamicCache | None) -> list[tuple[Tensor, Tensor]]:
-    assert cache is not None
-    return [(layer.keys, layer.values) for layer in cache.layers]
-
-
-def _widen(tensor: Tensor, length: int, dimension: int) -> Tensor:
-    """Zeros in front of `tensor` along its last (-1) or last but one (-2) dimension, up to `length`."""
-    return pad(tensor, (0, 0) * (-dimension - 1) + (length - tensor.shape[dimension], 0))
+    def leave(self, leaving: Collection[R]) -> None:
+        """Removes rows."""

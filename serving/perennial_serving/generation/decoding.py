@@ -1,36 +1,34 @@
-"""The steps of text generation: each gives every request that runs another token."""
+"""The step of text generation: each gives every running request another token."""
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from perennial_networks import NetworkConfig
 from perennial_serving.engine.metrics import Metrics
-from perennial_serving.generation.batch import Batch
+from perennial_serving.generation.batch import Batch, R
+from perennial_serving.generation.cached_batch import CachedBatch
 from perennial_serving.generation.generation import Generation
 from perennial_serving.generation.sampling import choose
 from perennial_serving.generation.uncached_batch import UncachedBatch
 
-AnyBatch = Batch[Any] | UncachedBatch[Any]
 
-
-def batch_of(model: PreTrainedModel) -> AnyBatch:
-    """An empty batch of a kind that this model can be decoded in."""
-    return UncachedBatch(model) if isinstance(model.config, NetworkConfig) else Batch(model)
+def batch_for(model: PreTrainedModel) -> Batch[R]:
+    """An empty batch of the kind that suits the model."""
+    return UncachedBatch(model) if isinstance(model.config, NetworkConfig) else CachedBatch(model)
 
 
 class Decoding:
-    """The batch, and whose rows it holds; it follows what runs."""
+    """Keeps the batch equal to the running requests."""
 
     def __init__(self, model: PreTrainedModel, metrics: Metrics) -> None:
-        self._batch = batch_of(model)
+        self._batch: Batch[Generation] = batch_for(model)
         self._metrics = metrics
 
     def step(self, running: Sequence[Generation]) -> list[Generation]:
-        """Makes the batch what is running now, and gives each of its rows another token."""
+        """Updates the batch to the running requests, and gives each of them another token."""
         batch = self._batch
         batch.leave([row for row in batch.rows if row not in running])
         ended: list[Generation] = []
@@ -53,8 +51,8 @@ class Decoding:
         self._metrics.first_tokens([now - row.submitted for row in newcomers])
 
 
-class _Trial:
-    """A row for the try-out."""
+class _WarmUpRow:
+    """A row of the warm-up batch."""
 
     last = 0
 
@@ -62,10 +60,10 @@ class _Trial:
         self.prompt = [0] * length
 
 
-def try_out(model: PreTrainedModel) -> Tensor:
-    """Joins, decodes and leaves once; the logits [2, vocabulary] in between."""
-    first, second = _Trial(1), _Trial(2)
-    batch = batch_of(model)
+def warm_up(model: PreTrainedModel) -> Tensor:
+    """Runs two rows through a batch; returns their logits [2, vocabulary]."""
+    first, second = _WarmUpRow(1), _WarmUpRow(2)
+    batch: Batch[_WarmUpRow] = batch_for(model)
     batch.join([first])
     batch.join([second])
     logits = batch.advance()

@@ -1,15 +1,15 @@
-"""From tokens to text while they come: whole characters only, and nothing of a stop sequence."""
+"""From tokens to text while they are generated: whole characters only, and no part of a stop sequence."""
 
 from collections.abc import Callable, Sequence
 
-INCOMPLETE = "\ufffd"  # what a decoder makes of the first bytes of a character
+INCOMPLETE = "\ufffd"  # how a decoder renders the first bytes of a character
 
 
 class TextStream:
-    """The text of one answer. The pieces of `push` and `finish` joined are the same however they are sent.
+    """The text of one answer: the pieces of `push` and `finish`, joined.
 
-    `decode` turns token ids into text; `context` is the prompt's last tokens, which some decoders need to
-    keep a leading space; `stops` are the sequences that end the answer and are not part of it.
+    `decode` turns token ids into text. `context` holds the last tokens of the prompt, which some decoders need to keep
+    a leading space. `stops` are the sequences that end the answer and are not part of it.
     """
 
     def __init__(
@@ -23,16 +23,16 @@ class TextStream:
         self.stopped = False
 
     def push(self, token: int) -> str:
-        """Takes the next token; returns the text that is certain now, often none."""
+        """Adds a token; returns the text that became final, often none."""
         self._tokens.append(token)
         return self._release(self._new_text(), final=False)
 
     def finish(self) -> str:
-        """The text that was held back, once no more tokens come."""
+        """The text that was held back, after the last token."""
         return self._release(self._new_text(final=True), final=True)
 
     def _new_text(self, final: bool = False) -> str:
-        # Decoding a window of two pieces gives what the second adds after the first, at a bounded cost.
+        # Decoding a window of two pieces shows what the second adds, at a bounded cost.
         before = self._decode(self._tokens[self._start : self._read])
         text = self._decode(self._tokens[self._start :])
         if text.endswith(INCOMPLETE) and not final:
@@ -51,6 +51,6 @@ class TextStream:
         return text[:certain]
 
     def _possible_stop(self, text: str) -> int:
-        """Length of the longest end of `text` with which a stop sequence may begin."""
+        """Length of the longest suffix of `text` that begins a stop sequence."""
         beginnings = (stop[:length] for stop in self._stops for length in range(1, len(stop)))
         return max((len(beginning) for beginning in beginnings if text.endswith(beginning)), default=0)

@@ -1,7 +1,6 @@
-"""Sequences that are decoded together by a network without a cache: each step reads the last tokens again.
+"""A batch for networks without a KV cache: each step reads all tokens again.
 
-Our own networks (perennial_networks) are small, and no place in them depends on a later one, so rows are padded on the
-right and nothing has to be masked.
+Our own networks (perennial_networks) are small and causal, so rows are padded on the right and need no mask.
 """
 
 from collections.abc import Collection, Sequence
@@ -15,7 +14,7 @@ from perennial_serving.generation.batch import R
 
 
 class UncachedBatch(Generic[R]):
-    """The rows, and of each the tokens that the next one is predicted from."""
+    """The rows, and the tokens that each has read."""
 
     def __init__(self, model: PreTrainedModel) -> None:
         self.rows: list[R] = []
@@ -23,7 +22,7 @@ class UncachedBatch(Generic[R]):
         self._read: list[list[int]] = []
 
     def join(self, rows: Sequence[R]) -> Tensor:
-        """Adds new rows; returns logits [new rows, vocabulary] for a first token."""
+        """Adds rows."""
         read = [list(row.prompt) for row in rows]
         logits = self._forward(read)
         self.rows.extend(rows)
@@ -31,19 +30,19 @@ class UncachedBatch(Generic[R]):
         return logits
 
     def advance(self) -> Tensor:
-        """Reads the last token of every row; returns logits [rows, vocabulary] for the next one."""
+        """Appends the last token of every row."""
         for row, read in zip(self.rows, self._read, strict=True):
             read.append(row.last)
         return self._forward(self._read)
 
-    def leave(self, gone: Collection[R]) -> None:
+    def leave(self, leaving: Collection[R]) -> None:
         """Removes rows."""
-        kept = [(row, read) for row, read in zip(self.rows, self._read, strict=True) if row not in gone]
+        kept = [(row, read) for row, read in zip(self.rows, self._read, strict=True) if row not in leaving]
         self.rows = [row for row, _ in kept]
         self._read = [read for _, read in kept]
 
     def _forward(self, read: list[list[int]]) -> Tensor:
         longest = max(map(len, read))
         tokens = [row + [0] * (longest - len(row)) for row in read]
-        logits = self._model(input_ids=torch.tensor(tokens, device=self._model.device)).logits
+        logits: Tensor = self._model(input_ids=torch.tensor(tokens, device=self._model.device)).logits
         return logits[torch.arange(len(read)), torch.tensor([len(row) - 1 for row in read])]

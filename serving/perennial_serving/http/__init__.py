@@ -1,1 +1,1 @@
-"""What all routes share: app, middleware, errors, parsing."""
+"""HTTP: the application, its middleware, errors, parsing."""

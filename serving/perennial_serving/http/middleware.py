@@ -1,27 +1,40 @@
-"""What every answer gets on its way out: the version, a count, a line in the log, and the end of its connection
-while the server drains."""
+"""What every response gets: the version header, a count, a log line, and a closed connection during shutdown."""
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from starlette.datastructures import MutableHeaders
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from perennial_contract.pod import LIVENESS_PATH, METRICS_PATH, READINESS_PATH, VERSION_HEADER
+from perennial_contract.pod import VERSION_HEADER
 from perennial_serving.engine.metrics import Metrics
-from perennial_serving.http.app import CLIENT_WENT_AWAY
+from perennial_serving.errors import CLIENT_CLOSED_REQUEST
+from perennial_serving.http.routing import matching
 
-ROUTES = ("/", "/v1/completions", "/v1/chat/completions", "/v1/models")
-UNCOUNTED = (LIVENESS_PATH, READINESS_PATH, METRICS_PATH)  # probes and scrapes would drown the requests of people
+UNKNOWN_ROUTE = "other"
 log = logging.getLogger(__name__)
 
 
-class Front:
-    """ASGI middleware around the application; logs method, path, status and time, never what was said."""
+class ServingMiddleware:
+    """ASGI middleware around the application. Logs method, path, status and duration, never prompts or answers.
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, version: str, draining: Callable[[], bool]) -> None:
+    Requests to `uncounted` routes are neither logged nor counted.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        counted: Sequence[Route],
+        uncounted: Sequence[Route],
+        metrics: Metrics,
+        version: str,
+        draining: Callable[[], bool],
+    ) -> None:
         self._app = app
+        self._counted = counted
+        self._uncounted = uncounted
         self._metrics = metrics
         self._version = version
         self._draining = draining
@@ -31,38 +44,32 @@ class Front:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        sent = ended = CLIENT_WENT_AWAY
+        status = final_status = CLIENT_CLOSED_REQUEST
 
-        async def answer(message: Message) -> None:
-            nonlocal sent, ended
+        async def send_response(message: Message) -> None:
+            nonlocal status, final_status
             if message["type"] == "http.response.start":
-                sent = message["status"]
+                status = message["status"]
                 self._add_headers(message)
             elif not message.get("more_body"):
-                ended = sent
+                final_status = status
             await send(message)
 
         try:
-            await self._app(scope, receive, answer)
+            await self._app(scope, receive, send_response)
         finally:
-            self._count(scope, ended, time.perf_counter() - started)
+            self._count(scope, final_status, time.perf_counter() - started)
 
     def _add_headers(self, message: Message) -> None:
         headers = MutableHeaders(scope=message)
         headers[VERSION_HEADER] = self._version
         if self._draining():
-            headers["connection"] = "close"  # the client's next request opens a connection, to another pod
+            headers["connection"] = "close"  # the client's next connection goes to another pod
 
     def _count(self, scope: Scope, code: int, seconds: float) -> None:
-        path = scope["path"]
-        if path.startswith(UNCOUNTED):
+        if matching(self._uncounted, scope):
             return
-        self._metrics.request_ended(_route(path), code, seconds)
-        log.info("%s %r %d %.3fs", scope["method"], path[:200], code, seconds)
-
-
-def _route(path: str) -> str:
-    """The path without what a client can make up, so that the number of metrics is bounded."""
-    if path in ROUTES:
-        return path
-    return "/v1/models/{id}" if path.startswith("/v1/models/") else "other"
+        route = matching(self._counted, scope)
+        # The path of the route, not of the request: what a client makes up must not multiply the metrics.
+        self._metrics.request_ended(route.path_format if route else UNKNOWN_ROUTE, code, seconds)
+        log.info("%s %r %d %.3fs", scope["method"], scope["path"][:200], code, seconds)

@@ -1,4 +1,4 @@
-"""Between the event loop and the engine's thread: what is read, queued and waited for, unless the client goes away."""
+"""Between the event loop and the engine's thread: read a body, queue a request, wait for it while the client does."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -6,9 +6,9 @@ from typing import TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
-from perennial_serving.engine.engine import ComputationFailed, Engine, EngineStopped, QueueFull
-from perennial_serving.engine.task import Asked
-from perennial_serving.http.errors import ApiError
+from perennial_serving.engine.engine import ComputationFailed, EngineStopped, QueueFull
+from perennial_serving.engine.task import EngineRequest, RequestQueue
+from perennial_serving.errors import ApiError
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 RETRY_AFTER_SECONDS = 1
@@ -18,33 +18,33 @@ T = TypeVar("T")
 async def read_body(request: Request) -> bytes:
     """Raises ApiError 413 where it is too large."""
     body = bytearray()
-    async for part in request.stream():
-        body += part
+    async for chunk in request.stream():
+        body += chunk
         if len(body) > MAX_BODY_BYTES:
             raise ApiError(413, f"the body is larger than {MAX_BODY_BYTES} bytes")
     return bytes(body)
 
 
-def submit(engine: Engine, asked: Asked) -> None:
+def submit(queue: RequestQueue, request: EngineRequest) -> None:
     """Queues a request. Raises ApiError 429 or 503."""
     try:
-        engine.submit(asked)
+        queue.submit(request)
     except (QueueFull, EngineStopped) as error:
-        raise refused(error) from None
+        raise api_error(error) from None
 
 
-async def unless_gone(request: Request, answer: Awaitable[T]) -> T:
-    """The answer. Raises ClientDisconnect once nobody waits for it any more."""
-    whole = asyncio.ensure_future(answer)
-    gone = asyncio.ensure_future(_disconnected(request))
+async def unless_disconnected(request: Request, answer: Awaitable[T]) -> T:
+    """The answer. Raises ClientDisconnect when the client disconnects first."""
+    answered = asyncio.ensure_future(answer)
+    disconnected = asyncio.ensure_future(_disconnected(request))
     try:
-        await asyncio.wait({whole, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not whole.done():
+        await asyncio.wait({answered, disconnected}, return_when=asyncio.FIRST_COMPLETED)
+        if not answered.done():
             raise ClientDisconnect
-        return whole.result()
+        return answered.result()
     finally:
-        whole.cancel()
-        gone.cancel()
+        answered.cancel()
+        disconnected.cancel()
 
 
 async def _disconnected(request: Request) -> None:
@@ -52,8 +52,8 @@ async def _disconnected(request: Request) -> None:
         pass
 
 
-def refused(error: Exception) -> ApiError:
-    """What the client is told of an exception of the engine."""
+def api_error(error: Exception) -> ApiError:
+    """The error response for an exception of the engine."""
     match error:
         case QueueFull():
             message = "too many requests are waiting; try again in a moment"
@@ -62,5 +62,5 @@ def refused(error: Exception) -> ApiError:
             message = "this server is shutting down; send the request again"
             return ApiError(503, message, code="shutting_down", retry_after_seconds=RETRY_AFTER_SECONDS)
         case ComputationFailed():
-            return ApiError(500, f"the model failed ({error}); the server's log says why", code="generation_failed")
+            return ApiError(500, f"the model failed ({error}); see the server's log", code="generation_failed")
     raise error

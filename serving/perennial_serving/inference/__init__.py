@@ -1,4 +1,4 @@
-"""The tasks whose inputs stay apart, each a row of token ids: classification, translation, question answering.
+"""Tasks with independent inputs: classification, translation, question answering.
 
-They are asked as Hugging Face's inference client asks: POST / with {"inputs": …, "parameters": …}.
+Clients use Hugging Face's inference API: POST / with {"inputs": …, "parameters": …}.
 """

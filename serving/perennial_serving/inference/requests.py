@@ -1,36 +1,36 @@
-"""The requests that are understood, as Hugging Face's inference client sends them; its nulls are defaults.
+"""The requests of Hugging Face's inference client. Its nulls mean the default.
 
-A parameter that would change the answer and isn't built is refused.
+Parameters that would change the answer and are not implemented are refused.
 """
 
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
-from perennial_serving.http.parsing import LIST, ONE, Strict, document, validated
+from perennial_serving.http.parsing import LIST, ONE, Strict, json_object, validated
 
-MAX_ROWS = 256  # texts, or windows of contexts, in one request
+MAX_INPUTS = 256  # texts, or windows of contexts, in one request
 
 
-def _told(value: str) -> str:
-    if not value.strip():
+def _not_empty(text: str) -> str:
+    if not text.strip():
         raise ValueError("the text is empty")
-    return value
+    return text
 
 
-def _pair(value: Any) -> Any:
+def _is_pair(value: Any) -> Any:
     if not isinstance(value, dict):
         raise ValueError('must be {"question": …, "context": …} or a list of them')
     return value
 
 
-Text = Annotated[str, AfterValidator(_told)]
+Text = Annotated[str, AfterValidator(_not_empty)]
 _ONE_OR_LIST = Discriminator(lambda value: LIST if isinstance(value, list) else ONE)
-_LENGTH = Field(min_length=1, max_length=MAX_ROWS)
+_LENGTH = Field(min_length=1, max_length=MAX_INPUTS)
 
 
 class InferenceRequest(Strict):
-    """One input, or a list of them, which a list answers."""
+    """One input or a list of inputs; a list is answered by a list."""
 
     inputs: Any
 
@@ -38,9 +38,9 @@ class InferenceRequest(Strict):
     def listed(self) -> list[Any]:
         return self.inputs if isinstance(self.inputs, list) else [self.inputs]
 
-    def place(self, number: int) -> str:
-        """The name of an input for who has sent it."""
-        return f"inputs.{number}" if isinstance(self.inputs, list) else "inputs"
+    def path(self, index: int) -> str:
+        """The path of an input in the request's JSON."""
+        return f"inputs.{index}" if isinstance(self.inputs, list) else "inputs"
 
 
 class TextsRequest(InferenceRequest):
@@ -51,7 +51,7 @@ class TextsRequest(InferenceRequest):
 
 
 class ClassificationParameters(Strict):
-    """`top_k`: so many of the likeliest labels, by default all; `function_to_apply`: by default as the model's kind."""
+    """`top_k`: number of labels, likeliest first (default: all). `function_to_apply` (default: by problem type)."""
 
     top_k: int | None = Field(None, ge=1)
     function_to_apply: Literal["sigmoid", "softmax", "none"] | None = None
@@ -62,7 +62,7 @@ class ClassificationRequest(TextsRequest):
 
 
 class GenerateParameters(Strict):
-    """Translations are greedy: what asks for anything else is refused."""
+    """Translations are greedy; anything else is refused."""
 
     max_new_tokens: int | None = Field(None, ge=1)
     do_sample: Literal[False] = False
@@ -85,7 +85,7 @@ class Question(Strict):
 
 
 class AnsweringParameters(Strict):
-    """`top_k`: answers, the likeliest first; `max_answer_len`: tokens of one, by default as many as in training."""
+    """`top_k`: number of answers, likeliest first. `max_answer_len`: in tokens; the default is that of training."""
 
     top_k: int = Field(1, ge=1, le=100)
     max_answer_len: int = Field(30, ge=1)
@@ -93,7 +93,7 @@ class AnsweringParameters(Strict):
     handle_impossible_answer: Literal[False] = False
 
 
-_Pair = Annotated[Question, BeforeValidator(_pair)]
+_Pair = Annotated[Question, BeforeValidator(_is_pair)]
 
 
 class QuestionRequest(InferenceRequest):
@@ -109,7 +109,7 @@ R = TypeVar("R", bound=InferenceRequest)
 
 def parse(kind: type[R], body: bytes) -> R:
     """Raises ApiError 400 with the field at fault."""
-    return validated(kind, _without_nulls(document(body)))
+    return validated(kind, _without_nulls(json_object(body)))
 
 
 def _without_nulls(fields: dict[str, Any]) -> dict[str, Any]:

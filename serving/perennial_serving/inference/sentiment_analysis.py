@@ -1,15 +1,18 @@
-"""Sentiment analysis: how likely each label is for a text (sequence classification)."""
+"""Sentiment analysis: the probability of each label of a text (sequence classification)."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import cast
 
 from torch import Tensor
 from transformers import AutoModelForSequenceClassification
 
+from perennial_serving.errors import Json
 from perennial_serving.inference import texts
+from perennial_serving.inference.batching import IsCancelled
+from perennial_serving.inference.encoded_input import EncodedInput, padded
 from perennial_serving.inference.requests import ClassificationParameters, ClassificationRequest
-from perennial_serving.inference.row import Row, padded
-from perennial_serving.inference.task import RowTask
+from perennial_serving.inference.routes import API
+from perennial_serving.inference.task import InferenceTask
 
 _SCORES: dict[str, Callable[[Tensor], Tensor]] = {
     "softmax": lambda logits: logits.softmax(-1),
@@ -18,30 +21,35 @@ _SCORES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-class SentimentAnalysis(RowTask):
+class SentimentAnalysis(InferenceTask[ClassificationRequest, EncodedInput, Tensor]):
+    api = API
     auto = AutoModelForSequenceClassification
     request = ClassificationRequest
 
-    def encode(self, asked: ClassificationRequest) -> list[Row]:
-        return texts.encode(asked, self.tokenizer, self.loaded.context_length)
+    def encode(self, request: ClassificationRequest) -> list[EncodedInput]:
+        return texts.encode(request, self.tokenizer, self.loaded.context_length)
 
-    def logits(self, rows: Sequence[Row]) -> Tensor:
-        """[rows, labels]"""
-        return self.model(**padded(rows, self.model)).logits.float().cpu()
+    def logits(self, inputs: Sequence[EncodedInput]) -> Tensor:
+        """[inputs, labels]"""
+        logits: Tensor = self.model(**padded(inputs, self.model)).logits
+        return logits.float().cpu()
 
-    def compute(self, rows: Sequence[Row], gone: Callable[[], list[bool]]) -> list[Tensor]:
-        return list(self.logits(rows))
+    def compute(self, inputs: Sequence[EncodedInput], cancelled: IsCancelled) -> list[Tensor]:
+        return list(self.logits(inputs))
 
-    def answer(self, asked: ClassificationRequest, rows: Sequence[Row], results: Sequence[Tensor]) -> Any:
-        """A list of labels with scores for each text, also where there is only one."""
-        return [self._labels(logits, asked.parameters) for logits in results]
+    def answer(
+        self, request: ClassificationRequest, inputs: Sequence[EncodedInput], results: Sequence[Tensor]
+    ) -> list[list[Json]]:
+        """A list of labels with scores for each text, also for a single text."""
+        return [self._labels(logits, request.parameters) for logits in results]
 
-    def _labels(self, logits: Tensor, wanted: ClassificationParameters) -> list[dict[str, Any]]:
-        scores = _SCORES[wanted.function_to_apply or self._usual()](logits).tolist()
-        best = sorted(range(len(scores)), key=lambda number: -scores[number])[: wanted.top_k]
-        return [{"label": self.model.config.id2label[number], "score": scores[number]} for number in best]
+    def _labels(self, logits: Tensor, parameters: ClassificationParameters) -> list[Json]:
+        scores = _SCORES[parameters.function_to_apply or self._default_function()](logits).tolist()
+        best = sorted(range(len(scores)), key=lambda label: -scores[label])[: parameters.top_k]
+        names = cast(dict[int, str], self.model.config.id2label)
+        return [{"label": names[label], "score": scores[label]} for label in best]
 
-    def _usual(self) -> str:
+    def _default_function(self) -> str:
         """As the pipeline of transformers chooses."""
         config = self.model.config
         if config.problem_type == "regression":

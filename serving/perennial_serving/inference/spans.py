@@ -1,23 +1,24 @@
-"""From logits to the likeliest answers in a context."""
+"""From logits to the likeliest spans of a context."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import torch
 from tokenizers import Encoding
 from torch import Tensor
 
-from perennial_serving.inference.row import Row
+from perennial_serving.errors import Json
+from perennial_serving.inference.encoded_input import EncodedInput
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Window(Row):
-    """Question and context, or a part of the context.
+class Window(EncodedInput):
+    """A question with its context, or with a part of it.
 
-    `types` [tokens] tell the two apart; `inside` [tokens] is true at the tokens of the context, `spans` [tokens, 2] are
-    their characters' places in it.
+    `types` [tokens] distinguish question and context; `inside` [tokens] is true for tokens of the context; `spans`
+    [tokens, 2] are their character positions in it.
     """
 
     types: Tensor
@@ -25,53 +26,53 @@ class Window(Row):
     spans: Tensor
 
     @classmethod
-    def of(cls, encoding: Encoding, number: int) -> Self:
+    def of(cls, encoding: Encoding, index: int) -> Self:
         return cls(
             torch.tensor(encoding.ids),
-            number,
+            index,
             types=torch.tensor(encoding.type_ids),
-            inside=torch.tensor([of == 1 for of in encoding.sequence_ids]),
+            inside=torch.tensor([sequence == 1 for sequence in encoding.sequence_ids]),
             spans=torch.tensor(encoding.offsets, dtype=torch.int32),
         )
 
 
 def best_spans(
-    context: str, windows: Sequence[Window], logits: Sequence[Tensor], longest: int, count: int
-) -> list[dict[str, Any]]:
-    """The `count` likeliest answers, each once, the best first: {"answer", "start", "end", "score"}.
+    context: str, windows: Sequence[Window], logits: Sequence[Tensor], max_tokens: int, count: int
+) -> list[Json]:
+    """The `count` likeliest distinct answers, best first: {"answer", "start", "end", "score"}.
 
-    `logits` [2, tokens] of each window are of an answer's first and its last token, of which it has `longest` at most.
-    The best answer has the highest sum of both over all windows, as in training. `score` is p(start) · p(end), each
-    over all tokens of the context in all windows.
+    `logits` [2, tokens] of each window are those of an answer's first and last token; an answer has at most
+    `max_tokens`. The best answer has the highest sum of both over all windows, as in training. `score` is
+    p(start) · p(end), each over all tokens of the context in all windows.
     """
     inside = torch.cat([each[:, window.inside] for window, each in zip(windows, logits, strict=True)], dim=1)
     total = inside.logsumexp(1).sum().item()
     best: dict[tuple[int, int], float] = {}
     for window, each in zip(windows, logits, strict=True):
-        for score, first, last in _best(window, each, longest, count):
+        for score, first, last in _best(window, each, max_tokens, count):
             span = _stripped(context, int(window.spans[first, 0]), int(window.spans[last, 1]))
             best[span] = max(score, best.get(span, score))
     ranked = sorted(best.items(), key=lambda item: -item[1])[:count]
     return [_answer(context, span, score - total) for span, score in ranked]
 
 
-def _best(window: Window, logits: Tensor, longest: int, count: int) -> list[tuple[float, int, int]]:
-    """The sum of the logits, the first and the last token of a window's best spans."""
+def _best(window: Window, logits: Tensor, max_tokens: int, count: int) -> list[tuple[float, int, int]]:
+    """Sum of logits, first and last token of the best spans of a window."""
     tokens = len(window.ids)
-    possible = torch.ones(tokens, tokens).triu().tril(longest - 1).bool()
+    possible = torch.ones(tokens, tokens).triu().tril(max_tokens - 1).bool()
     possible &= window.inside[:, None] & window.inside[None, :]
     sums = (logits[0][:, None] + logits[1][None, :]).masked_fill(~possible, -torch.inf).flatten()
     scores, places = sums.topk(min(count, int(possible.sum())))
     return [(score, *divmod(place, tokens)) for score, place in zip(scores.tolist(), places.tolist(), strict=True)]
 
 
-def _answer(context: str, span: tuple[int, int], logarithm: float) -> dict[str, Any]:
+def _answer(context: str, span: tuple[int, int], log_probability: float) -> Json:
     start, end = span
-    return {"answer": context[start:end], "start": start, "end": end, "score": math.exp(logarithm)}
+    return {"answer": context[start:end], "start": start, "end": end, "score": math.exp(log_probability)}
 
 
 def _stripped(context: str, start: int, end: int) -> tuple[int, int]:
-    """Without the spaces around it, which many tokenizers count to the word."""
+    """The span without surrounding whitespace, which many tokenizers count as part of a word."""
     text = context[start:end]
     start += len(text) - len(text.lstrip())
     return start, start + len(text.strip())

@@ -1,29 +1,30 @@
-"""What the tasks have in common whose inputs are rows."""
+"""The protocol of the tasks with independent inputs."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from tokenizers import Tokenizer
 from torch import Tensor
 
 from perennial_serving.engine.metrics import Metrics
 from perennial_serving.engine.task import LoadedModel, Task
-from perennial_serving.inference.computation import RowComputation
+from perennial_serving.errors import Json
+from perennial_serving.inference.batching import InferenceComputation, InputT, IsCancelled, ResultT
 from perennial_serving.inference.requests import InferenceRequest
-from perennial_serving.inference.row import Row
+
+RequestT = TypeVar("RequestT", bound=InferenceRequest)
 
 
-class RowTask(Task):
-    """`request` is what is understood, `trial` the smallest one with two inputs, one longer than the other.
+class InferenceTask(Task, Generic[RequestT, InputT, ResultT]):
+    """`request` is the type of its requests; `sample_request` has two inputs, one longer than the other.
 
-    Texts become tokens as in training: by the plain tokenizer of tokenizer.json.
+    Texts are tokenized as in training: by the plain tokenizer of tokenizer.json.
     """
 
-    route = 'ask POST / with {"inputs": …}, as huggingface_hub\'s InferenceClient does'
-    request: ClassVar[type[InferenceRequest]]
-    trial: ClassVar[dict[str, Any]] = {"inputs": ["a", "a b"]}
+    request: type[RequestT]
+    sample_request: ClassVar[Json] = {"inputs": ["a", "a b"]}
 
     def __init__(self, loaded: LoadedModel, folder: Path) -> None:
         super().__init__(loaded, folder)
@@ -34,29 +35,29 @@ class RowTask(Task):
         self.tokenizer.encode_special_tokens = True  # a special token spelled out in a text is plain text
 
     @abstractmethod
-    def encode(self, asked: Any) -> list[Row]:
-        """The rows of a request, in the order of its inputs. Raises ApiError 400 where one can't be read."""
+    def encode(self, request: RequestT) -> list[InputT]:
+        """The encoded inputs, in the order of the request. Raises ApiError 400 for an input that doesn't fit."""
 
     @abstractmethod
-    def logits(self, rows: Sequence[Row]) -> Tensor:
-        """What the model makes of rows, [rows, …] in float32 on the CPU."""
+    def logits(self, inputs: Sequence[InputT]) -> Tensor:
+        """The model's output for a batch, [inputs, …] in float32 on the CPU."""
 
     @abstractmethod
-    def compute(self, rows: Sequence[Row], gone: Callable[[], list[bool]]) -> list[Any]:
-        """A result for each row. `gone` says for which of them nobody waits any more: theirs don't matter."""
+    def compute(self, inputs: Sequence[InputT], cancelled: IsCancelled) -> list[ResultT]:
+        """One result per input. `cancelled` tells for which inputs the result is no longer needed."""
 
     @abstractmethod
-    def answer(self, asked: Any, rows: Sequence[Row], results: Sequence[Any]) -> Any:
-        """The JSON of the whole answer."""
+    def answer(self, request: RequestT, inputs: Sequence[InputT], results: Sequence[ResultT]) -> Any:
+        """The JSON of the response."""
 
-    def written(self, result: Any) -> int:
-        """Tokens that were generated for a result."""
+    def generated_tokens(self, result: ResultT) -> int:
+        """Number of tokens generated for a result."""
         return 0
 
-    def computation(self, places: int, metrics: Metrics) -> RowComputation:
-        return RowComputation(self.compute, self.written, places, metrics)
+    def computation(self, places: int, metrics: Metrics) -> InferenceComputation[InputT, ResultT]:
+        return InferenceComputation(self.compute, self.generated_tokens, places, metrics)
 
-    def try_out(self) -> Tensor:
-        rows = self.encode(self.request.model_validate(self.trial))
-        self.compute(rows, lambda: [False] * len(rows))
-        return self.logits(rows)
+    def warm_up(self) -> Tensor:
+        inputs = self.encode(self.request.model_validate(self.sample_request))
+        self.compute(inputs, lambda: [False] * len(inputs))
+        return self.logits(inputs)

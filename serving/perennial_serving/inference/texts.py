@@ -1,43 +1,46 @@
-"""Texts as rows, each of which must fit the model whole."""
+"""Texts as encoded inputs, each of which must fit the context whole."""
 
 import torch
 from tokenizers import Tokenizer
 
-from perennial_serving.http.errors import ApiError
+from perennial_serving.errors import ApiError
+from perennial_serving.inference.encoded_input import EncodedInput
 from perennial_serving.inference.requests import TextsRequest
-from perennial_serving.inference.row import Row
 
-_PART = 10_000  # characters
+_CHUNK_CHARACTERS = 10_000
 
 
-def encode(asked: TextsRequest, tokenizer: Tokenizer, context: int, limit: int = 0) -> list[Row]:
-    """A row per text. Raises ApiError 400 where one has no token, or more than `context`."""
-    rows = []
-    for number, text in enumerate(asked.listed):
-        refuse_far_too_long(text, tokenizer, context, "the text", asked.place(number))
+def encode(
+    request: TextsRequest, tokenizer: Tokenizer, context_length: int, max_new_tokens: int = 0
+) -> list[EncodedInput]:
+    """One input per text. Raises ApiError 400 where a text has no token or exceeds the context."""
+    inputs = []
+    for index, text in enumerate(request.listed):
+        refuse_far_too_long(text, tokenizer, context_length, "the text", request.path(index))
         ids = tokenizer.encode(text).ids
-        check_length(len(ids), context, "the text", asked.place(number))
-        rows.append(Row(torch.tensor(ids), number, limit))
-    return rows
+        check_length(len(ids), context_length, "the text", request.path(index))
+        inputs.append(EncodedInput(torch.tensor(ids), index, max_new_tokens))
+    return inputs
 
 
-def check_length(tokens: int, most: int, what: str, param: str) -> None:
-    """Raises ApiError 400 where there is no token, or more than `most`."""
+def check_length(tokens: int, limit: int, subject: str, param: str) -> None:
+    """Raises ApiError 400 where there is no token, or more than `limit`."""
     if not tokens:
-        raise ApiError(400, f"{param}: {what} has nothing that the model's tokenizer knows", param)
-    if tokens > most:
-        raise _too_long(str(tokens), most, what, param)
+        raise ApiError(400, f"{param}: {subject} contains no token of the model's vocabulary", param)
+    if tokens > limit:
+        raise _too_long(str(tokens), limit, subject, param)
 
 
-def refuse_far_too_long(text: str, tokenizer: Tokenizer, most: int, what: str, param: str) -> None:
-    """As `check_length`, for a text so long that to encode it whole takes seconds and gigabytes."""
+def refuse_far_too_long(text: str, tokenizer: Tokenizer, limit: int, subject: str, param: str) -> None:
+    """`check_length` for texts so long that encoding them whole would take seconds and gigabytes."""
     counted = 0
-    for start in range(0, len(text) - _PART, _PART):
-        counted += len(tokenizer.encode(text[start : start + _PART], add_special_tokens=False).ids)
-        if counted > 2 * most:  # cut elsewhere, the text could have a few tokens less, but not half as many
-            raise _too_long(f"more than {counted}", most, what, param)
+    for start in range(0, len(text) - _CHUNK_CHARACTERS, _CHUNK_CHARACTERS):
+        chunk = text[start : start + _CHUNK_CHARACTERS]
+        counted += len(tokenizer.encode(chunk, add_special_tokens=False).ids)
+        if counted > 2 * limit:  # other cuts could save a few tokens, but not half of them
+            raise _too_long(f"more than {counted}", limit, subject, param)
 
 
-def _too_long(tokens: str, most: int, what: str, param: str) -> ApiError:
-    message = f"{param}: {what} has {tokens} tokens, and at most {most} are read; shorten it"
+def _too_long(tokens: str, limit: int, subject: str, param: str) -> ApiError:
+    message = f"{param}: {subject} has {tokens} tokens, and the maximum is {limit}; shorten it"
     return ApiError(400, message, param, "context_length_exceeded")

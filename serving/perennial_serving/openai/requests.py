@@ -1,13 +1,13 @@
-"""The requests that are understood. A field that would change the answer and isn't built is refused."""
+"""The requests of OpenAI's clients. Fields that would change the answer and are not implemented are refused."""
 
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field
 
-from perennial_serving.http.errors import ApiError
-from perennial_serving.http.parsing import Strict, document, validated
+from perennial_serving.errors import ApiError
+from perennial_serving.http.parsing import Strict, json_object, validated
 
-# Fields of the OpenAI API that this server doesn't have, with the value that asks for nothing.
+# Unsupported fields of OpenAI's API, with the value that has no effect.
 NEUTRAL: dict[str, Any] = {
     "n": 1,
     "best_of": 1,
@@ -23,22 +23,27 @@ NEUTRAL: dict[str, Any] = {
     "response_format": {"type": "text"},
     "modalities": ["text"],
 }
-# Fields that tell the provider something and never change the answer.
-INFORMATION = {
-    "user", "metadata", "store", "service_tier",
-    "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
-}  # fmt: skip
+# Fields for the provider, which never change the answer.
+INFORMATIONAL = {
+    "user",
+    "metadata",
+    "store",
+    "service_tier",
+    "safety_identifier",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+}
 
 
-def _only_prompt(value: Any) -> Any:
-    """A list with one prompt is that prompt."""
+def _single_prompt(value: Any) -> Any:
+    """The prompt; a list with one prompt counts as that prompt."""
     nested = isinstance(value, list) and any(isinstance(item, str | list) for item in value)
     if nested and len(value) > 1:
-        raise ValueError("one prompt per request, please; send the others in requests of their own")
-    found = value[0] if nested else value
-    if not isinstance(found, str) and not (isinstance(found, list) and all(type(token) is int for token in found)):
+        raise ValueError("only one prompt per request is supported; send the others in requests of their own")
+    prompt = value[0] if nested else value
+    if not isinstance(prompt, str) and not (isinstance(prompt, list) and all(type(token) is int for token in prompt)):
         raise ValueError("must be text or a list of token ids")
-    return found
+    return prompt
 
 
 def _as_list(value: Any) -> Any:
@@ -46,13 +51,14 @@ def _as_list(value: Any) -> Any:
 
 
 def _plain_text(value: Any) -> Any:
-    """Content in parts, as chat clients send it, joined; parts that aren't text are refused."""
+    """The content; text parts, as chat clients send them, are joined, and other parts refused."""
     if not isinstance(value, list):
         return value
-    parts = [part.get("text") for part in value if isinstance(part, dict) and part.get("type") == "text"]
-    if len(parts) < len(value) or not all(isinstance(part, str) for part in parts):
+    texts = [part.get("text") for part in value if isinstance(part, dict) and part.get("type") == "text"]
+    strings = [text for text in texts if isinstance(text, str)]
+    if len(strings) < len(value):
         raise ValueError("only parts of type text are supported")
-    return "".join(parts)
+    return "".join(strings)
 
 
 class StreamOptions(Strict):
@@ -66,7 +72,7 @@ class Message(Strict):
 
 
 class TextRequest(Strict):
-    """What completions and chat have in common; the defaults are OpenAI's."""
+    """The fields that completions and chat share; the defaults are OpenAI's."""
 
     model: str
     max_tokens: int | None = Field(None, ge=1)
@@ -79,7 +85,7 @@ class TextRequest(Strict):
 
 
 class CompletionRequest(TextRequest):
-    prompt: Annotated[str | list[int], BeforeValidator(_only_prompt)]
+    prompt: Annotated[str | list[int], BeforeValidator(_single_prompt)]
 
 
 class ChatRequest(TextRequest):
@@ -91,21 +97,21 @@ R = TypeVar("R", bound=TextRequest)
 
 
 def parse(kind: type[R], body: bytes) -> R:
-    """Reads a request; raises ApiError 400 with the field at fault."""
-    request = validated(kind, _asked(document(body)))
+    """Raises ApiError 400 with the field at fault."""
+    request = validated(kind, _effective(json_object(body)))
     if request.stream_options and not request.stream:
-        raise ApiError(400, "stream_options is allowed with stream: true only", "stream_options")
+        raise ApiError(400, "stream_options requires stream: true", "stream_options")
     if isinstance(request, ChatRequest) and request.max_tokens and request.max_completion_tokens:
-        raise ApiError(400, "give max_completion_tokens or max_tokens, not both", "max_tokens")
+        raise ApiError(400, "set max_completion_tokens or max_tokens, not both", "max_tokens")
     return request
 
 
-def _asked(given: dict[str, Any]) -> dict[str, Any]:
-    """The fields that ask for something. A null is the default, as with OpenAI."""
-    fields = {name: value for name, value in given.items() if value is not None and name not in INFORMATION}
+def _effective(document: dict[str, Any]) -> dict[str, Any]:
+    """The fields that have an effect. A null means the default, as with OpenAI."""
+    fields = {name: value for name, value in document.items() if value is not None and name not in INFORMATIONAL}
     for name in fields.keys() & NEUTRAL.keys():
         value, neutral = fields.pop(name), NEUTRAL[name]
         if value != neutral or isinstance(value, bool) != isinstance(neutral, bool):
-            message = f"{name} is not supported by this server; leave it out (or give {neutral!r})"
+            message = f"{name} is not supported by this server; leave it out (or set it to {neutral!r})"
             raise ApiError(400, message, name, "unsupported_parameter")
     return fields

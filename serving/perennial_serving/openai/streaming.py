@@ -1,4 +1,4 @@
-"""Between the event loop and the engine's thread: one answer, collected or streamed."""
+"""Between the event loop and the engine's thread: the text of one answer, collected or streamed."""
 
 import asyncio
 import json
@@ -6,42 +6,41 @@ from collections.abc import AsyncIterator
 
 from starlette.requests import Request
 
-from perennial_serving.engine.engine import Engine
-from perennial_serving.engine.task import LoadedModel
+from perennial_serving.engine.task import LoadedModel, RequestQueue
+from perennial_serving.errors import ApiError, Json, openai_error_body
 from perennial_serving.generation.generation import FinishReason, Generation, Piece
 from perennial_serving.generation.sampling import Sampler
-from perennial_serving.http.errors import ApiError
-from perennial_serving.http.submission import refused, submit, unless_gone
-from perennial_serving.openai.answers import TextAnswer, usage
+from perennial_serving.http.submission import api_error, submit, unless_disconnected
 from perennial_serving.openai.requests import TextRequest
+from perennial_serving.openai.responses import CompletionResponse, usage
 
 
-class Answering:
-    """One request's answer while it comes. `close` gives its place free; it must be called in the end."""
+class TextAnswer:
+    """The text of one request as it is generated. `close` frees its place and must be called at the end."""
 
     def __init__(
-        self, engine: Engine, loaded: LoadedModel, request: TextRequest, prompt: list[int], limit: int
+        self, queue: RequestQueue, loaded: LoadedModel, request: TextRequest, prompt: list[int], max_tokens: int
     ) -> None:
         loop = asyncio.get_running_loop()
         self._pieces: asyncio.Queue[Piece | Exception] = asyncio.Queue()
-        self._engine = engine
+        self._queue = queue
         self._prompt_tokens = len(prompt)
         self._tokens = 0
         self._generation = Generation(
             prompt,
-            limit,
+            max_tokens,
             Sampler(request.temperature, request.top_p, request.seed),
             request.stop,
             loaded,
             deliver=lambda piece: loop.call_soon_threadsafe(self._pieces.put_nowait, piece),
         )
-        submit(engine, self._generation)
+        submit(queue, self._generation)
 
     def close(self) -> None:
-        self._engine.cancel(self._generation)
+        self._queue.cancel(self._generation)
 
     async def text(self) -> AsyncIterator[tuple[str, FinishReason | None]]:
-        """The text as it comes; what came since the last look is one part. Raises ApiError."""
+        """The text in parts; pieces that arrive together are one part. Raises ApiError."""
         reason: FinishReason | None = None
         while reason is None:
             pieces = [await self._pieces.get()]
@@ -50,51 +49,52 @@ class Answering:
             text = ""
             for piece in pieces:
                 if isinstance(piece, Exception):
-                    raise refused(piece)
+                    raise api_error(piece)
                 text, reason = text + piece.text, piece.finish_reason
                 self._tokens += 1
             if text or reason:
                 yield text, reason
 
-    def usage(self) -> dict[str, int]:
+    def usage(self) -> Json:
         return usage(self._prompt_tokens, self._tokens)
 
 
-async def collect(request: Request, answering: Answering, answer: TextAnswer) -> dict[str, object]:
-    """The whole answer. Raises ClientDisconnect once nobody waits for it any more."""
+async def collect(request: Request, answer: TextAnswer, response: CompletionResponse) -> Json:
+    """The complete response. Raises ClientDisconnect when the client disconnects first."""
     try:
-        return await unless_gone(request, _whole(answering, answer))
+        return await unless_disconnected(request, _complete(answer, response))
     finally:
-        answering.close()
+        answer.close()
 
 
-async def events(answering: Answering, answer: TextAnswer, include_usage: bool) -> AsyncIterator[str]:
-    """The answer as server-sent events, ended by [DONE]; an error in between is an event of its own."""
+async def events(answer: TextAnswer, response: CompletionResponse, include_usage: bool) -> AsyncIterator[str]:
+    """The response as server-sent events up to [DONE]; an error on the way is an event too."""
     no_usage_yet = {"usage": None} if include_usage else {}
     try:
-        if opening := answer.opening():
-            yield _event(opening | no_usage_yet)
-        async for text, reason in answering.text():
+        if first := response.first_chunk():
+            yield _event(first | no_usage_yet)
+        async for text, reason in answer.text():
             if text:
-                yield _event(answer.chunk(text) | no_usage_yet)
+                yield _event(response.chunk(text) | no_usage_yet)
             if reason:
-                yield _event(answer.chunk("", reason) | no_usage_yet)
+                yield _event(response.chunk("", reason) | no_usage_yet)
         if include_usage:
-            yield _event(answer.usage_chunk(answering.usage()))
+            yield _event(response.usage_chunk(answer.usage()))
         yield "data: [DONE]\n\n"
     except ApiError as error:
-        yield _event(error.body())
+        yield _event(openai_error_body(error))
     finally:
-        answering.close()
+        answer.close()
 
 
-async def _whole(answering: Answering, answer: TextAnswer) -> dict[str, object]:
-    parts, last = [], None
-    async for text, reason in answering.text():
+async def _complete(answer: TextAnswer, response: CompletionResponse) -> Json:
+    parts: list[str] = []
+    finish_reason: FinishReason | None = None
+    async for text, reason in answer.text():
         parts.append(text)
-        last = reason
-    return answer.whole("".join(parts), last, answering.usage())
+        finish_reason = reason
+    return response.complete("".join(parts), finish_reason, answer.usage())
 
 
-def _event(document: dict[str, object]) -> str:
+def _event(document: Json) -> str:
     return f"data: {json.dumps(document, ensure_ascii=False, separators=(',', ':'))}\n\n"

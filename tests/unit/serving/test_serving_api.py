@@ -5,8 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import openai
 import pytest
-from conftest import CONTEXT, NAME, VERSION, Artifact, RunningServer, wait_until
 from openai import OpenAI
+
+from perennial_testing.serving.artifacts import CONTEXT, NAME, VERSION, Artifact
+from perennial_testing.serving.process import RunningServer, Servers, wait_until
 
 PROMPTS = ["The quick", "Zwölf Boxkämpfer jagen Viktor", "é", "dog " * 40, "3 × 3", "lazy", "x", "Un éléphant ça"]
 MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Who jumps?"}]
@@ -53,9 +55,9 @@ def test_chat_whole_and_streamed(server: RunningServer) -> None:
 
 def test_content_in_parts_is_the_same_as_text(server: RunningServer) -> None:
     parts = [{"type": "text", "text": "Who "}, {"type": "text", "text": "jumps?"}]
-    asked = {"model": NAME, "temperature": 0, "max_tokens": 8}
+    options = {"model": NAME, "temperature": 0, "max_tokens": 8}
     answers = [
-        server.client.chat.completions.create(messages=[{"role": "user", "content": content}], **asked)
+        server.client.chat.completions.create(messages=[{"role": "user", "content": content}], **options)
         for content in ("Who jumps?", parts)
     ]
     assert answers[0].choices[0].message.content == answers[1].choices[0].message.content
@@ -142,7 +144,7 @@ def test_models_tell_name_version_and_digest(server: RunningServer, artifact: Ar
 LONG = {"model": NAME, "prompt": "x", "max_tokens": 4000, "temperature": 0}
 
 
-def test_a_full_queue_says_when_to_try_again(servers: dict[str, RunningServer]) -> None:
+def test_a_full_queue_says_when_to_try_again(servers: Servers) -> None:
     narrow = servers["narrow"]
     with ThreadPoolExecutor(1) as pool, narrow.client.completions.create(**LONG, stream=True):
         wait_until(lambda: narrow.metric("perennial_requests_running") == 1)
@@ -158,7 +160,7 @@ def test_a_full_queue_says_when_to_try_again(servers: dict[str, RunningServer]) 
 
 
 @pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
-def test_a_client_that_goes_away_frees_its_place(servers: dict[str, RunningServer], stream: bool) -> None:
+def test_a_client_that_goes_away_frees_its_place(servers: Servers, stream: bool) -> None:
     narrow = servers["narrow"]
     gone = narrow.metric("perennial_requests_total", code="499")
     tokens = narrow.metric("perennial_generated_tokens_total")
@@ -170,7 +172,7 @@ def test_a_client_that_goes_away_frees_its_place(servers: dict[str, RunningServe
     assert complete(narrow, "x", max_tokens=1) is not None
 
 
-def test_a_client_that_goes_away_while_it_waits_leaves_the_queue(servers: dict[str, RunningServer]) -> None:
+def test_a_client_that_goes_away_while_it_waits_leaves_the_queue(servers: Servers) -> None:
     narrow = servers["narrow"]
     with narrow.client.completions.create(**LONG, stream=True):
         with pytest.raises(httpx.ReadTimeout):
@@ -192,7 +194,7 @@ def assert_idle(server: RunningServer) -> None:
 
 
 def test_metrics_count_what_happened(server: RunningServer, artifact: Artifact) -> None:
-    def seen() -> list[float]:
+    def counts() -> list[float]:
         return [
             server.metric("perennial_requests_total", route="/v1/completions", code="200"),
             server.metric("perennial_requests_total", route="other", code="404"),
@@ -202,10 +204,10 @@ def test_metrics_count_what_happened(server: RunningServer, artifact: Artifact) 
             server.metric("perennial_generated_tokens_total"),
         ]
 
-    before = seen()
+    before = counts()
     complete(server, [70, 71, 72], max_tokens=5, temperature=0)  # type: ignore[arg-type]
     httpx.get(f"{server.url}/made/up/by/a/client")
-    assert [after - was for after, was in zip(seen(), before, strict=True)] == [1, 1, 2, 1, 3, 5]
+    assert [after - was for after, was in zip(counts(), before, strict=True)] == [1, 1, 2, 1, 3, 5]
     assert server.metric("perennial_model_info", model=NAME, version=VERSION, digest=artifact.digest) == 1
 
 

@@ -16,7 +16,8 @@ from transformers import (
 
 import perennial_networks
 from perennial_serving.generation.batch import Batch
-from perennial_serving.generation.decoding import batch_of, try_out
+from perennial_serving.generation.cached_batch import CachedBatch
+from perennial_serving.generation.decoding import batch_for, warm_up
 
 PROMPTS = [[5], [7, 8, 9, 10, 11, 12], [13, 14, 15], list(range(20, 40))]
 NEW_TOKENS = 12
@@ -65,7 +66,7 @@ def test_rows_that_join_and_leave_at_any_time_answer_as_alone(config: PreTrained
     torch.manual_seed(3)
     model = AutoModelForCausalLM.from_config(config).eval()
     rows = [Row(prompt) for prompt in PROMPTS]
-    batch = batch_of(model)
+    batch: Batch[Row] = batch_for(model)
     take(rows[:2], batch.join(rows[:2]))
     waiting = rows[2:]
     while batch.rows:
@@ -78,7 +79,7 @@ def test_rows_that_join_and_leave_at_any_time_answer_as_alone(config: PreTrained
 
 
 def test_padding_goes_with_the_row_that_needed_it() -> None:
-    batch: Batch[Row] = Batch(AutoModelForCausalLM.from_config(CONFIGS["llama"]).eval())
+    batch: CachedBatch[Row] = CachedBatch(AutoModelForCausalLM.from_config(CONFIGS["llama"]).eval())
     long, short = Row(list(range(40))), Row([1, 2])
     batch.join([long, short])
     batch.leave([long])
@@ -88,9 +89,9 @@ def test_padding_goes_with_the_row_that_needed_it() -> None:
 
 
 @torch.inference_mode()
-def test_the_try_out_accepts_what_can_be_batched() -> None:
+def test_the_warm_up_accepts_what_can_be_batched() -> None:
     for name in ("gpt-neox", "our own rnn"):
-        logits = try_out(AutoModelForCausalLM.from_config(CONFIGS[name]).eval())
+        logits = warm_up(AutoModelForCausalLM.from_config(CONFIGS[name]).eval())
         assert logits.shape == (2, 64)
 
 

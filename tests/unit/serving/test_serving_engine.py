@@ -1,31 +1,34 @@
-"""The server in one process, at moments that are hard to meet from outside: while it loads, when the model fails."""
+"""The server in one process, in states that are hard to reach from outside: while it loads, when the model fails."""
 
 import threading
 from collections.abc import Iterator
 
 import pytest
-from conftest import NAME, Artifact, wait_until
 from starlette.testclient import TestClient
 
 from perennial_serving.artifact.loading import load
 from perennial_serving.engine.engine import Engine
 from perennial_serving.engine.metrics import Metrics
 from perennial_serving.engine.task import LoadedModel, Task
-from perennial_serving.http.app import Api
+from perennial_serving.http.app import application
+from perennial_serving.tasks import TASKS
+from perennial_testing.serving.artifacts import NAME, Artifact
+from perennial_testing.serving.process import wait_until
 
 BODY = {"model": NAME, "prompt": "x", "max_tokens": 3, "temperature": 0}
 
 
 class SlowStart:
-    """A server whose model comes when it is told to."""
+    """A server whose model loads when `may_load` is set."""
 
     def __init__(self, artifact: Artifact) -> None:
         self.may_load = threading.Event()
         self.metrics = Metrics()
         self.artifact = artifact
-        self.engine = Engine(self._load, max_batch=2, max_waiting=4, metrics=self.metrics)
+        self.engine = Engine(self._load, max_batch_size=2, max_queued_requests=4, metrics=self.metrics)
         self.engine.start()
-        self.client = TestClient(Api(self.engine, self.metrics, draining=lambda: False).app())
+        apis = [task.api for task in TASKS.values()]
+        self.client = TestClient(application(self.engine, self.metrics, apis, "2", draining=lambda: False))
 
     def _load(self) -> Task:
         assert self.may_load.wait(30)

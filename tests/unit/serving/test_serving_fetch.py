@@ -5,23 +5,24 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import Artifact
 
 from perennial_contract import exits, manifest
 from perennial_contract.exits import Failure
 from perennial_serving.__main__ import main
-from perennial_serving.artifact import fetch as fetching
+from perennial_serving.artifact import folder_source
 from perennial_serving.artifact.fetch import fetch
+from perennial_testing.serving.artifacts import Artifact
 
 WRONG = "sha256:" + "0" * 64
 
 
 @pytest.fixture
 def stored(artifact: Artifact, tmp_path: Path) -> Path:
-    """A copy of the artifact that a test may spoil."""
+    """A copy of the artifact that a test may change."""
     return shutil.copytree(artifact.folder, tmp_path / "claims" / "models" / "docs" / "v2")
 
 
@@ -63,69 +64,77 @@ def test_what_an_earlier_try_left_is_replaced(stored: Path, artifact: Artifact, 
     assert manifest.verify(target, artifact.digest)
 
 
-def spoil(stored: Path, how: str) -> None:
+def tamper(stored: Path, how: str) -> None:
     weights = stored / "model.safetensors"
     match how:
-        case "a changed file":
+        case "changed file":
             content = bytearray(weights.read_bytes())
             content[-1] ^= 1
             weights.write_bytes(content)
-        case "a cut file":
+        case "truncated file":
             os.truncate(weights, 100)
-        case "a missing file":
+        case "missing file":
             weights.unlink()
-        case "a file more":
+        case "extra file":
             (stored / "modeling.py").write_text("import os")
-        case "a link":
+        case "link":
             weights.rename(stored.parent / "elsewhere")
             weights.symlink_to(stored.parent / "elsewhere")
-        case "a pipe":
+        case "pipe":
             os.mkfifo(stored / "pipe")
-        case "a changed manifest":
+        case "changed manifest":
             path = stored / manifest.NAME
             path.write_text(json.dumps(json.loads(path.read_text()) | {"name": "other"}))
 
 
-SPOILT = ("a changed file", "a cut file", "a missing file", "a file more", "a link", "a pipe", "a changed manifest")
+TAMPERINGS = ("changed file", "truncated file", "missing file", "extra file", "link", "pipe", "changed manifest")
 
 
-@pytest.mark.parametrize("how", SPOILT)
+@pytest.mark.parametrize("how", TAMPERINGS)
 def test_a_tampered_artifact_is_refused_and_leaves_nothing(
     stored: Path, artifact: Artifact, target: Path, how: str
 ) -> None:
-    spoil(stored, how)
+    tamper(stored, how)
     with pytest.raises(Failure, match="is not the one that was trained") as failure:
         fetch_stored(stored, artifact.digest, target)
     assert (failure.value.reason, failure.value.code) == ("DigestMismatch", exits.BAD_DATA)
     assert os.listdir(target) == []
 
 
+@dataclass(frozen=True)
+class Refused:
+    uri: str
+    reason: str
+    code: int
+    digest: str = WRONG
+
+
 REFUSED = {
-    "another digest": ("file://{stored}", WRONG, "DigestMismatch", exits.BAD_DATA),
-    "no digest": ("file://{stored}", "v2", "InvalidDigest", exits.BAD_CONFIGURATION),
-    "a claim that isn't mounted": ("pvc://nowhere/docs", WRONG, "ArtifactNotFound", exits.MISSING_INPUT),
-    "a folder that isn't there": ("file://{stored}/none", WRONG, "ArtifactNotFound", exits.MISSING_INPUT),
-    "a way out of the claim": ("pvc://models/../secret", WRONG, "InvalidUri", exits.BAD_CONFIGURATION),
-    "storage that isn't read": ("https://example.com/model", WRONG, "InvalidUri", exits.BAD_CONFIGURATION),
+    "another digest": Refused("file://{stored}", reason="DigestMismatch", code=exits.BAD_DATA),
+    "no digest": Refused("file://{stored}", digest="v2", reason="InvalidDigest", code=exits.BAD_CONFIGURATION),
+    "a claim that isn't mounted": Refused("pvc://nowhere/docs", reason="ArtifactNotFound", code=exits.MISSING_INPUT),
+    "a folder that isn't there": Refused("file://{stored}/none", reason="ArtifactNotFound", code=exits.MISSING_INPUT),
+    "a way out of the claim": Refused("pvc://models/../secret", reason="InvalidUri", code=exits.BAD_CONFIGURATION),
+    "unsupported storage": Refused("https://example.com/model", reason="InvalidUri", code=exits.BAD_CONFIGURATION),
 }
 
 
-@pytest.mark.parametrize(("uri", "digest", "reason", "code"), REFUSED.values(), ids=REFUSED.keys())
+@pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED.keys())
 def test_the_command_ends_with_the_contract_s_code_and_message(
-    stored: Path, target: Path, tmp_path: Path, uri: str, digest: str, reason: str, code: int
+    stored: Path, target: Path, tmp_path: Path, case: Refused
 ) -> None:
     log = tmp_path / "termination-log"
-    options = ["--uri", uri.format(stored=stored), "--digest", digest, "--to", str(target), "--mounts", str(tmp_path)]
-    assert main(["fetch", *options, "--termination-log", str(log)]) == code
+    options = ["--uri", case.uri.format(stored=stored), "--digest", case.digest, "--to", str(target)]
+    assert main(["fetch", *options, "--mounts", str(tmp_path), "--termination-log", str(log)]) == case.code
     message = json.loads(log.read_text())
-    assert (message["perennial"], message["reason"]) == ("failure", reason)
+    assert (message["perennial"], message["reason"]) == ("failure", case.reason)
     assert message["message"]
 
 
 def test_a_folder_with_other_things_is_left_alone(stored: Path, artifact: Artifact, target: Path) -> None:
     target.mkdir()
     (target / "thesis.txt").write_text("years of work")
-    with pytest.raises(Failure, match="give an empty folder") as failure:
+    with pytest.raises(Failure, match="use an empty folder") as failure:
         fetch_stored(stored, artifact.digest, target)
     assert failure.value.reason == "TargetNotEmpty"
     assert (target / "thesis.txt").exists()
@@ -151,7 +160,7 @@ def test_a_fetch_that_is_killed_leaves_nothing_to_serve(stored: Path, artifact: 
 def test_a_large_file_shows_its_progress(
     stored: Path, artifact: Artifact, target: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetching, "REPORT_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(folder_source, "REPORT_EVERY_SECONDS", 0.0)
     with caplog.at_level("INFO"):
         fetch_stored(stored, artifact.digest, target)
     assert any("MiB" in record.message for record in caplog.records)

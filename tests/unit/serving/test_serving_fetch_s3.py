@@ -6,7 +6,6 @@ import uuid
 from pathlib import Path
 
 import pytest
-from conftest import Artifact
 
 from perennial_contract import exits, manifest
 from perennial_contract.exits import Failure
@@ -15,11 +14,12 @@ from perennial_contract.storage.s3 import Store
 from perennial_serving.__main__ import main
 from perennial_serving.artifact.fetch import fetch
 from perennial_testing.servers.s3_server import S3Server
+from perennial_testing.serving.artifacts import Artifact
 
 
 @pytest.fixture
 def stored(artifact: Artifact, s3: S3Server, bucket: str, tmp_path: Path) -> Store:
-    """A copy of the artifact in the bucket, which a test may spoil."""
+    """A copy of the artifact in the bucket, which a test may change."""
     store = Store(f"s3://{bucket}/docs/v2", credentials.mounted(s3.secret(tmp_path), tmp_path))
     files = {path.relative_to(artifact.folder).as_posix(): path for path in artifact.folder.rglob("*")}
     store.upload({key: path for key, path in files.items() if path.is_file()}, print)

@@ -2,17 +2,23 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from conftest import NAME, VERSION, RunningServer, wait_until
 from huggingface_hub.errors import HfHubHTTPError
-from row_artifacts import CONTEXT, LABELS, ROW_TASKS, TEXTS
-from test_serving_rows import CLASSIFIERS, QUESTIONS
 
 from perennial_contract import manifest
+from perennial_testing.serving.artifacts import NAME, VERSION, SharedArtifacts
+from perennial_testing.serving.inference_artifacts import (
+    CLASSIFIERS,
+    CONTEXT,
+    INFERENCE_ARTIFACTS,
+    LABELS,
+    QUESTIONS,
+    TEXTS,
+)
+from perennial_testing.serving.process import RunningServer, Servers, wait_until
 
 ENDLESS = {"inputs": "x"}  # to the slow translation
 BRIEF = {"inputs": "x", "parameters": {"generate_parameters": {"max_new_tokens": 2}}}
@@ -23,8 +29,8 @@ def post(server: RunningServer, inputs: Any, **parameters: Any) -> httpx.Respons
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
-def test_text_classification(row_servers: dict[str, RunningServer], name: str) -> None:
-    client = row_servers[name].inference
+def test_text_classification(inference_servers: Servers, name: str) -> None:
+    client = inference_servers[name].inference
     found = client.text_classification(TEXTS[0])
     assert sorted(element.label for element in found) == LABELS
     assert sum(element.score for element in found) == pytest.approx(1)
@@ -34,17 +40,17 @@ def test_text_classification(row_servers: dict[str, RunningServer], name: str) -
     assert raw[0].score != pytest.approx(found[0].score)
 
 
-def test_translation(row_servers: dict[str, RunningServer]) -> None:
-    client = row_servers["slow translation"].inference
+def test_translation(inference_servers: Servers) -> None:
+    client = inference_servers["slow translation"].inference
     found = client.translation(TEXTS[0], generate_parameters={"max_new_tokens": 20}).translation_text
     start = client.translation(TEXTS[0], generate_parameters={"max_new_tokens": 5}).translation_text
     assert found.startswith(start)
     assert 0 < len(start) < len(found)
-    assert row_servers["translation"].inference.translation(TEXTS[1]).translation_text
+    assert inference_servers["translation"].inference.translation(TEXTS[1]).translation_text
 
 
-def test_question_answering(row_servers: dict[str, RunningServer]) -> None:
-    client = row_servers["question answering"].inference
+def test_question_answering(inference_servers: Servers) -> None:
+    client = inference_servers["question answering"].inference
     for question in QUESTIONS:
         best = client.question_answering(**question)
         assert best.answer == question["context"][best.start : best.end]
@@ -52,11 +58,11 @@ def test_question_answering(row_servers: dict[str, RunningServer]) -> None:
         assert len(several) == 3 or question["context"] == "Rome"
 
 
-@pytest.mark.parametrize("name", [name for name in ROW_TASKS if name != "slow translation"])
+@pytest.mark.parametrize("name", [name for name in INFERENCE_ARTIFACTS if name != "slow translation"])
 def test_a_list_answers_a_list_and_requests_at_the_same_time_change_nothing(
-    row_servers: dict[str, RunningServer], name: str
+    inference_servers: Servers, name: str
 ) -> None:
-    server = row_servers[name]
+    server = inference_servers[name]
     inputs: list[Any] = (QUESTIONS if name == "question answering" else TEXTS) * 3
     alone = [post(server, [one]).json()[0] for one in inputs]
     with ThreadPoolExecutor(len(inputs)) as pool:
@@ -84,7 +90,7 @@ def assert_same(found: Any, expected: Any) -> None:
         assert found == expected
 
 
-def test_nulls_and_what_asks_for_nothing_are_accepted(row_servers: dict[str, RunningServer]) -> None:
+def test_nulls_and_what_asks_for_nothing_are_accepted(inference_servers: Servers) -> None:
     neutral = {
         "rnn classifier": {"top_k": None, "function_to_apply": None},
         "translation": {
@@ -97,36 +103,36 @@ def test_nulls_and_what_asks_for_nothing_are_accepted(row_servers: dict[str, Run
     }
     for name, parameters in neutral.items():
         given = QUESTIONS[0] if name == "question answering" else TEXTS[0]
-        answer = post(row_servers[name], given, **parameters)
+        answer = post(inference_servers[name], given, **parameters)
         assert answer.status_code == 200, answer.text
-        without = httpx.post(row_servers[name].url, json={"inputs": given, "parameters": None})
+        without = httpx.post(inference_servers[name].url, json={"inputs": given, "parameters": None})
         assert_same(answer.json(), without.json())
 
 
-@pytest.mark.parametrize("name", ROW_TASKS)
+@pytest.mark.parametrize("name", INFERENCE_ARTIFACTS)
 def test_the_server_tells_what_its_model_is_for(
-    row_servers: dict[str, RunningServer], row_artifacts: dict[str, Path], name: str
+    inference_servers: Servers, artifacts: SharedArtifacts, name: str
 ) -> None:
-    server = row_servers[name]
+    server = inference_servers[name]
     card = server.get("/").json()
-    assert (card["id"], card["task"], card["version"]) == (NAME, ROW_TASKS[name].task, VERSION)
-    assert card["max_model_len"] == ROW_TASKS[name].context
-    assert card["digest"] == manifest.digest_of(row_artifacts[name])
+    assert (card["id"], card["task"], card["version"]) == (NAME, INFERENCE_ARTIFACTS[name].task, VERSION)
+    assert card["max_model_len"] == INFERENCE_ARTIFACTS[name].context
+    assert card["digest"] == manifest.digest_of(artifacts[name])
     assert "POST /" in card.pop("route")
     assert server.get("/v1/models").json() == {"object": "list", "data": [card]}
     assert server.get(f"/v1/models/{NAME}").json() == card
 
 
-def test_every_answer_says_the_version(row_servers: dict[str, RunningServer]) -> None:
-    server = row_servers["rnn classifier"]
+def test_every_answer_says_the_version(inference_servers: Servers) -> None:
+    server = inference_servers["rnn classifier"]
     for answer in (post(server, "x"), post(server, ""), server.get("/"), server.get("/health/ready")):
         assert answer.headers["x-perennial-version"] == VERSION
 
 
-def test_metrics_count_what_happened(row_servers: dict[str, RunningServer]) -> None:
-    server = row_servers["slow translation"]
+def test_metrics_count_what_happened(inference_servers: Servers) -> None:
+    server = inference_servers["slow translation"]
 
-    def seen() -> list[float]:
+    def counts() -> list[float]:
         return [
             server.metric("perennial_requests_total", route="/", code="200"),
             server.metric("perennial_requests_total", route="/", code="400"),
@@ -135,15 +141,15 @@ def test_metrics_count_what_happened(row_servers: dict[str, RunningServer]) -> N
             server.metric("perennial_generated_tokens_total"),
         ]
 
-    before = seen()
+    before = counts()
     post(server, ["#", "##"], generate_parameters={"max_new_tokens": 7})
     post(server, [])
-    assert [after - was for after, was in zip(seen(), before, strict=True)] == [1, 1, 2, 5, 14]
+    assert [after - was for after, was in zip(counts(), before, strict=True)] == [1, 1, 2, 5, 14]
     assert server.metric("perennial_model_info", model=NAME, version=VERSION) == 1
 
 
-def test_the_log_has_nothing_of_what_was_said(row_servers: dict[str, RunningServer]) -> None:
-    server = row_servers["rnn classifier"]
+def test_the_log_has_nothing_of_what_was_said(inference_servers: Servers) -> None:
+    server = inference_servers["rnn classifier"]
     post(server, "unheard-of secret")
     post(server, "unheard-of secret " * CONTEXT)
     wait_until(lambda: "POST '/' 400" in server.log.read_text())
@@ -154,8 +160,8 @@ def queued(server: RunningServer) -> tuple[float, float]:
     return server.metric("perennial_requests_running"), server.metric("perennial_requests_waiting")
 
 
-def test_a_full_queue_says_when_to_try_again(row_servers: dict[str, RunningServer]) -> None:
-    narrow = row_servers["narrow"]
+def test_a_full_queue_says_when_to_try_again(inference_servers: Servers) -> None:
+    narrow = inference_servers["narrow"]
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(httpx.post, narrow.url, json=ENDLESS, timeout=0.8)
         wait_until(lambda: queued(narrow) == (1, 0))
@@ -170,8 +176,8 @@ def test_a_full_queue_says_when_to_try_again(row_servers: dict[str, RunningServe
     wait_until(lambda: queued(narrow) == (0, 0))
 
 
-def test_a_client_that_goes_away_frees_its_place_at_once(row_servers: dict[str, RunningServer]) -> None:
-    narrow = row_servers["narrow"]
+def test_a_client_that_goes_away_frees_its_place_at_once(inference_servers: Servers) -> None:
+    narrow = inference_servers["narrow"]
     gone = narrow.metric("perennial_requests_total", code="499")
     began = time.monotonic()
     httpx.post(narrow.url, json=ENDLESS, timeout=120).raise_for_status()
@@ -184,8 +190,8 @@ def test_a_client_that_goes_away_frees_its_place_at_once(row_servers: dict[str, 
     assert narrow.metric("perennial_requests_total", code="499") == gone + 1
 
 
-def test_a_drain_answers_what_was_accepted_and_refuses_nobody(row_servers: dict[str, RunningServer]) -> None:
-    server = row_servers["draining"]
+def test_a_drain_answers_what_was_accepted_and_refuses_nobody(inference_servers: Servers) -> None:
+    server = inference_servers["draining"]
     with ThreadPoolExecutor(4) as pool:
         running = [pool.submit(httpx.post, server.url, json=ENDLESS, timeout=60) for _ in range(2)]
         wait_until(lambda: queued(server)[0] >= 1)
@@ -200,9 +206,9 @@ def test_a_drain_answers_what_was_accepted_and_refuses_nobody(row_servers: dict[
 
 
 def test_an_answer_that_takes_too_long_is_broken_off_before_the_pod_is_killed(
-    row_servers: dict[str, RunningServer],
+    inference_servers: Servers,
 ) -> None:
-    server = row_servers["impatient"]
+    server = inference_servers["impatient"]
     with ThreadPoolExecutor(8) as pool:
         answers = [pool.submit(httpx.post, server.url, json={"inputs": ["x"] * 64}, timeout=60) for _ in range(8)]
         wait_until(lambda: queued(server)[0] >= 1)

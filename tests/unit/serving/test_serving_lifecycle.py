@@ -1,23 +1,26 @@
-"""A server's beginning and end: ready only with a model, and nobody cut off when it leaves."""
+"""Start and shutdown of a server: ready only with a model, and no request cut off by a drain."""
 
 import json
 import re
+import shutil
+import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
-from conftest import NAME, Artifact, RunningServer, free_port, make_model, serve_command, wait_until
-from row_artifacts import make_row_model
 from safetensors.torch import load_file, save_file
 
 from perennial_contract import exits, manifest
 from perennial_contract.exits import Failure
 from perennial_serving.artifact import preflight
 from perennial_serving.artifact.loading import load
+from perennial_testing.serving.artifacts import NAME, Artifact, SharedArtifacts
+from perennial_testing.serving.process import RunningServer, Servers, free_port, serve_command, wait_until
 
 LONG = {"model": NAME, "prompt": "x", "max_tokens": 3000, "temperature": 0, "stream": True}
 SHORT = {"model": NAME, "prompt": "The", "max_tokens": 3}
@@ -44,7 +47,7 @@ class LoopingClient(threading.Thread):
                     self.answers.append((began, type(error).__name__))
 
 
-def test_a_drain_finishes_streams_and_refuses_nobody(servers: dict[str, RunningServer]) -> None:
+def test_a_drain_finishes_streams_and_refuses_nobody(servers: Servers) -> None:
     server = servers["draining"]
     looping = LoopingClient(server)
     with server.client.completions.create(**LONG) as stream:
@@ -66,7 +69,7 @@ def test_a_drain_finishes_streams_and_refuses_nobody(servers: dict[str, RunningS
 
 
 def test_an_answer_without_end_is_cut_with_an_error_before_the_pod_is_killed(
-    servers: dict[str, RunningServer],
+    servers: Servers,
 ) -> None:
     server = servers["impatient"]
     body = LONG | {"max_tokens": 4000}
@@ -84,97 +87,166 @@ def test_an_answer_without_end_is_cut_with_an_error_before_the_pod_is_killed(
 
 def test_a_term_while_the_imports_run_ends_it(artifact: Artifact) -> None:
     process = subprocess.Popen(serve_command(artifact.folder, "--port", str(free_port())), stdout=subprocess.DEVNULL)
-    time.sleep(1)
+    wait_until(lambda: handles_sigterm(process.pid))
     process.terminate()
     assert process.wait(20) in (0, exits.TERMINATED)
 
 
-def empty(folder: Path) -> None:
-    """Nothing was fetched."""
+def handles_sigterm(pid: int) -> bool:
+    """Whether the process has a handler, which it needs as the first process of a container."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
-def half(folder: Path) -> None:
-    make_model(folder)
+def without_manifest(folder: Path) -> None:
+    (folder / manifest.NAME).unlink()
 
 
 def without_weights(folder: Path) -> None:
-    make_model(folder)
     (folder / "model.safetensors").unlink()
-    manifest.write(folder, {"task": "text-generation"})
 
 
 def pickled(folder: Path) -> None:
-    make_model(folder)
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-    manifest.write(folder, {"task": "text-generation"})
 
 
-def of_another_size(folder: Path) -> None:
-    make_model(folder)
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 3}))
-    manifest.write(folder, {"task": "text-generation"})
+def with_another_shape(folder: Path) -> None:
+    _change_config(folder, {"num_hidden_layers": 3})
 
 
 def with_code(folder: Path) -> None:
-    make_model(folder)
-    config = json.loads((folder / "config.json").read_text()) | {"model_type": "own"}
-    (folder / "config.json").write_text(json.dumps(config | {"auto_map": {"AutoConfig": "own.Own"}}))
+    _change_config(folder, {"model_type": "own", "auto_map": {"AutoConfig": "own.Own"}})
     (folder / "own.py").write_text("raise SystemExit('code of the artifact ran')")
-    manifest.write(folder, {"task": "text-generation"})
 
 
-def summing_up(folder: Path) -> None:
-    make_model(folder)
-    manifest.write(folder, {"task": "summarization"})
-
-
-def of_another_task(folder: Path) -> None:
-    make_model(folder)
-    manifest.write(folder, {"task": "translation"})
-
-
-def without_a_head(folder: Path) -> None:
-    make_row_model("transformer classifier", folder)
-    manifest.write(folder, {"task": "question-answering"})
-
-
-def without_a_tokenizer(folder: Path) -> None:
-    make_row_model("rnn classifier", folder)
+def without_tokenizer(folder: Path) -> None:
     (folder / "tokenizer.json").unlink()
-    manifest.write(folder, {"task": "sentiment-analysis"})
 
 
 def diverged(folder: Path) -> None:
-    make_row_model("cnn classifier", folder)
     weights = load_file(folder / "model.safetensors")
     weights["classifier.bias"][0] = float("nan")
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
-    manifest.write(folder, {"task": "sentiment-analysis"})
+
+
+def unchanged(folder: Path) -> None:
+    """The fault is elsewhere."""
+
+
+def _change_config(folder: Path, changes: dict[str, object]) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | changes))
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A copy of an artifact, `damage` to it, the task in its manifest, and how it is refused."""
+
+    artifact: str
+    damage: Callable[[Path], None]
+    task: str
+    reason: str
+    code: int
+    message: str
 
 
 BROKEN = {
-    empty: ("ModelMissing", exits.MISSING_INPUT, "fetch"),
-    half: ("ModelMissing", exits.MISSING_INPUT, "fetch"),
-    without_weights: ("ModelUnreadable", exits.BAD_DATA, "model.safetensors"),
-    pickled: ("ModelUnreadable", exits.BAD_DATA, "model.safetensors"),
-    of_another_size: ("ModelUnreadable", exits.BAD_DATA, "layers.2"),
-    with_code: ("ModelUnreadable", exits.BAD_DATA, "never run"),
-    summing_up: ("UnsupportedTask", exits.BAD_CONFIGURATION, "serves text-generation, translation"),
-    of_another_task: ("ModelUnreadable", exits.BAD_DATA, "AutoModelForSeq2SeqLM"),
-    without_a_head: ("ModelUnreadable", exits.BAD_DATA, "qa_outputs"),
-    without_a_tokenizer: ("ModelUnreadable", exits.BAD_DATA, "tokenizer"),
-    diverged: ("ModelUnreadable", exits.BAD_DATA, "not finite"),
+    "without weights": Broken(
+        artifact="text generation",
+        damage=without_weights,
+        task="text-generation",
+        reason="ModelUnreadable",
+        code=exits.BAD_DATA,
+        message="model.safetensors",
+    ),
+    "pickled": Broken(
+        artifact="text generation",
+        damage=pickled,
+        task="text-generation",
+        reason="ModelUnreadable",
+        code=exits.BAD_DATA,
+        message="model.safetensors",
+    ),
+    "another shape": Broken(
+        artifact="text generation",
+        damage=with_another_shape,
+        task="text-generation",
+        reason="ModelUnreadable",
+        code=exits.BAD_DATA,
+        message="layers.2",
+    ),
+    "code of its own": Broken(
+        artifact="text generation",
+        damage=with_code,
+        task="text-generation",
+        reason="ModelUnreadable",
+        code=exits.BAD_DATA,
+        message="never run",
+    ),
+    "unsupported task": Broken(
+        artifact="text generation",
+        damage=unchanged,
+        task="summarization",
+        reason="UnsupportedTask",
+        code=exits.BAD_CONFIGURATION,
+        message="serves text-generation, translation",
+    ),
+    "model of another task": Broken(
+        artifact="text generation",
+        damage=unchanged,
+        task="translation",
+        reason="ModelUnreadable",
+        code=exits.BAD_DATA,
+        message="AutoModelForSeq2SeqLM",
+    ),
+    "without a head": Broken(
+        artifact="transformer classifier",
+        damage=unchanged,
+        task="question-answering",
+        reason="ModelUnreadable",
+        code=exits.BAD_DATA,
+        message="qa_outputs",
+    ),
+    "without tokenizer": Broken(
+        artifact="rnn classifier",
+        damage=without_tokenizer,
+        task="sentiment-analysis",
+        reason="ModelUnreadable",
+        code=exits.BAD_DATA,
+        message="tokenizer",
+    ),
+    "diverged": Broken(
+        artifact="cnn classifier",
+        damage=diverged,
+        task="sentiment-analysis",
+        reason="ModelUnreadable",
+        code=exits.BAD_DATA,
+        message="not finite",
+    ),
 }
 
 
-@pytest.mark.parametrize("make", BROKEN, ids=lambda make: make.__name__)
-def test_a_broken_model_is_refused_with_a_reason(tmp_path: Path, make: Callable[[Path], None]) -> None:
-    reason, code, says = BROKEN[make]
-    make(tmp_path)
-    with pytest.raises(Failure, match=re.escape(says)) as failure:
-        check_and_load(tmp_path)
-    assert (failure.value.reason, failure.value.code) == (reason, code)
+@pytest.mark.parametrize("case", BROKEN.values(), ids=BROKEN.keys())
+def test_a_broken_model_is_refused_with_a_reason(artifacts: SharedArtifacts, tmp_path: Path, case: Broken) -> None:
+    folder = shutil.copytree(artifacts[case.artifact], tmp_path / "model")
+    case.damage(folder)
+    manifest.write(folder, {"task": case.task})
+    with pytest.raises(Failure, match=re.escape(case.message)) as failure:
+        check_and_load(folder)
+    assert (failure.value.reason, failure.value.code) == (case.reason, case.code)
+
+
+@pytest.mark.parametrize("fetched", ["nothing", "an incomplete artifact"])
+def test_an_artifact_without_manifest_is_refused(artifact: Artifact, tmp_path: Path, fetched: str) -> None:
+    folder = tmp_path / "model"
+    if fetched == "nothing":
+        folder.mkdir()
+    else:
+        without_manifest(shutil.copytree(artifact.folder, folder))
+    with pytest.raises(Failure, match="fetch") as failure:
+        check_and_load(folder)
+    assert (failure.value.reason, failure.value.code) == ("ModelMissing", exits.MISSING_INPUT)
 
 
 def check_and_load(folder: Path) -> None:

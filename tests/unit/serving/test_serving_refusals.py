@@ -1,11 +1,14 @@
-"""Bad input, each with what the client sees: never a 500, always OpenAI's shape and a sentence that helps."""
+"""Bad requests and what the client sees: never a 500, always OpenAI's shape and a message that helps."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import openai
 import pytest
-from conftest import CONTEXT, NAME, RunningServer
+
+from perennial_testing.serving.artifacts import CONTEXT, NAME
+from perennial_testing.serving.process import RunningServer
 
 COMPLETION = {"model": NAME, "prompt": "x", "max_tokens": 2}
 CHAT = {"model": NAME, "messages": [{"role": "user", "content": "x"}], "max_tokens": 2}
@@ -15,65 +18,91 @@ def chat(**message: object) -> dict[str, Any]:
     return {"messages": [message]}
 
 
-# what: (route, changed fields, status, param, part of the message)
-REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], int, str | None, str]] = {
-    "no prompt": (COMPLETION, {"prompt": None}, 400, "prompt", "missing"),
-    "an empty prompt": (COMPLETION, {"prompt": ""}, 400, "prompt", "at least one token"),
-    "an empty list": (COMPLETION, {"prompt": []}, 400, "prompt", "at least one token"),
-    "two prompts": (COMPLETION, {"prompt": ["a", "b"]}, 400, "prompt", "one prompt per request"),
-    "a prompt of another kind": (COMPLETION, {"prompt": {"a": 1}}, 400, "prompt", "text or a list of token ids"),
-    "mixed token ids": (COMPLETION, {"prompt": [1, 2.5]}, 400, "prompt", "text or a list of token ids"),
-    "a token id too high": (COMPLETION, {"prompt": [320]}, 400, "prompt", "from 0 to 319"),
-    "a token id too low": (COMPLETION, {"prompt": [-1]}, 400, "prompt", "from 0 to 319"),
-    "a prompt beyond the context": (COMPLETION, {"prompt": [7] * CONTEXT}, 400, "prompt", "shorten one of them"),
-    "too many tokens wanted": (COMPLETION, {"max_tokens": CONTEXT}, 400, "prompt", "shorten one of them"),
-    "no token wanted": (COMPLETION, {"max_tokens": 0}, 400, "max_tokens", "greater than or equal to 1"),
-    "tokens as text": (COMPLETION, {"max_tokens": "5"}, 400, "max_tokens", "valid integer"),
-    "a negative temperature": (COMPLETION, {"temperature": -1}, 400, "temperature", "greater than or equal to 0"),
-    "a temperature too high": (COMPLETION, {"temperature": 2.1}, 400, "temperature", "less than or equal to 2"),
-    "top_p of 0": (COMPLETION, {"top_p": 0}, 400, "top_p", "greater than 0"),
-    "five stops": (COMPLETION, {"stop": list("abcde")}, 400, "stop", "at most 4"),
-    "an empty stop": (COMPLETION, {"stop": ""}, 400, "stop.0", "at least 1 character"),
-    "a seed too large": (COMPLETION, {"seed": 2**63}, 400, "seed", ""),
-    "several answers": (COMPLETION, {"n": 2}, 400, "n", "not supported"),
-    "best of several": (COMPLETION, {"best_of": 3}, 400, "best_of", "not supported"),
-    "echo": (COMPLETION, {"echo": True}, 400, "echo", "not supported"),
-    "a suffix": (COMPLETION, {"suffix": "end"}, 400, "suffix", "not supported"),
-    "log-probabilities, none even": (COMPLETION, {"logprobs": 0}, 400, "logprobs", "not supported"),
-    "a penalty": (COMPLETION, {"frequency_penalty": 0.5}, 400, "frequency_penalty", "not supported"),
-    "a bias": (COMPLETION, {"logit_bias": {"5": 1}}, 400, "logit_bias", "not supported"),
-    "a field of another server": (COMPLETION, {"top_k": 5}, 400, "top_k", "leave it out"),
-    "stream options without a stream": (COMPLETION, {"stream_options": {}}, 400, "stream_options", "stream: true"),
-    "an unknown model": (COMPLETION, {"model": "gpt-5"}, 404, "model", f"this server has '{NAME}'"),
-    "no model": (COMPLETION, {"model": None}, 400, "model", "missing"),
-    "no messages": (CHAT, {"messages": []}, 400, "messages", "at least 1 item"),
-    "an unknown role": (CHAT, chat(role="tool", content="x"), 400, "messages.0.role", "'user'"),
-    "a message without content": (CHAT, chat(role="user"), 400, "messages.0.content", "missing"),
-    "a picture": (CHAT, chat(role="user", content=[{"type": "image_url"}]), 400, "messages.0.content", "type text"),
-    "text that is none": (
-        CHAT,
-        chat(role="user", content=[{"type": "text", "text": 1}]),
-        400,
-        "messages.0.content",
-        "",
+@dataclass(frozen=True)
+class Refused:
+    """A request with changed fields, and the error that it gets."""
+
+    request: dict[str, Any]
+    changes: dict[str, Any]
+    param: str
+    message: str
+    status: int = 400
+
+
+REFUSED = {
+    "no prompt": Refused(COMPLETION, {"prompt": None}, param="prompt", message="missing"),
+    "an empty prompt": Refused(COMPLETION, {"prompt": ""}, param="prompt", message="at least one token"),
+    "an empty list": Refused(COMPLETION, {"prompt": []}, param="prompt", message="at least one token"),
+    "two prompts": Refused(COMPLETION, {"prompt": ["a", "b"]}, param="prompt", message="only one prompt per request"),
+    "a prompt of another kind": Refused(
+        COMPLETION, {"prompt": {"a": 1}}, param="prompt", message="text or a list of token ids"
     ),
-    "a name in a message": (CHAT, chat(role="user", content="x", name="n"), 400, "messages.0.name", "leave it out"),
-    "tools": (CHAT, {"tools": [{"type": "function"}]}, 400, "tools", "not supported"),
-    "JSON wanted": (CHAT, {"response_format": {"type": "json_object"}}, 400, "response_format", "not supported"),
-    "two limits": (CHAT, {"max_completion_tokens": 3}, 400, "max_tokens", "not both"),
-    "messages beyond the context": (CHAT, chat(role="user", content="x" * CONTEXT), 400, "messages", "shorten"),
+    "mixed token ids": Refused(COMPLETION, {"prompt": [1, 2.5]}, param="prompt", message="text or a list of token ids"),
+    "a token id too high": Refused(COMPLETION, {"prompt": [320]}, param="prompt", message="from 0 to 319"),
+    "a token id too low": Refused(COMPLETION, {"prompt": [-1]}, param="prompt", message="from 0 to 319"),
+    "a prompt beyond the context": Refused(
+        COMPLETION, {"prompt": [7] * CONTEXT}, param="prompt", message="shorten one of them"
+    ),
+    "too many tokens wanted": Refused(
+        COMPLETION, {"max_tokens": CONTEXT}, param="prompt", message="shorten one of them"
+    ),
+    "no token wanted": Refused(COMPLETION, {"max_tokens": 0}, param="max_tokens", message="greater than or equal to 1"),
+    "tokens as text": Refused(COMPLETION, {"max_tokens": "5"}, param="max_tokens", message="valid integer"),
+    "a negative temperature": Refused(
+        COMPLETION, {"temperature": -1}, param="temperature", message="greater than or equal to 0"
+    ),
+    "a temperature too high": Refused(
+        COMPLETION, {"temperature": 2.1}, param="temperature", message="less than or equal to 2"
+    ),
+    "top_p of 0": Refused(COMPLETION, {"top_p": 0}, param="top_p", message="greater than 0"),
+    "five stops": Refused(COMPLETION, {"stop": list("abcde")}, param="stop", message="at most 4"),
+    "an empty stop": Refused(COMPLETION, {"stop": ""}, param="stop.0", message="at least 1 character"),
+    "a seed too large": Refused(COMPLETION, {"seed": 2**63}, param="seed", message=""),
+    "several answers": Refused(COMPLETION, {"n": 2}, param="n", message="not supported"),
+    "best of several": Refused(COMPLETION, {"best_of": 3}, param="best_of", message="not supported"),
+    "echo": Refused(COMPLETION, {"echo": True}, param="echo", message="not supported"),
+    "a suffix": Refused(COMPLETION, {"suffix": "end"}, param="suffix", message="not supported"),
+    "log-probabilities, none even": Refused(COMPLETION, {"logprobs": 0}, param="logprobs", message="not supported"),
+    "a penalty": Refused(COMPLETION, {"frequency_penalty": 0.5}, param="frequency_penalty", message="not supported"),
+    "a bias": Refused(COMPLETION, {"logit_bias": {"5": 1}}, param="logit_bias", message="not supported"),
+    "a field of another server": Refused(COMPLETION, {"top_k": 5}, param="top_k", message="leave it out"),
+    "stream options without a stream": Refused(
+        COMPLETION, {"stream_options": {}}, param="stream_options", message="stream: true"
+    ),
+    "an unknown model": Refused(
+        COMPLETION, {"model": "gpt-5"}, status=404, param="model", message=f"this server serves '{NAME}'"
+    ),
+    "no model": Refused(COMPLETION, {"model": None}, param="model", message="missing"),
+    "no messages": Refused(CHAT, {"messages": []}, param="messages", message="at least 1 item"),
+    "an unknown role": Refused(CHAT, chat(role="tool", content="x"), param="messages.0.role", message="'user'"),
+    "a message without content": Refused(CHAT, chat(role="user"), param="messages.0.content", message="missing"),
+    "a picture": Refused(
+        CHAT, chat(role="user", content=[{"type": "image_url"}]), param="messages.0.content", message="type text"
+    ),
+    "text that is none": Refused(
+        CHAT, chat(role="user", content=[{"type": "text", "text": 1}]), param="messages.0.content", message=""
+    ),
+    "a name in a message": Refused(
+        CHAT, chat(role="user", content="x", name="n"), param="messages.0.name", message="leave it out"
+    ),
+    "tools": Refused(CHAT, {"tools": [{"type": "function"}]}, param="tools", message="not supported"),
+    "JSON wanted": Refused(
+        CHAT, {"response_format": {"type": "json_object"}}, param="response_format", message="not supported"
+    ),
+    "two limits": Refused(CHAT, {"max_completion_tokens": 3}, param="max_tokens", message="not both"),
+    "messages beyond the context": Refused(
+        CHAT, chat(role="user", content="x" * CONTEXT), param="messages", message="shorten"
+    ),
 }
 
 
-@pytest.mark.parametrize(("base", "change", "status", "param", "says"), REFUSED.values(), ids=REFUSED.keys())
-def test_refused(
-    server: RunningServer, base: dict[str, Any], change: dict[str, Any], status: int, param: str | None, says: str
-) -> None:
-    route = "chat/completions" if base is CHAT else "completions"
-    answer = httpx.post(f"{server.url}/v1/{route}", json=base | change)
+@pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED.keys())
+def test_refused(server: RunningServer, case: Refused) -> None:
+    route = "chat/completions" if case.request is CHAT else "completions"
+    answer = httpx.post(f"{server.url}/v1/{route}", json=case.request | case.changes)
     error = answer.json()["error"]
-    assert (answer.status_code, error["param"]) == (status, param)
-    assert says in error["message"]
+    assert (answer.status_code, error["param"]) == (case.status, case.param)
+    assert case.message in error["message"]
     assert error["type"] == "invalid_request_error"
     assert answer.headers["x-perennial-version"] == "2"
 
