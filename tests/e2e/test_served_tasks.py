@@ -110,7 +110,7 @@ def test_what_is_not_understood_is_refused_with_a_sentence(kubectl: Kubectl) -> 
     with service_url(kubectl, "reviews") as url:
         with pytest.raises(HfHubHTTPError, match="at most 32 are read"):
             InferenceClient(model=url).text_classification("superb " * 100)
-        with pytest.raises(openai.BadRequestError, match="a model for sentiment-analysis; ask POST /"):
+        with pytest.raises(openai.BadRequestError, match="a model for sentiment-analysis; call POST /"):
             openai.OpenAI(base_url=f"{url}/v1", api_key="none").completions.create(model="reviews", prompt="x")
 
 

@@ -22,7 +22,7 @@ from perennial_serving.artifact.loading import load
 from perennial_testing.serving.artifacts import NAME, Artifact, SharedArtifacts
 from perennial_testing.serving.process import RunningServer, Servers, free_port, serve_command, wait_until
 
-LONG = {"model": NAME, "prompt": "x", "max_tokens": 3000, "temperature": 0, "stream": True}
+LONG = {"model": NAME, "prompt": "x", "max_tokens": 2000, "temperature": 0, "stream": True}
 SHORT = {"model": NAME, "prompt": "The", "max_tokens": 3}
 
 

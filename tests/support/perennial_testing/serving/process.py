@@ -41,7 +41,7 @@ class RunningServer:
         return httpx.get(self.url + path)
 
     def wait_ready(self) -> "RunningServer":
-        wait_until(lambda: self.status("/health/ready") == 200)
+        wait_until(lambda: self.status("/health/ready") == 200, seconds=300)  # a busy machine imports torch for long
         return self
 
     def status(self, path: str) -> int | None:
