@@ -1,7 +1,7 @@
 """Deployment: a trained model in service. The class is ModelDeployment, since apps/v1 has a Deployment as well."""
 
 from datetime import datetime
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
@@ -37,12 +37,15 @@ class TransformersRuntime(ApiModel):
     )
 
 
+RuntimeName = Literal["transformers"]
+
+
 class Runtime(ApiModel):
     """Server of the model: a union by name, with the fields that every runtime has."""
 
-    model_config = cel(*own_block("name", "transformers"))
+    model_config = cel(*own_block("name", *get_args(RuntimeName)))
 
-    name: Literal["transformers"] = Field(
+    name: RuntimeName = Field(
         "transformers",
         description="Name of the runtime. transformers: the built-in server, with the API of OpenAI for "
         "text-generation and the API of Hugging Face's inference client for all other tasks.",

@@ -5,7 +5,7 @@ from perennial.api.deployment import QUEUE_DEPTH
 from perennial.decide.deployment.runtimes import runtime_of
 
 # The pod's label perennial.dev/deployment on its series (podTargetLabels of the chart's PodMonitor).
-_DEPLOYMENT = "perennial_dev_deployment"
+DEPLOYMENT_LABEL = "perennial_dev_deployment"
 
 
 def queries(deployment: ModelDeployment) -> dict[str, str]:
@@ -22,6 +22,6 @@ def queries(deployment: ModelDeployment) -> dict[str, str]:
 def _queue_depth(deployment: ModelDeployment) -> str:
     """Queued requests of all pods, found by their label, or by their name where the scrape keeps no labels of pods."""
     at, metric = deployment.metadata, runtime_of(deployment).queue_depth_metric
-    by_label = f'{metric}{{namespace="{at.namespace}",{_DEPLOYMENT}="{at.name}"}}'
+    by_label = f'{metric}{{namespace="{at.namespace}",{DEPLOYMENT_LABEL}="{at.name}"}}'
     by_name = f'{metric}{{namespace="{at.namespace}",pod=~"{at.name}-[a-z0-9]+-[a-z0-9]{{5}}"}}'
     return f"sum({by_label} or {by_name})"
