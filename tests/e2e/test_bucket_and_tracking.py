@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from mlflow.tracking import MlflowClient
 
 from perennial_testing.cluster.control_plane import ROOT
 from perennial_testing.pods.manifests import small_job, small_model
@@ -72,6 +71,8 @@ def of_bucket(path: str, name: str = "storage") -> dict:
 
 
 def test_a_model_lives_in_a_bucket(kubectl: Kubectl, s3: S3Server, mlflow: MlflowServer) -> None:
+    from mlflow.tracking import MlflowClient  # takes 10 s, which no other worker needs
+
     model = small_model("remote", storage=of_bucket("models"))
     model["spec"]["data"]["train"] = [of_bucket("texts/")]
     registered = {"registeredModel": "remote", "alias": "candidate"}

@@ -24,8 +24,8 @@ from perennial_testing.faults.stage import Case, Stage, title
 
 # A standby looks every RETRY_SECONDS: it sees the last renewal late, and its expiry too.
 TAKEOVER = LEASE_SECONDS + 2 * RETRY_SECONDS
-# Of a busy machine.
-MARGIN = 5.0
+# Of a busy machine: other tests run beside these.
+MARGIN = 10.0
 LEADS = "this replica leads"
 
 
@@ -171,7 +171,7 @@ def a_standby_waits_for(stage: Stage, *, lives: bool, clock: timedelta = timedel
         holder.die()
         assert LEADS not in operator.log, f"it has taken the Lease from a living holder: {holder.lease}"
     took = seconds_until(lambda: LEADS in operator.log, "it leads", TAKEOVER + MARGIN)
-    assert took > LEASE_SECONDS - MARGIN, f"{took:.1f} s are less than the Lease lasts"
+    assert took > LEASE_SECONDS - 5.0, f"{took:.1f} s are less than the Lease lasts"
     stage.recovered(took)
     lease = holder.lease
     assert (lease.lease_transitions, lease.lease_duration_seconds) == (5, LEASE_SECONDS)

@@ -23,8 +23,8 @@ def usual() -> list[list[Tier]]:
         [prepare, checks],
         [unit],
         [
-            pytest("api", "tests/api", PERENNIAL_TEST_CLUSTER="test-api"),
-            pytest("faults", "-m", "not long", "tests/faults", PERENNIAL_TEST_CLUSTER="test-faults"),
+            pytest("api", "tests/api", PERENNIAL_TEST_CLUSTER="api"),
+            pytest("faults", "-n", "2", "--dist", "loadfile", "tests/faults", PERENNIAL_TEST_CLUSTER="faults"),
         ],
         [pytest("e2e", "-n", "4", "--dist", "loadfile", "-m", "not long", "tests/e2e")],
     ]

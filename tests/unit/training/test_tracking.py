@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from mlflow.tracking import MlflowClient
 from safetensors.torch import load_file, save_file
 
 from perennial_contract import manifest
@@ -39,6 +38,8 @@ def track(pod, uri: str, uid: str, **more) -> None:
 
 
 def run_of(server: MlflowServer, uid: str, experiment: str = "demo/tiny"):
+    from mlflow.tracking import MlflowClient  # takes 10 s, which no other worker needs
+
     client = MlflowClient(server.uri)
     found = client.get_experiment_by_name(experiment)
     (run,) = client.search_runs([found.experiment_id], f"tags.`{tracking.UID_TAG}` = '{uid}'")

@@ -16,7 +16,8 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
 ROOT = Path(__file__).parents[4]
-NAME = os.environ.get("PERENNIAL_TEST_CLUSTER", "test")  # two sessions at a time want two
+# Two sessions at a time want two names, and so do the workers of one.
+NAME = "-".join(filter(None, (os.environ.get("PERENNIAL_TEST_CLUSTER", "test"), os.environ.get("PYTEST_XDIST_WORKER"))))
 GROUP, VERSION = "perennial.dev", "v1alpha1"
 Manifest = dict[str, Any]
 MANAGED = "app.kubernetes.io/managed-by=perennial"
