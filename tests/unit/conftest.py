@@ -1,4 +1,4 @@
-"""Side by side, each worker of pytest-xdist has a core of its own: what computes in it, or in its processes, uses one."""
+"""Each worker of pytest-xdist has a core of its own: what computes in it, or in its processes, uses one thread."""
 
 import os
 

@@ -32,7 +32,7 @@ class MlflowServer:
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=log, env=environment, start_new_session=True, cwd=self.folder
             )
-        end = time.monotonic() + 90
+        end = time.monotonic() + 300
         while not self._healthy():
             assert self._process.poll() is None, (self.folder / "log").read_text()
             assert time.monotonic() < end, "the server does not answer"
