@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LAYERS = "the operator's layers: process > loop > kube > decide > api"
 PURITY = "decide and api are pure: no I/O, no clock, no randomness"
-WITHOUT_CYCLES = ("perennial", "perennial_contract", "perennial_networks", "perennial_serving", "perennial_training")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PACKAGES: list[str] = PROJECT["tool"]["importlinter"]["root_packages"]
 
 
 def lint(first_on_path: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -81,9 +83,14 @@ def imports(*packages: str) -> dict[str, set[str]]:
     return {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
 
 
+def test_the_contracts_cover_every_package_of_the_distribution() -> None:
+    built = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert sorted(PACKAGES) == sorted(Path(folder).name for folder in built)
+
+
 def test_no_module_imports_itself_by_way_of_others() -> None:
     try:
-        graphlib.TopologicalSorter(imports(*WITHOUT_CYCLES)).prepare()
+        graphlib.TopologicalSorter(imports(*PACKAGES)).prepare()
     except graphlib.CycleError as error:
         pytest.fail(" imports ".join(reversed(error.args[1])))
 
