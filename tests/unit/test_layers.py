@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LAYERS = "the operator's layers: process > loop > kube > decide > api"
+KOPF = "kopf is an implementation detail of the watch"
 PURITY = "decide and api are pure: no I/O, no clock, no randomness"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES: list[str] = PROJECT["tool"]["importlinter"]["root_packages"]
@@ -49,6 +50,7 @@ INTRUSIONS = {
     "a decision reaches the client by way of the API": Intrusion("api/common.py", "import perennial.kube.client"),
     "the client imports the process": Intrusion("kube/client.py", "from perennial.process.settings import Settings"),
     "a module stands outside the layers": Intrusion("helpers.py", "import perennial.decide.outcome"),
+    "the queue imports kopf": Intrusion("loop/queue.py", "import kopf", KOPF),
     "a decision reads the clock": Intrusion("decide/outcome.py", "import time", PURITY),
     "a decision imports kopf": Intrusion("decide/deployment/decide.py", "import kopf", PURITY),
 }

@@ -13,8 +13,8 @@ from perennial_contract.tasks import METRICS
 class ApiModel(BaseModel):
     """Base of every API type: camelCase on the wire, immutable in memory.
 
-    Unknown fields are ignored here, because the API server has refused or pruned them already and an
-    older operator must be able to read what a newer one wrote.
+    Unknown fields are ignored: the API server has refused or pruned them already, and a newer operator may have
+    written status fields that this one does not know. New values of an enumeration are not covered by that.
     """
 
     model_config = ConfigDict(
