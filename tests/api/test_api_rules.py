@@ -227,13 +227,23 @@ _LIVING: list[Rule] = [
     ),
     (
         "exactly one of above, below must be set",
-        "retraining: {onMetric: [{name: a, query: x, above: 1}]}",
-        "retraining: {onMetric: [{name: a, query: x, above: 1, below: 0}]}",
+        "retraining: {triggers: [{name: a, metric: {query: x, above: 1}}]}",
+        "retraining: {triggers: [{name: a, metric: {query: x, above: 1, below: 0}}]}",
     ),
     (
-        "schedule is the name of retraining.schedule",
-        "retraining: {onMetric: [{name: scheduled, query: x, above: 1}]}",
-        "retraining: {onMetric: [{name: schedule, query: x, above: 1}]}",
+        "exactly one of schedule, metric, request must be set",
+        "retraining: {triggers: [{name: a, request: now}, {name: b, schedule: {cron: '0 3 * * *'}}]}",
+        "retraining: {triggers: [{name: a, request: now, schedule: {cron: '0 3 * * *'}}]}",
+    ),
+    (
+        "exactly one of schedule, metric, request must be set",
+        "retraining: {triggers: [{name: a, request: now}]}",
+        "retraining: {triggers: [{name: a}]}",
+    ),
+    (
+        "`policy` must be 'Manual' where `approve` is set",
+        "promotion: {policy: Manual, approve: {version: 2}}",
+        "promotion: {approve: {version: 2}}",
     ),
 ]
 

@@ -97,7 +97,7 @@ def outcome(story: Story) -> dict[str, Any]:
 
 def tell(story: Story) -> dict[str, Any]:
     """A short life: a version, a better one, a worse one."""
-    story.spec = merged(story.spec, {"versions": {"keep": 5}})
+    story.spec = merged(story.spec, {"versionHistoryLimit": 5})
     for loss, states, serving in (
         (3.0, {1: "Accepted"}, 1),
         (2.5, {1: "Accepted", 2: "Accepted"}, 2),

@@ -21,13 +21,13 @@ SCALING = {
         "scaleDownStabilization": "30s",
     },
 }
-TRIGGER = {"name": "rejected", "query": demo.PUSHED, "above": 0.2, "for": "5s"}
+TRIGGER = {"name": "rejected", "metric": {"query": demo.PUSHED, "above": 0.2, "for": "5s"}}
 
 
 @pytest.fixture(scope="module")
 def kubectl(new_namespace: Callable[[str], Kubectl]) -> Kubectl:
     kubectl = new_namespace("watch")
-    apply(kubectl, small_model(MODEL, deployment=SCALING, retraining={"onMetric": [TRIGGER], "cooldown": "1h"}))
+    apply(kubectl, small_model(MODEL, deployment=SCALING, retraining={"triggers": [TRIGGER], "cooldown": "1h"}))
     lm.follow(kubectl, MODEL, 1)
     lm.wait_ready(kubectl, MODEL, 1)
     return kubectl
@@ -53,7 +53,7 @@ def test_a_metric_out_of_bounds_starts_one_retraining_and_the_cooldown_holds_the
     demo.push(playground, 0.4)
     try:
         kubectl.wait_for("version 2", 300, lambda: lm.version(kubectl, MODEL, 2))
-        assert lm.version(kubectl, MODEL, 2)["reason"] == "MetricOutOfBounds"
+        assert lm.version(kubectl, MODEL, 2)["trigger"] == "rejected"
         lm.follow(kubectl, MODEL, 2)
 
         def held() -> dict | None:

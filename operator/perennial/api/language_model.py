@@ -15,7 +15,6 @@ from perennial.api.common import (
     Kind,
     MetricName,
     Metrics,
-    Percentage,
     Query,
     StatusWithDecisions,
     cel,
@@ -28,85 +27,121 @@ from perennial.api.training_job import Comparison
 from perennial_contract.tasks import TASKS
 
 TriggerName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
+VersionNumber = Annotated[int, Field(ge=1, le=1000000)]
+# Entries of status.versions beyond versionHistoryLimit: versions whose artifacts are deleted or being deleted.
+HISTORY_MARGIN = 10
+LONGEST_HISTORY = 100
 
 
 class BetterThanServed(ApiModel):
-    """Both versions judged on the same held-out set, in the same run."""
+    """Comparison with the version in service, on the same held-out set and in the same run."""
 
-    by: Percentage = Field("0%", description="By how much at least, as a share of the served version's value.")
+    by: float = Field(
+        0.0, ge=0, le=1, description="Minimum improvement, as a share of the value of the version in service."
+    )
 
 
 class Gate(ApiModel):
-    """What a version must reach to be served."""
+    """Requirement that a version must meet before it is served."""
 
     model_config = cel(exactly_one("max", "min", "betterThanServed"))
 
     metric: MetricName = Field(
-        description="loss (nats), or a metric of the task: perplexity, bitsPerByte, bleu, chrf, accuracy, macroF1, "
-        "exactMatch, f1."
-    )  # fmt: skip
-    max: float | None = Field(None, description="The metric must not exceed this.")
-    min: float | None = Field(None, description="The metric must not fall below this.")
+        description="Name of the metric: loss (nats), or a metric of the task: perplexity, bitsPerByte, bleu, chrf, "
+        "accuracy, macroF1, exactMatch, f1."
+    )
+    max: float | None = Field(None, description="Maximum value of the metric.")
+    min: float | None = Field(None, description="Minimum value of the metric.")
     better_than_served: BetterThanServed | None = Field(
         None, description="The metric must be better than that of the version in service."
     )
 
 
 class Evaluation(ApiModel):
-    """How a version is judged."""
+    """Evaluation of a version."""
 
     gates: Annotated[list[Gate], Field(max_length=16)] = Field(
-        [], description="All must be passed; a version that misses one is refused."
+        [], description="Requirements for service. A version that misses one of them is refused."
+    )
+
+
+class ScheduleTrigger(ApiModel):
+    """Times at which a version is started."""
+
+    cron: Annotated[str, Field(pattern=r"^[^\s]+( [^\s]+){4}$", max_length=128)] = Field(
+        description="Cron expression of five fields."
+    )
+    time_zone: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", max_length=64)] = Field(
+        "UTC", description="Name of the time zone in the IANA database, such as Europe/Berlin. Defaults to UTC."
     )
 
 
 class MetricTrigger(ApiModel):
-    """Start the next version when a Prometheus query is out of bounds."""
+    """Bound on the value of a Prometheus query."""
 
-    model_config = cel(
-        exactly_one("above", "below"), ("self.name != 'schedule'", "schedule is the name of retraining.schedule")
+    model_config = cel(exactly_one("above", "below"))
+
+    query: Query = Field(description="PromQL that yields one number. Missing data and NaN start nothing.")
+    above: float | None = Field(None, description="Values above this one are out of bounds.")
+    below: float | None = Field(None, description="Values below this one are out of bounds.")
+    for_: Duration = Field(
+        "0s", alias="for", description="Minimum duration out of bounds without a break. Defaults to 0s."
     )
 
-    name: TriggerName = Field(description="Name of the trigger.")
-    query: Query = Field(description="PromQL that yields one number; no data or NaN triggers nothing.")
-    above: float | None = Field(None, description="Out of bounds above this value.")
-    below: float | None = Field(None, description="Out of bounds below this value.")
-    for_: Duration = Field("0s", alias="for", description="How long it must be out of bounds without a break.")
+
+class Trigger(ApiModel):
+    """Cause of a new version. Exactly one of the blocks must be set."""
+
+    model_config = cel(exactly_one("schedule", "metric", "request"))
+
+    name: TriggerName = Field(description="Name of the trigger, unique in the list.")
+    schedule: ScheduleTrigger | None = Field(None, description="Starts a version at the times of a schedule.")
+    metric: MetricTrigger | None = Field(None, description="Starts a version when a metric is out of bounds.")
+    request: Annotated[str, Field(min_length=1, max_length=253)] | None = Field(
+        None,
+        description="Starts a version when it is set to another value. The value at the creation of the model is "
+        "satisfied by the first version.",
+    )
 
 
 class Retraining(ApiModel):
-    """What starts the next version by itself."""
+    """Causes of new versions besides changes of the spec, and their limits."""
 
-    schedule: Annotated[str, Field(pattern=r"^[^\s]+( [^\s]+){4}$", max_length=128)] | None = Field(
-        None, description="Cron expression of five fields, in UTC."
+    triggers: Annotated[list[Trigger], Field(max_length=16, json_schema_extra=list_map("name"))] = Field(
+        [], description="Causes of new versions."
     )
-    on_metric: Annotated[list[MetricTrigger], Field(max_length=8, json_schema_extra=list_map("name"))] = Field(
-        [], description="Start when a metric is out of bounds."
-    )
-    cooldown: Duration = Field("1h", description="Least time between the starts of two versions by trigger.")
+    cooldown: Duration = Field("1h", description="Minimum time between the starts of two triggered versions.")
     max_runs_per_day: int | None = Field(
-        None, ge=1, le=1000, description="Versions started by triggers within 24 hours at most."
+        None, ge=1, le=1000, description="Maximum number of triggered versions within 24 hours."
     )
 
 
-class Versions(ApiModel):
-    """Which versions are kept."""
+class Approve(ApiModel):
+    """Approval of one version."""
 
-    keep: int = Field(
-        5, ge=1, le=100, description="Newest versions whose artifacts are kept; the served one always is."
-    )
+    version: VersionNumber = Field(description="Number of the version to serve, once it has passed its gates.")
 
 
 class Pin(ApiModel):
-    """Serve this version."""
+    """Version in service regardless of gates and policy."""
 
-    version: int = Field(ge=1, le=1000000, description="Number of a version whose artifact is kept.")
+    version: VersionNumber = Field(description="Number of a version whose artifact is kept.")
 
 
 class Promotion(ApiModel):
-    """Which version is served."""
+    """Choice of the version in service."""
 
-    pin: Pin | None = Field(None, description="Serve this version, whatever comes after it; also rolls back.")
+    model_config = cel(
+        ("!has(self.approve) || self.policy == 'Manual'", "`policy` must be 'Manual' where `approve` is set")
+    )
+
+    policy: Literal["Automatic", "Manual"] = Field(
+        "Automatic",
+        description="Automatic serves the newest version that passed its gates. Manual serves the version that "
+        "`approve` names.",
+    )
+    approve: Approve | None = Field(None, description="Approved version. Only with the policy Manual.")
+    pin: Pin | None = Field(None, description="Pinned version. Overrides policy and approval; also rolls back.")
 
 
 _METRIC_RULES = [
@@ -120,98 +155,149 @@ _METRIC_RULES = [
 
 
 class LanguageModelSpec(ApiModel):
-    """What the model is for, what it learns from, how good it must be and how it is served."""
+    """Desired state of the model: its task, data, training, gates and service."""
 
     model_config = cel(*BUILT_IN_MODEL, *TASK_RULES, *_METRIC_RULES)
 
-    model: ModelSource = Field(description="What is trained.")
-    data: Data = Field(description="What it learns from.")
-    training: Training = Field(Training(), description="How it learns.")
-    evaluation: Evaluation = Field(Evaluation(), description="How a version is judged.")
-    storage: Storage = Field(description="Where the artifacts of the versions are kept.")
-    deployment: DeploymentTemplate = Field(DeploymentTemplate(), description="How it is served.")
-    retraining: Retraining = Field(Retraining(), description="What starts the next version by itself.")
-    versions: Versions = Field(Versions(), description="Which versions are kept.")
-    promotion: Promotion = Field(Promotion(), description="Which version is served.")
-
-
-VersionState = Literal["Training", "Accepted", "Refused", "Failed", "Superseded"]
+    suspend: bool = Field(
+        False,
+        description="Suspends the running training and starts no version. The version in service keeps serving.",
+    )
+    model: ModelSource = Field(description="Model to train.")
+    data: Data = Field(description="Training and validation data.")
+    training: Training = Field(Training(), description="Training parameters.")
+    evaluation: Evaluation = Field(Evaluation(), description="Evaluation of each version.")
+    storage: Storage = Field(description="Location of the artifacts.")
+    deployment: DeploymentTemplate = Field(DeploymentTemplate(), description="Template of the Deployment that serves.")
+    retraining: Retraining = Field(Retraining(), description="Causes of new versions besides changes of the spec.")
+    version_history_limit: int = Field(
+        5,
+        ge=1,
+        le=LONGEST_HISTORY,
+        description="Number of newest versions whose artifacts are kept, besides the version in service.",
+    )
+    promotion: Promotion = Field(Promotion(), description="Choice of the version in service.")
 
 
 class Version(ApiModel):
     """One version of the model."""
 
-    number: int = Field(description="Counts from 1 and is never used again.")
-    state: VersionState = Field(description="Training, or how it ended.")
-    reason: str = Field(description="What started it.")
-    fingerprint: str = Field(description="Hash of the model, data and training that it was started with.")
+    number: int = Field(description="Number of the version, from 1. Numbers are never reused.")
+    state: str = Field(
+        description="Training, Accepted, Refused, Failed or Superseded. For display; the other fields are the facts."
+    )
+    trigger: str = Field(description="Cause of the version: Initial, SpecChanged or the name of a trigger.")
+    fingerprint: str = Field(description="Hash of the model, data and training parameters.")
     run_fingerprint: str | None = Field(
-        None, description="Hash of where and how it is trained: storage, compute, runtime, checkpoints and retries."
+        None,
+        description="Hash of the parameters that don't shape the model: storage, compute, runtime, checkpoints, "
+        "retries.",
     )
     training_job: str = Field(description="Name of its TrainingJob.")
-    uri: str = Field(description="Where its artifact is or would be.")
-    credentials: Credentials | None = Field(
-        None, description="Secret with the credentials for it, if spec.storage was elsewhere then."
+    uri: str = Field(description="Location of its artifact.")
+    credentials: Credentials | None = Field(None, description="Secret with the credentials for the location.")
+    artifact: Artifact | None = Field(None, description="Artifact of the training.")
+    artifact_state: Literal["Kept", "Deleting", "Deleted"] | None = Field(
+        None, description="Kept, Deleting or Deleted; not set while there is nothing to keep or delete."
     )
-    artifact: Artifact | None = Field(None, description="Its artifact, once trained.")
-    metrics: Metrics = Field({}, description="Its metrics on the held-out set.")
-    judged_against: int | None = Field(None, description="Number of the version in service when it was started.")
-    comparison: Comparison | None = Field(None, description="The version then in service, on the same held-out set.")
-    created_at: datetime = Field(description="When it was started.")
-    finished_at: datetime | None = Field(None, description="When its training ended.")
-    message: str | None = Field(None, description="Why it was accepted, refused or failed.")
-    collecting: bool = Field(False, description="Whether its artifact is being deleted (versions.keep).")
+    metrics: Metrics = Field({}, description="Metrics on the held-out set.")
+    judged_against: int | None = Field(None, description="Number of the version in service at the start.")
+    comparison: Comparison | None = Field(None, description="Version in service at the start, on that held-out set.")
+    start_time: datetime = Field(description="Start of the version.")
+    completion_time: datetime | None = Field(None, description="End of its training.")
+    passed_gates: bool | None = Field(None, description="Whether it passed all gates; not set if it wasn't judged.")
+    superseded_time: datetime | None = Field(None, description="Time at which a newer spec ended its training.")
+    message: str | None = Field(None, description="Explanation of the outcome.")
+
+    @property
+    def in_training(self) -> bool:
+        return self.completion_time is None
+
+    @property
+    def is_untrained(self) -> bool:
+        """Whether it ended without a model: it failed, or was superseded."""
+        return not self.in_training and self.passed_gates is None
 
     @property
     def is_kept(self) -> bool:
         """Whether it has an artifact that stays."""
-        return self.artifact is not None and not self.collecting
+        return self.artifact is not None and self.artifact_state == "Kept"
+
+    @property
+    def is_dropped(self) -> bool:
+        """Whether its artifact, and all else that its training left, is deleted or being deleted."""
+        return self.artifact_state in ("Deleting", "Deleted")
+
+
+class ScheduleStatus(ApiModel):
+    """Observed state of a schedule."""
+
+    evaluated_until_time: datetime | None = Field(None, description="Times up to this one are done with.")
+
+
+class MetricStatus(ApiModel):
+    """Observed state of a metric."""
+
+    breach_start_time: datetime | None = Field(None, description="Start of the current time out of bounds.")
+    missing: str | None = Field(None, description="Reason why the metric has no value.")
+
+
+class RequestStatus(ApiModel):
+    """Observed state of a request."""
+
+    value: str | None = Field(None, description="Last observed value.")
+    after_version: int | None = Field(
+        None, description="Newest version at the time of the request. Any later version satisfies it."
+    )
 
 
 class TriggerStatus(ApiModel):
-    """What is known of a trigger."""
+    """Observed state of a trigger."""
 
-    name: str = Field(description="Name of the trigger; `schedule` is the schedule.")
-    fingerprint: str | None = Field(None, description="Hash of what is watched; when it changes, all begins anew.")
-    breached_since: datetime | None = Field(None, description="Since when the metric is out of bounds.")
-    missing: str | None = Field(None, description="Why the metric has no value.")
-    held: str | None = Field(None, description="Why a trigger that would fire is held back.")
-    checked_from: datetime | None = Field(None, description="Times of the schedule up to this one are dealt with.")
-    last_fired: datetime | None = Field(None, description="When it last started a version.")
+    name: str = Field(description="Name of the trigger.")
+    fingerprint: str | None = Field(None, description="Hash of its spec; a change resets the observed state.")
+    held: str | None = Field(None, description="Reason why a due trigger starts no version.")
+    last_fire_time: datetime | None = Field(None, description="Last start of a version.")
+    schedule: ScheduleStatus | None = Field(None, description="Observed state of a schedule.")
+    metric: MetricStatus | None = Field(None, description="Observed state of a metric.")
+    request: RequestStatus | None = Field(None, description="Observed state of a request.")
 
 
 class LanguageModelStatus(StatusWithDecisions):
-    """How the model is."""
+    """Observed state of the model."""
 
-    conditions: Conditions = Field([], description="Ready, Reconciling, Stalled, Trained, Served.")
+    conditions: Conditions = Field(
+        [], description="Ready, Reconciling, Stalled, Trained, Promoted, Served and Suspended."
+    )
     last_version: int = Field(0, description="Number of the newest version.")
     serving_version: int | None = Field(None, description="Number of the version in service.")
-    versions: Annotated[list[Version], Field(max_length=1100, json_schema_extra=list_map("number"))] = Field(
-        [], description="The versions that are kept, the oldest first."
-    )
+    versions: Annotated[
+        list[Version], Field(max_length=LONGEST_HISTORY + HISTORY_MARGIN, json_schema_extra=list_map("number"))
+    ] = Field([], description="Versions, the oldest first.")
     triggers: Annotated[list[TriggerStatus], Field(max_length=16, json_schema_extra=list_map("name"))] = Field(
-        [], description="What is known of the triggers."
+        [], description="Observed state of the triggers."
     )
-    triggered_runs: Annotated[list[datetime], Field(max_length=1000)] = Field(
-        [], description="When triggers started a version, as far back as cooldown and maxRunsPerDay look."
+    triggered_run_times: Annotated[list[datetime], Field(max_length=1000)] = Field(
+        [], description="Starts of triggered versions within the window of cooldown and maxRunsPerDay."
     )
-    url: str | None = Field(None, description="URL inside the cluster, as clients of the API want it.")
+    url: str | None = Field(None, description="URL of the model inside the cluster.")
 
 
 class LanguageModel(Kind):
-    """The life of one model: data, training, gates, versions, service, watch, retraining."""
+    """The life of one model: data, training, gates, versions, service, retraining."""
 
     PLURAL: ClassVar[str] = "languagemodels"
     KIND: ClassVar[str] = "LanguageModel"
     SHORT_NAMES: ClassVar[tuple[str, ...]] = ("lm",)
     LONGEST_NAME: ClassVar[int] = 40
     COLUMNS: ClassVar[tuple[Column, ...]] = (
-        Column(name="Task", type="string", json_path=".spec.model.task"),
         Column(name="Serving", type="integer", json_path=".status.servingVersion"),
         Column(name="Newest", type="integer", json_path=".status.lastVersion"),
         Column(name="Ready", type="string", json_path='.status.conditions[?(@.type=="Ready")].status'),
         Column(name="Reason", type="string", json_path='.status.conditions[?(@.type=="Ready")].reason'),
         Column(name="Age", type="date", json_path=".metadata.creationTimestamp"),
+        Column(name="Task", type="string", json_path=".spec.model.task", priority=1),
+        Column(name="Suspend", type="boolean", json_path=".spec.suspend", priority=1),
         Column(name="URL", type="string", json_path=".status.url", priority=1),
     )
 
@@ -219,10 +305,10 @@ class LanguageModel(Kind):
     status: LanguageModelStatus = LanguageModelStatus()
 
     def credentials_of(self, version: Version) -> Credentials | None:
-        """Those of the spec, which may name another Secret by now; of a storage that was left, those of then."""
+        """Credentials of the spec; for a version in a former storage, those recorded with the version."""
         storage = self.spec.storage
-        here = version.uri.startswith(f"{storage.uri.rstrip('/')}/")
-        return storage.credentials if here else version.credentials
+        current = version.uri.startswith(f"{storage.uri.rstrip('/')}/")
+        return storage.credentials if current else version.credentials
 
     def artifact_of(self, version: Version) -> VersionArtifact:
         """The artifact of a version that is_kept, and how it is read."""

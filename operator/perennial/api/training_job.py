@@ -125,7 +125,7 @@ class TrainingJobStatus(Status):
     """What became of the run."""
 
     state: str = Field("", description="Pending, Running, Suspended, Complete or Failed: the conditions in one word.")
-    conditions: Conditions = Field([], description="Ready, Reconciling, Stalled, Complete, Failed, Suspended.")
+    conditions: Conditions = Field([], description="Ready, Reconciling, Stalled, Complete, Failed, Suspended, Running.")
     base: VersionArtifact | None = Field(None, description="What spec.model.languageModel was found to mean.")
     progress: Progress | None = Field(None, description="The last report of the training.")
     result: Result | None = Field(None, description="What the run left.")

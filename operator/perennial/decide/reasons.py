@@ -85,7 +85,9 @@ REASONS: dict[str, Reason] = {
     "Training": _normal(("LanguageModel", "TrainingJob"), "The training is running."),
     "Finishing": _normal(_TJ, "The training has ended, and its Job is completing."),
     "Trained": _normal(_TJ, "The training is complete, and the result has its metrics."),
-    "Suspended": _normal(_TJ, "`spec.suspend` is true.", "Set `spec.suspend` to false to resume."),
+    "Suspended": _normal(
+        ("LanguageModel", "TrainingJob"), "`spec.suspend` is true.", "Set `spec.suspend` to false to resume."
+    ),
     "Queued": _normal(
         _TJ, "Kueue has not admitted the Job yet.", "Run the `kubectl describe workloads` command of the message."
     ),
@@ -156,6 +158,18 @@ REASONS: dict[str, Reason] = {
     "InvalidSpec": _warning(
         _LM, "The spec has an error that the API server can't detect.", "Correct the field that the message names."
     ),
+    "Promoted": _normal(_LM, "The newest accepted version is the promoted one."),
+    "Pinned": _normal(
+        _LM,
+        "`spec.promotion.pin` names another version than the newest accepted one.",
+        "Remove the pin to serve the newest accepted version.",
+    ),
+    "AwaitingApproval": _normal(
+        _LM,
+        "Under the policy Manual, the newest accepted version is not approved.",
+        "Set `spec.promotion.approve.version` to its number to serve it.",
+    ),
+    "NotSuspended": _normal(_LM, "`spec.suspend` is false."),
     "VersionStarted": _normal(_LM, "The training of a version started; the message names the trigger."),
     "VersionAccepted": _normal(_LM, "The version passed all gates."),
     "VersionRefused": _warning(
@@ -179,11 +193,12 @@ REASONS: dict[str, Reason] = {
     "VersionCollectionFailed": _warning(
         _LM,
         "The Job that deletes an artifact failed.",
-        "Read its log, fix the cause and delete the Job; the operator retries.",
+        "Read its log, fix the cause and delete the Job; the operator retries. Delete an artifact by hand if the "
+        "message says that its version is dropped from the status.",
     ),
     "RetrainingHeld": _warning(
         _LM,
-        "A trigger is due but held back by a running training, the cooldown or `maxRunsPerDay`.",
+        "A trigger is due but held back by a running training, the cooldown, `maxRunsPerDay` or `spec.suspend`.",
         "Wait, or relax the limit that the message names.",
     ),
 }
@@ -195,11 +210,13 @@ CONDITION_TYPES: dict[str, tuple[tuple[KindName, ...], str]] = {
     "Stalled": (_PODS, "The operator can't continue without a person (kstatus)."),
     "Complete": (_TJ, "The training ended with an artifact."),
     "Failed": (_TJ, "The training ended without an artifact and is not retried."),
-    "Suspended": (_TJ, "The training is paused by `spec.suspend`."),
+    "Suspended": (("LanguageModel", "TrainingJob"), "`spec.suspend` pauses the training and starts none."),
+    "Running": (_TJ, "All pods of the training are running."),
     "Available": (_LMD, "At least one replica is ready."),
     "Progressing": (_LMD, "A revision is rolling out."),
     "Scaling": (_LMD, "The autoscaler has a value of each of its metrics."),
     "Trained": (_LM, "The newest version was trained and accepted."),
+    "Promoted": (_LM, "The newest accepted version is the promoted one."),
     "Served": (_LM, "The promoted version is in service on all replicas."),
 }
 

@@ -93,8 +93,8 @@ def test_the_command_that_deletes_an_artifact_is_valid_to_the_training_package()
     folder = "pvc://models/writer/v1"
     version = Version.model_validate(
         {
-            "number": 1, "state": "Refused", "reason": "Initial", "fingerprint": "f", "trainingJob": "writer-v1",
-            "uri": folder, "createdAt": "2026-03-01T12:00:00Z",
+            "number": 1, "state": "Refused", "trigger": "Initial", "fingerprint": "f", "trainingJob": "writer-v1",
+            "uri": folder, "startTime": "2026-03-01T12:00:00Z",
             "artifact": {"uri": folder, "digest": "sha256:" + "0" * 64},
         }
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The objects that a LanguageModel owns, as they follow from its stored status."""
+"""The objects that a LanguageModel owns. They follow from its stored status."""
 
 from collections.abc import Iterator
 
@@ -7,6 +7,7 @@ from perennial.api.deployment import ModelReference
 from perennial.api.language_model import Version
 from perennial.api.training import Output
 from perennial.api.training_job import TrainingJobSpec
+from perennial.decide.kube import is_true
 from perennial.decide.labels import API_VERSION
 from perennial.decide.language_model.fingerprint import fingerprint
 from perennial.decide.language_model.ledger import Ledger
@@ -16,7 +17,7 @@ from perennial.decide.metadata import child
 from perennial.decide.outcome import Manifest, Reference
 
 
-def service(model: LanguageModel, version: Version) -> Manifest:
+def deployment_spec(model: LanguageModel, version: Version) -> Manifest:
     """Spec of the Deployment of a version. It leaves out what the user leaves to others, such as `replicas`."""
     assert version.artifact
     reference = ModelReference(
@@ -30,46 +31,66 @@ def service(model: LanguageModel, version: Version) -> Manifest:
     return {"model": reference.to_wire()} | model.spec.deployment.to_wire()
 
 
-def wanted(model: LanguageModel, seen: Observed) -> Iterator[Manifest]:
-    """What should exist: the running training, the service, and what deletes artifacts."""
+def applied(model: LanguageModel, observed: Observed) -> Iterator[Manifest]:
+    """The children to apply: the running training, the Deployment, and the Jobs that delete artifacts."""
     stored = Ledger(model.status)
-    training = stored.in_training
-    # A spec that changed in between gets a number of its own first (see supersede).
-    current = training is not None and training.fingerprint == fingerprint(model.spec)
-    if training and current and training.training_job not in seen.training_jobs:
-        yield _training_job(model, stored, training)
+    if stored.in_training:
+        yield from _training(model, stored, stored.in_training, observed)
     serving = stored.serving
     if serving and serving.is_kept:
-        spec = service(model, serving)
+        spec = deployment_spec(model, serving)
         yield child(model, API_VERSION, ModelDeployment.KIND, model.metadata.name) | {"spec": spec}
     for version in stored.status.versions:
-        # The pod of the training must be gone, or it could write into the folder that is being deleted.
-        # Once the Job is there its pods can't be changed, whatever the image is by now.
-        gone = version.training_job not in seen.training_jobs and cleanup_name(version) not in seen.cleanups
-        if version.collecting and gone:
-            yield cleanup(model, version, seen.defaults.training_image)
+        # A pod of the training could still write into the folder that is being deleted, so it must be gone.
+        # The pods of an existing cleanup can't be changed, even if the image is another one now.
+        gone = version.training_job not in observed.training_jobs and cleanup_name(version) not in observed.cleanups
+        if version.artifact_state == "Deleting" and gone:
+            yield cleanup(model, version, observed.defaults.training_image)
 
 
-def unwanted(model: LanguageModel, seen: Observed) -> Iterator[Reference]:
-    """What should go: all that belongs to versions that are being deleted or are forgotten."""
+def deleted(model: LanguageModel, observed: Observed) -> Iterator[Reference]:
+    """The children to delete: those of versions whose artifacts are deleted, and of versions no longer listed."""
     namespace = model.metadata.namespace
-    kept = {version.training_job for version in model.status.versions if not version.collecting}
-    listed = {cleanup_name(version) for version in model.status.versions}
-    for name, job in seen.training_jobs.items():
+    kept = {version.training_job for version in model.status.versions if not version.is_dropped}
+    cleaning = {cleanup_name(v) for v in model.status.versions if v.artifact_state == "Deleting"}
+    for name, job in observed.training_jobs.items():
         if name not in kept and job.metadata.deletion_timestamp is None:
             yield Reference(API_VERSION, TrainingJob.KIND, namespace, name, job.metadata.uid)
-    for name, cleanup_job in seen.cleanups.items():
-        if name not in listed and not cleanup_job.is_terminating:
+    for name, cleanup_job in observed.cleanups.items():
+        if name not in cleaning and not cleanup_job.is_terminating:
             yield Reference("batch/v1", "Job", namespace, name, cleanup_job.uid)
 
 
-def _training_job(model: LanguageModel, stored: Ledger, version: Version) -> Manifest:
+def _training(model: LanguageModel, stored: Ledger, version: Version, observed: Observed) -> Iterator[Manifest]:
+    """Created once; of an existing TrainingJob only suspend can change, so its own spec is applied with that.
+
+    Nothing starts or resumes while the spec differs: that version is superseded first.
+    """
+    suspend, job = model.spec.suspend, observed.training_jobs.get(version.training_job)
+    if not suspend and version.fingerprint != fingerprint(model.spec):
+        return
+    if job is None:
+        if not suspend:
+            yield _manifest(model, version, _training_job_spec(model, stored, version))
+    elif job.spec.suspend != suspend and not _is_over(job):
+        yield _manifest(model, version, job.spec.model_copy(update={"suspend": suspend}))
+
+
+def _is_over(job: TrainingJob) -> bool:
+    ended = is_true(job.status, "Complete") or is_true(job.status, "Failed")
+    return ended or job.metadata.deletion_timestamp is not None
+
+
+def _training_job_spec(model: LanguageModel, stored: Ledger, version: Version) -> TrainingJobSpec:
     served = stored.version(version.judged_against)
-    spec = TrainingJobSpec(
+    return TrainingJobSpec(
         model=model.spec.model,
         data=model.spec.data,
         training=model.spec.training,
         compare_with=model.artifact_of(served) if served and served.is_kept else None,
         storage=Output(uri=version.uri, credentials=model.credentials_of(version)),
     )
+
+
+def _manifest(model: LanguageModel, version: Version, spec: TrainingJobSpec) -> Manifest:
     return child(model, API_VERSION, TrainingJob.KIND, version.training_job) | {"spec": spec.to_wire()}

@@ -1,4 +1,4 @@
-"""What follows for a LanguageModel: trainings, one service, and the record of its life."""
+"""Reconciliation of a LanguageModel: trainings, one Deployment, and the record of its life."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from perennial.api import LanguageModel
 from perennial.api.language_model import LanguageModelStatus
 from perennial.decide.conditions import conditions
 from perennial.decide.language_model import retraining
-from perennial.decide.language_model.children import unwanted, wanted
+from perennial.decide.language_model.children import applied, deleted
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.language_model.promotion import promote
@@ -16,30 +16,30 @@ from perennial.decide.language_model.versions import finish, supersede
 from perennial.decide.outcome import Outcome, event_of, record
 
 
-def decide(model: LanguageModel, seen: Observed, now: datetime) -> Outcome:
-    """Pure. Each rule takes the record as the one before left it."""
+def decide(model: LanguageModel, observed: Observed, now: datetime) -> Outcome:
+    """Each rule takes the record as the one before left it."""
     ledger = Ledger(model.status)
-    ledger = finish(ledger, model, seen, now)
-    ledger = supersede(ledger, model, seen, now)
+    ledger = finish(ledger, model, observed, now)
+    ledger = supersede(ledger, model, observed, now)
     ledger = promote(ledger, model, now)
-    ledger = retraining.start(ledger, model, seen, now)
-    ledger = collect(ledger, model, seen, now)
+    ledger = retraining.start(ledger, model, observed, now)
+    ledger = collect(ledger, model, observed, now)
     return Outcome(
-        status=_status(ledger, model, seen, now),
-        apply=tuple(wanted(model, seen)),
-        delete=tuple(unwanted(model, seen)),
+        status=_status(ledger, model, observed, now),
+        apply=tuple(applied(model, observed)),
+        delete=tuple(deleted(model, observed)),
         events=tuple(event_of(decision) for decision in ledger.decisions),
-        again_at=retraining.next_time(ledger, model, seen, now),
+        again_at=retraining.next_time(ledger, model, observed, now),
     )
 
 
-def _status(ledger: Ledger, model: LanguageModel, seen: Observed, now: datetime) -> LanguageModelStatus:
+def _status(ledger: Ledger, model: LanguageModel, observed: Observed, now: datetime) -> LanguageModelStatus:
     generation = model.metadata.generation
     return ledger.status.model_copy(
         update={
             "observed_generation": generation,
-            "conditions": conditions(states(ledger, model, seen), model.status.conditions, generation, now),
-            "url": seen.deployment.status.url if seen.deployment else None,
+            "conditions": conditions(states(ledger, model, observed), model.status.conditions, generation, now),
+            "url": observed.deployment.status.url if observed.deployment else None,
             "decisions": record(model.status.decisions, list(ledger.decisions)),
         }
     )

@@ -1,8 +1,7 @@
-"""Whether a version is good enough to be served."""
+"""Judgement of a version by the gates."""
 
 from dataclasses import dataclass
 
-from perennial.api.common import fraction
 from perennial.api.language_model import Gate
 from perennial.api.training_job import Result
 from perennial_contract.tasks import METRICS
@@ -10,7 +9,7 @@ from perennial_contract.tasks import METRICS
 
 @dataclass(frozen=True)
 class Judgement:
-    """Which gates were looked at, what was found, and whether all were passed."""
+    """Outcome of one or several gates, with the rule and the observation behind it."""
 
     passed: bool
     rule: str
@@ -18,13 +17,13 @@ class Judgement:
 
 
 def judge(gates: list[Gate], result: Result, served: int | None) -> Judgement:
-    """Judges a trained version; served is the number of the version that was in service when it was started."""
+    """Judges a trained version; served is the number of the version in service at its start."""
     checks = [_check(gate, result, served) for gate in gates]
     missed = [check for check in checks if not check.passed]
-    told = missed or checks
-    if not told:
+    shown = missed or checks
+    if not shown:
         return Judgement(True, "no gates", "; ".join(f"{name} {value:g}" for name, value in result.metrics.items()))
-    return Judgement(not missed, "; ".join(c.rule for c in told), "; ".join(c.observed for c in told))
+    return Judgement(not missed, "; ".join(c.rule for c in shown), "; ".join(c.observed for c in shown))
 
 
 def _check(gate: Gate, result: Result, served: int | None) -> Judgement:
@@ -39,15 +38,15 @@ def _check(gate: Gate, result: Result, served: int | None) -> Judgement:
 
 
 def _better(gate: Gate, value: float, result: Result, served: int | None) -> Judgement:
-    """Both values are of the same held-out set."""
+    """Both values were measured on the same held-out set."""
     assert gate.better_than_served
-    rule = f"gate {gate.metric} better than served by {gate.better_than_served.by}"
+    by = gate.better_than_served.by
+    rule = f"gate {gate.metric} better than served by {by:g}"
     if served is None:
         return Judgement(True, rule, f"{gate.metric} {value:g}, and no version was in service")
     other = result.comparison.metrics.get(gate.metric) if result.comparison else None
     if other is None:
         return Judgement(False, rule, f"{gate.metric} of v{served} was not measured")
-    by = fraction(gate.better_than_served.by)
     if METRICS[gate.metric].larger_is_better:
         passed = value > other and value >= other * (1 + by)
     else:

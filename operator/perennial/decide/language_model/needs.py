@@ -6,5 +6,7 @@ from perennial.api import LanguageModel
 def confirmed_training_jobs(model: LanguageModel) -> list[str]:
     """Names of the TrainingJobs whose absence must be confirmed: of versions in training, or to be deleted."""
     return [
-        version.training_job for version in model.status.versions if version.state == "Training" or version.collecting
+        version.training_job
+        for version in model.status.versions
+        if version.in_training or version.artifact_state == "Deleting"
     ]

@@ -1,4 +1,4 @@
-"""What a decision on a LanguageModel looks at."""
+"""Observed state of a LanguageModel's children and metrics."""
 
 from dataclasses import dataclass, field
 

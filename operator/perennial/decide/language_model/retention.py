@@ -1,67 +1,92 @@
-"""Which versions are kept, and how the others go: first the artifact, then what is known of the version."""
+"""Retention: the artifacts of older versions are deleted first, their entries in the status later."""
 
 from datetime import datetime
 
 from perennial.api import LanguageModel
-from perennial.api.language_model import Version
-from perennial.decide.kube import is_true
+from perennial.api.language_model import HISTORY_MARGIN, LONGEST_HISTORY, Version
+from perennial.decide.kube import JobView, is_true
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
+from perennial.decide.language_model.promotion import awaiting_approval
 from perennial.decide.metadata import child, labels_of
 from perennial.decide.outcome import Manifest
 from perennial.decide.pods.template import Volumes, container, pod_template
 
-# Said, as a namespace with a quota on compute takes no pod without.
+# A namespace with a quota on compute takes no pod without requests and limits.
 _RESOURCES = {
     "requests": {"cpu": "100m", "memory": "256Mi"},
     "limits": {"cpu": "1", "memory": "256Mi"},
 }
 
 
-def collect(ledger: Ledger, model: LanguageModel, seen: Observed, now: datetime) -> Ledger:
-    """Marks what versions.keep no longer keeps, and forgets what has been deleted."""
+def collect(ledger: Ledger, model: LanguageModel, observed: Observed, now: datetime) -> Ledger:
+    """Deletes the artifacts beyond versionHistoryLimit, and bounds the list of versions."""
     for version in ledger.status.versions:
-        if version.collecting and is_true(seen.cleanups.get(cleanup_name(version)), "Complete"):
-            ledger = ledger.update(versions=[v for v in ledger.status.versions if v.number != version.number])
-        elif version.collecting and is_true(seen.cleanups.get(cleanup_name(version)), "Failed"):
-            ledger = _not_collected(ledger, version, now)
-    for version in _excess(ledger, model, seen):
-        ledger = ledger.with_version(version.model_copy(update={"collecting": True})).record(
+        if version.artifact_state == "Deleting":
+            ledger = _followed(ledger, version, observed.cleanups.get(cleanup_name(version)), now)
+    for version in _excess(ledger, model, observed):
+        limit = model.spec.version_history_limit
+        ledger = ledger.with_version(version.model_copy(update={"artifact_state": "Deleting"})).record(
             now,
             "VersionCollected",
-            f"versions.keep {model.spec.versions.keep}",
-            f"v{version.number} is neither in service nor one of the newest {model.spec.versions.keep}",
-            f"the artifact of v{version.number} is deleted",
+            f"versionHistoryLimit {limit}",
+            f"v{version.number} is neither in service nor one of the newest {limit}",
+            f"artifact of v{version.number} is deleted",
         )
-    return ledger
+    return _bounded(ledger, model, now)
 
 
-def _not_collected(ledger: Ledger, version: Version, now: datetime) -> Ledger:
-    """Recorded once; a person may delete the Job, and it is tried again."""
-    message = f"the artifact could not be deleted; see the log of Job {cleanup_name(version)}, delete it to try again"
-    if version.message == message:
+def _followed(ledger: Ledger, version: Version, job: JobView | None, now: datetime) -> Ledger:
+    """A failure is recorded once; the deletion of the Job by a person starts a retry."""
+    if is_true(job, "Complete"):
+        return ledger.with_version(version.model_copy(update={"artifact_state": "Deleted"}))
+    name = cleanup_name(version)
+    message = f"the artifact could not be deleted; see the log of Job {name}, and delete the Job to retry"
+    if not is_true(job, "Failed") or version.message == message:
         return ledger
     return ledger.with_version(version.model_copy(update={"message": message})).record(
         now,
         "VersionCollectionFailed",
-        "what is not kept is deleted",
-        f"Job {cleanup_name(version)} failed",
-        f"the artifact of v{version.number} may still be there; delete the Job to try again",
+        "artifacts beyond versionHistoryLimit are deleted",
+        f"Job {name} failed",
+        f"artifact of v{version.number} may still exist; delete the Job to retry",
     )
 
 
-def _excess(ledger: Ledger, model: LanguageModel, seen: Observed) -> list[Version]:
-    """Beyond the newest that are kept; but never what is served, pinned, trained or still needed to judge."""
-    kept = [version for version in ledger.status.versions if not version.collecting]
-    pin, training = model.spec.promotion.pin, ledger.in_training
+def _excess(ledger: Ledger, model: LanguageModel, observed: Observed) -> list[Version]:
+    """Beyond the newest; but never what is served, pinned, approved, awaiting approval, in training or compared."""
+    kept = [version for version in ledger.status.versions if not version.is_dropped]
+    promotion, training = model.spec.promotion, ledger.in_training
+    waiting = awaiting_approval(ledger, model)
     needed = {
         ledger.status.serving_version,
-        seen.deployment.status.version if seen.deployment else None,
-        pin.version if pin else None,
+        observed.deployment.status.version if observed.deployment else None,
+        promotion.pin.version if promotion.pin else None,
+        promotion.approve.version if promotion.approve else None,
+        waiting.number if waiting else None,
         training.number if training else None,
         training.judged_against if training else None,
     }
-    return [version for version in kept[: -model.spec.versions.keep] if version.number not in needed]
+    return [version for version in kept[: -model.spec.version_history_limit] if version.number not in needed]
+
+
+def _bounded(ledger: Ledger, model: LanguageModel, now: datetime) -> Ledger:
+    """Drops the oldest entries without an artifact; those whose deletion is stuck only where the status is full."""
+    deleted = [version for version in ledger.status.versions if version.artifact_state == "Deleted"]
+    excess = len(ledger.status.versions) - model.spec.version_history_limit - HISTORY_MARGIN
+    for version in deleted[: max(0, excess)]:
+        ledger = ledger.without_version(version)
+    stuck = [version for version in ledger.status.versions if version.artifact_state == "Deleting"]
+    excess = len(ledger.status.versions) - LONGEST_HISTORY - HISTORY_MARGIN
+    for version in stuck[: max(0, excess)]:
+        ledger = ledger.without_version(version).record(
+            now,
+            "VersionCollectionFailed",
+            f"status.versions holds {LONGEST_HISTORY + HISTORY_MARGIN} entries",
+            f"the artifact of v{version.number} is not deleted yet",
+            f"v{version.number} is dropped from the status; delete {version.uri} by hand",
+        )
+    return ledger
 
 
 def cleanup_name(version: Version) -> str:
@@ -70,17 +95,17 @@ def cleanup_name(version: Version) -> str:
 
 
 def cleanup(model: LanguageModel, version: Version, image: str) -> Manifest:
-    """The Job that deletes the version's artifact, and what an unfinished training left."""
+    """The Job that deletes the version's artifact, and the remains of an unfinished training."""
     arguments = ["--uri", version.uri]
     if version.artifact:
         arguments += ["--digest", version.artifact.digest]
-    else:  # a training that was given up may have come to its end all the same
+    else:  # a cancelled training may have completed all the same
         arguments += ["--job", f"{model.metadata.namespace}/{version.training_job}"]
     credentials = model.credentials_of(version)
     if credentials:
         arguments += ["--secret", credentials.secret_name]
     volumes = Volumes.of([version.uri], [credentials])
-    runtime = model.spec.training.runtime  # with a command of its own, the image need not hold our package
+    runtime = model.spec.training.runtime  # a custom command's image need not contain our package
     deletion = container(
         "delete-artifact",
         image if runtime.command else runtime.image or image,

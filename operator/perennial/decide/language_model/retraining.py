@@ -1,4 +1,4 @@
-"""Whether the next version starts now: drives the triggers, and holds them back."""
+"""Start of the next version: drives the triggers, within the limits of retraining."""
 
 from datetime import datetime
 
@@ -24,7 +24,7 @@ def start(
     due = [(trigger, grounds) for trigger in triggers if (grounds := trigger.due(ledger.trigger(trigger.name), view))]
     for trigger, grounds in due:
         if not trigger.configured:
-            return _begin(ledger, view, trigger, grounds)
+            return ledger if model.spec.suspend else _begin(ledger, view, trigger, grounds)
         ledger = _act(View(ledger, model, observed, now), trigger, grounds)
     return ledger
 
@@ -69,14 +69,14 @@ def _status(ledger: Ledger, trigger: Trigger) -> TriggerStatus:
     status, watched = ledger.trigger(trigger.name), digest(trigger.watched())
     if status.fingerprint == watched:
         return status
-    return TriggerStatus(name=trigger.name, fingerprint=watched, last_fired=status.last_fired)
+    return TriggerStatus(name=trigger.name, fingerprint=watched, last_fire_time=status.last_fire_time)
 
 
 def _act(view: View, trigger: Trigger, due: Due) -> Ledger:
     """Starts a version within the limits of retraining."""
     if held := hold(view):
         return _hold(view, trigger, due, held)
-    status = view.ledger.trigger(trigger.name).model_copy(update={"held": None, "last_fired": view.now})
+    status = view.ledger.trigger(trigger.name).model_copy(update={"held": None, "last_fire_time": view.now})
     ledger = view.ledger.with_trigger(trigger.fired(status, view))
     return _begin(spend(ledger, view.model, view.now), view, trigger, due)
 
@@ -94,5 +94,5 @@ def _hold(view: View, trigger: Trigger, due: Due, held: str) -> Ledger:
 def _begin(ledger: Ledger, view: View, trigger: Trigger, due: Due) -> Ledger:
     number = ledger.status.last_version + 1
     return begin(ledger, view.model, trigger.name, view.now).record(
-        view.now, "VersionStarted", due.rule, due.observed, f"the training of v{number} starts"
+        view.now, "VersionStarted", due.rule, due.observed, f"training of v{number} starts"
     )

@@ -1,88 +1,132 @@
-"""How the model is: ready, being worked on, or standing still, and why."""
+"""The conditions of a LanguageModel."""
 
 from typing import Any
 
 from perennial.api import LanguageModel, ModelDeployment
 from perennial.api.language_model import Version
 from perennial.decide.conditions import State, summary
-from perennial.decide.kube import condition
-from perennial.decide.language_model import retraining
-from perennial.decide.language_model.children import service
-from perennial.decide.language_model.ledger import Ledger
+from perennial.decide.kube import condition, is_true, true_condition
+from perennial.decide.language_model import promotion, retraining
+from perennial.decide.language_model.children import deployment_spec
+from perennial.decide.language_model.ledger import Ledger, state_of
 from perennial.decide.language_model.observed import Observed
-from perennial.decide.language_model.promotion import pin_problem
+
+AWAITING_APPROVAL = "AwaitingApproval"
 
 
-def states(ledger: Ledger, model: LanguageModel, seen: Observed) -> tuple[State, ...]:
-    """Ready (the promoted version answers), Reconciling, Stalled, Trained (the newest version), Served."""
-    served = _served(ledger, model, seen.deployment)
-    trained = _trained(ledger, seen)
-    problem = pin_problem(ledger, model) or retraining.problem(model)
-    stalled = _stalled(ledger, seen, served, problem)
-    shown = stalled or (served if served.status or ledger.serving else trained)
-    working = not stalled and (ledger.in_training is not None or not served.status)
+def states(ledger: Ledger, model: LanguageModel, observed: Observed) -> tuple[State, ...]:
+    """Ready (the promoted version serves), Reconciling, Stalled, Trained (the newest version), and the others."""
+    served = _served(ledger, model, observed.deployment)
+    trained = _trained(ledger, observed)
+    promoted = _promoted(ledger, model)
+    suspended = _suspended(ledger, model, observed)
+    stalled = _stalled(ledger, model, observed, served)
+    waits = None if ledger.serving else _waiting(promoted, suspended)
+    shown = stalled or waits or (served if ledger.serving else trained)
+    trains = ledger.in_training is not None and not model.spec.suspend
     return (
         *summary(
             ready=served.status,
             stalled=stalled is not None,
-            reconciling=working,
+            reconciling=not stalled and (trains or not (served.status or waits)),
             reason=shown.reason,
             message=shown.message,
         ),
         trained,
+        promoted,
         served,
+        suspended,
     )
 
 
-def _stalled(ledger: Ledger, seen: Observed, served: State, problem: str | None) -> State | None:
-    """What needs a person: a wrong spec, a service or training that can't get on, nothing to serve."""
-    if problem:
+def _waiting(promoted: State, suspended: State) -> State | None:
+    """The reason why nothing is served and nothing happens until the user acts: approval or suspension."""
+    if promoted.reason == AWAITING_APPROVAL:
+        return promoted
+    return suspended if suspended.status else None
+
+
+def _stalled(ledger: Ledger, model: LanguageModel, observed: Observed, served: State) -> State | None:
+    """A state that a person has to end: a wrong spec, a stalled child, nothing to serve."""
+    if problem := promotion.problem(ledger, model) or retraining.problem(model):
         return State("Stalled", True, "InvalidSpec", f"{problem}.")
     training = ledger.in_training
-    job = seen.training_jobs.get(training.training_job) if training else None
-    service = seen.deployment if ledger.serving and not served.status else None
-    for waiting in (service, job):
-        blocked = condition(waiting.status if waiting else None, "Stalled")
-        if blocked and blocked.status == "True":
+    job = observed.training_jobs.get(training.training_job) if training else None
+    deployment = observed.deployment if ledger.serving and not served.status else None
+    for child in (deployment, job):
+        blocked = true_condition(child.status if child else None, "Stalled")
+        if blocked:
             return State("Stalled", True, blocked.reason, blocked.message)
     newest = ledger.newest
-    if newest and newest.state in ("Failed", "Refused") and ledger.serving is None:
-        return State("Stalled", True, f"Version{newest.state}", _ended(newest))
+    without_success = newest and not newest.in_training and not newest.passed_gates and not newest.superseded_time
+    if newest and without_success and ledger.serving is None and promotion.newest_accepted(ledger) is None:
+        return State("Stalled", True, f"Version{state_of(newest)}", _outcome(newest))
     return None
 
 
-def _trained(ledger: Ledger, seen: Observed) -> State:
+def _trained(ledger: Ledger, observed: Observed) -> State:
     newest = ledger.newest
     if newest is None:
-        return State("Trained", False, "NoVersion", "No version was started yet.")
-    if newest.state == "Training":
-        job = seen.training_jobs.get(newest.training_job)
+        return State("Trained", False, "NoVersion", "No version has been started.")
+    if newest.in_training:
+        job = observed.training_jobs.get(newest.training_job)
         ready = condition(job.status if job else None, "Ready")
-        told = f" {ready.message}" if ready else ""
-        return State("Trained", False, "Training", f"v{newest.number} is in training ({newest.reason}).{told}")
-    return State("Trained", newest.state == "Accepted", f"Version{newest.state}", _ended(newest))
+        detail = f" {ready.message}" if ready else ""
+        return State("Trained", False, "Training", f"v{newest.number} is in training ({newest.trigger}).{detail}")
+    return State("Trained", bool(newest.passed_gates), f"Version{state_of(newest)}", _outcome(newest))
 
 
-def _ended(version: Version) -> str:
-    return f"v{version.number} {version.state.lower()}: {version.message}"
+def _outcome(version: Version) -> str:
+    return f"v{version.number} {state_of(version).lower()}: {version.message}"
+
+
+def _promoted(ledger: Ledger, model: LanguageModel) -> State:
+    """Whether the newest accepted version is the one in service."""
+    newest, pin = promotion.newest_accepted(ledger), model.spec.promotion.pin
+    if newest is None:
+        return State("Promoted", False, "NoVersion", "No version has passed its gates.")
+    if newest.number == ledger.status.serving_version:
+        return State("Promoted", True, "Promoted", f"v{newest.number}, the newest accepted version, is promoted.")
+    if pin:
+        pinned = f"spec.promotion.pin names v{pin.version}; v{newest.number} passed its gates and is not served."
+        return State("Promoted", False, "Pinned", pinned)
+    if promotion.awaiting_approval(ledger, model):
+        advice = f"set spec.promotion.approve.version to {newest.number} to serve it."
+        return State("Promoted", False, AWAITING_APPROVAL, f"v{newest.number} passed its gates; {advice}")
+    return State(
+        "Promoted", False, "Suspended", f"v{newest.number} passed its gates; spec.suspend holds its promotion."
+    )
+
+
+def _suspended(ledger: Ledger, model: LanguageModel, observed: Observed) -> State:
+    if not model.spec.suspend:
+        return State("Suspended", False, "NotSuspended", "spec.suspend is false.")
+    serving, training = ledger.status.serving_version, ledger.in_training
+    service = f"v{serving} stays in service" if serving else "no version is in service"
+    if training is None:
+        return State("Suspended", True, "Suspended", f"spec.suspend is true: no version is started; {service}.")
+    job = observed.training_jobs.get(training.training_job)
+    paused = job is None or is_true(job.status, "Suspended")
+    detail = f"training of v{training.number} is {'suspended' if paused else 'being suspended'}"
+    return State("Suspended", True, "Suspended", f"spec.suspend is true: {detail}; {service}.")
 
 
 def _served(ledger: Ledger, model: LanguageModel, deployment: ModelDeployment | None) -> State:
-    """Whether the version that should be in service is, on all replicas and as spec.deployment wants it."""
+    """Whether all replicas serve the promoted version as spec.deployment describes."""
     number, version = ledger.status.serving_version, ledger.serving
     if number is None or version is None:
-        return State("Served", False, "NoVersion", "No version was accepted yet.")
+        return State("Served", False, "NoVersion", "No version has been promoted.")
     ready = condition(deployment.status if deployment else None, "Ready")
-    if deployment is None or ready is None or not _holds(deployment.spec.to_wire(), service(model, version)):
+    if deployment is None or ready is None or not _holds(deployment.spec.to_wire(), deployment_spec(model, version)):
         return State("Served", False, "RollingOut", f"v{number} is being rolled out.")
     current = deployment.status.observed_generation == deployment.metadata.generation
     up = ready.status == "True" and current and deployment.status.version == number
     return State("Served", up, ready.reason if current else "RollingOut", ready.message)
 
 
-def _holds(spec: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    """Whether all that is wanted is there; what it leaves open (the number of replicas) others may set."""
+def _holds(spec: dict[str, Any], desired: dict[str, Any]) -> bool:
+    """Whether the spec has all desired fields; others may set further ones, such as the number of replicas."""
     return all(
         _holds(spec.get(key, {}), value) if isinstance(value, dict) else spec.get(key) == value
-        for key, value in wanted.items()
+        for key, value in desired.items()
     )

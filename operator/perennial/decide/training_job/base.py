@@ -44,7 +44,7 @@ def find(job: TrainingJob, model: LanguageModel | None) -> VersionArtifact | NoB
 
 def _lacking(model: LanguageModel, number: int, version: Version | None) -> NoBase:
     name = model.metadata.name
-    if (version and version.state == "Training") or number > model.status.last_version:
+    if (version and version.in_training) or number > model.status.last_version:
         return NoBase(f'Waits for version {number} of LanguageModel "{name}" to be trained.', will_come=True)
     kept = ", ".join(str(version.number) for version in model.status.versions if version.is_kept) or "none"
     told = f'Version {number} of LanguageModel "{name}" has no artifact; versions that have one: {kept}.'

@@ -126,7 +126,10 @@ def _conditions(job: TrainingJob, found: State, now: datetime) -> list[Condition
             message=found.message,
             reconciling=False if parked else None,
         ),
-        *(conditions.State(name, found.name == name, found.reason, found.message) for name in (*ENDED, "Suspended")),
+        *(
+            conditions.State(name, found.name == name, found.reason, found.message)
+            for name in (*ENDED, "Suspended", "Running")
+        ),
     )
     return conditions.conditions(states, job.status.conditions, job.metadata.generation, now)
 

@@ -11,7 +11,7 @@ from perennial_testing.cluster.control_plane import CHILDREN, GROUP, VERSION, Co
 from perennial_testing.cluster.node import eventually
 from perennial_testing.specs.small_manifests import SMALL, Manifest, manifest, merged
 
-GATE = {"evaluation": {"gates": [{"metric": "loss", "betterThanServed": {"by": "5%"}}]}, "versions": {"keep": 2}}
+GATE = {"evaluation": {"gates": [{"metric": "loss", "betterThanServed": {"by": 0.05}}]}, "versionHistoryLimit": 2}
 
 
 def with_loss(loss: float) -> dict[str, Any]:
@@ -49,7 +49,9 @@ class Story:
         return status
 
     def states(self) -> dict[int, str]:
-        return {v["number"]: v["state"] for v in self.status().get("versions", [])}
+        """The versions whose artifacts are not deleted."""
+        versions = self.status().get("versions", [])
+        return {v["number"]: v["state"] for v in versions if v.get("artifactState") != "Deleted"}
 
     def is_ready(self) -> bool:
         """Ready and at rest, as `kubectl wait` and kstatus see it."""

@@ -36,7 +36,7 @@ _QUIET = 1.5
 _ATTEMPTS = 3
 
 State = dict[str, Any]
-KEEP_ALL: State = {"versions": {"keep": 5}}
+KEEP_ALL: State = {"versionHistoryLimit": 5}
 LAST = {1: "Accepted", 2: "Accepted", 3: "Refused"}
 
 

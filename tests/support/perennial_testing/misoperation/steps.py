@@ -129,11 +129,13 @@ def _sane(draw: st.DrawFn, kind: str, raw: Spec) -> Spec:
         if resources := draw(st.sampled_from(_RESOURCES)):
             holder["resources"] = resources
     if kind == "LanguageModel":
-        spec.setdefault("promotion", {}).pop("pin", None)
+        spec.pop("suspend", None)  # a fresh object would never be trained, nor serve what is not approved
+        spec["promotion"] = {}
         if pin := draw(st.sampled_from(_PINS)):
             spec["promotion"]["pin"] = pin
-        if "schedule" in spec.get("retraining", {}) and draw(st.booleans()):
-            spec["retraining"]["schedule"] = "0 3 1 1 *"
+        for trigger in spec.get("retraining", {}).get("triggers", []):
+            if "schedule" in trigger and draw(st.booleans()):
+                trigger["schedule"] = {"cron": "0 3 1 1 *"}
     if draw(st.integers(0, 9)) == 0:
         return _moved(spec)
     return spec

@@ -44,7 +44,7 @@ _REPAIRS: dict[str, Callable[[Value], Value]] = {
     "!has(self.volumeMounts)": lambda v: _without(v, "volumeMounts"),
     "!has(self.labels)": lambda v: v,
     "!has(self.credentials)": lambda v: _without(v, "credentials"),
-    "self.name != 'schedule'": lambda v: v | {"name": v["name"] + "-x"} if v["name"] == "schedule" else v,
+    "!has(self.approve)": lambda v: v | {"policy": "Manual"} if "approve" in v else v,
 }
 _TRANSITIONS = "oldSelf"
 _EXACTLY_ONE = "(has(self."

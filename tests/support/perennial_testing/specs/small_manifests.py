@@ -116,17 +116,19 @@ FULL: dict[str, list[Manifest]] = {
                   gates:
                   - {metric: loss, max: 6.0}
                   - {metric: perplexity, min: 1.0}
-                  - {metric: bitsPerByte, betterThanServed: {by: "0.5%"}}
+                  - {metric: bitsPerByte, betterThanServed: {by: 0.005}}
                 storage: {uri: "s3://models/some/folder", credentials: {secretName: storage}}
                 retraining:
-                  schedule: "0 3 * * 0"
-                  onMetric:
-                  - {name: accepted, query: "avg(x)", below: 0.8, for: 30m}
-                  - {name: errors, query: "avg(y)", above: 0.1}
+                  triggers:
+                  - {name: weekly, schedule: {cron: "0 3 * * 0", timeZone: Europe/Berlin}}
+                  - {name: accepted, metric: {query: "avg(x)", below: 0.8, for: 30m}}
+                  - {name: errors, metric: {query: "avg(y)", above: 0.1}}
+                  - {name: by-hand, request: "2026-12-01"}
                   cooldown: 6h
                   maxRunsPerDay: 2
-                versions: {keep: 5}
-                promotion: {pin: {version: 3}}
+                suspend: true
+                versionHistoryLimit: 5
+                promotion: {policy: Manual, approve: {version: 2}, pin: {version: 3}}
             """),
             "deployment": {"runtime": yaml.safe_load(_RUNTIME), "autoscaling": yaml.safe_load(_AUTOSCALING)},
         },

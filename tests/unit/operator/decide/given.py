@@ -84,6 +84,29 @@ def pod(phase: str, *states: dict[str, Any], version: str = "2", created: str = 
     }
 
 
+def true(type_: str, reason: str = "X", message: str = "x") -> dict[str, Any]:
+    """A condition with status True."""
+    return {
+        "type": type_,
+        "status": "True",
+        "reason": reason,
+        "message": message,
+        "observedGeneration": 1,
+        "lastTransitionTime": "2026-03-01T12:00:00Z",
+    }
+
+
+ENDED = {"completionTime": "2026-02-01T01:00:00Z"}
+# By state of a version the facts that it stands for.
+FACTS: dict[str, dict[str, Any]] = {
+    "Training": {},
+    "Accepted": ENDED | {"passedGates": True, "artifactState": "Kept"},
+    "Refused": ENDED | {"passedGates": False, "artifactState": "Kept"},
+    "Failed": ENDED,
+    "Superseded": ENDED | {"supersededTime": "2026-02-01T01:00:00Z"},
+}
+
+
 def batch_job(*conditions: str, suspend: bool = False, **reason: str) -> dict[str, Any]:
     """A batch/v1 Job in which these conditions are true."""
     return {

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from given import DEFAULTS, DIGEST, NOW, after, batch_job, language_model, pod, training_job
+from given import DEFAULTS, DIGEST, FACTS, NOW, after, batch_job, language_model, pod, training_job
 
 from perennial.api import LanguageModel, TrainingJob
 from perennial.decide.kube import JobView, PodView
@@ -23,9 +23,9 @@ def continued(status: dict[str, Any] | None = None, version: int | None = None, 
 def version(number: int, state: str = "Accepted", **more: Any) -> dict[str, Any]:
     artifact = {"uri": f"s3://models/base/v{number}", "digest": DIGEST}
     return {
-        "number": number, "state": state, "reason": "Initial", "fingerprint": "a", "trainingJob": f"base-v{number}",
-        "uri": artifact["uri"], "createdAt": NOW.isoformat(), "artifact": None if state == "Training" else artifact,
-    } | more  # fmt: skip
+        "number": number, "state": state, "trigger": "Initial", "fingerprint": "a", "trainingJob": f"base-v{number}",
+        "uri": artifact["uri"], "startTime": NOW.isoformat(), "artifact": None if state == "Training" else artifact,
+    } | FACTS[state] | more  # fmt: skip
 
 
 def base(*versions: dict[str, Any], serving: int | None = None) -> LanguageModel:
@@ -87,7 +87,7 @@ NOT_FOUND: dict[str, tuple[int | None, LanguageModel | None, str, bool]] = {
         2, base(version(1), version(2, "Failed", artifact=None), serving=1), "versions that have one: 1.", True,
     ),
     "Its artifact is being deleted": (
-        1, base(version(1, collecting=True), version(2), serving=2), "versions that have one: 2.", True,
+        1, base(version(1, artifactState="Deleting"), version(2), serving=2), "versions that have one: 2.", True,
     ),
     "It is forgotten": (1, base(version(3), version(4), serving=4), "versions that have one: 3, 4.", True),
 }  # fmt: skip

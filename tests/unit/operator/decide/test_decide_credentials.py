@@ -9,7 +9,7 @@ from perennial.api.language_model import Version
 from perennial.decide.deployment.decide import decide as decide_deployment
 from perennial.decide.deployment.observed import Observed as ObservedDeployment
 from perennial.decide.kube import JobView, PodView
-from perennial.decide.language_model.children import service
+from perennial.decide.language_model.children import deployment_spec
 from perennial.decide.language_model.fingerprint import fingerprint, run_fingerprint
 from perennial.decide.language_model.retention import cleanup
 from perennial.decide.training_job.decide import decide
@@ -97,8 +97,8 @@ def _version(uri: str, secret: str) -> Version:
     more = {"uri": uri, "artifact": artifact, "credentials": {"secretName": secret}}
     return Version.model_validate(
         {
-            "number": 1, "state": "Accepted", "reason": "Initial", "fingerprint": "f", "trainingJob": "writer-v1",
-            "createdAt": "2026-03-01T12:00:00Z",
+            "number": 1, "state": "Accepted", "trigger": "Initial", "fingerprint": "f", "trainingJob": "writer-v1",
+            "startTime": "2026-03-01T12:00:00Z",
         } | more
     )  # fmt: skip
 
@@ -110,7 +110,7 @@ def _version(uri: str, secret: str) -> Version:
 def test_the_secret_of_the_spec_counts_and_of_a_storage_that_was_left_that_of_then(uri: str, used: str) -> None:
     model = language_model(storage={"uri": "s3://models/folder/", "credentials": {"secretName": "new"}})
     version = _version(uri, "old")
-    assert service(model, version)["model"]["credentials"] == {"secretName": used}
+    assert deployment_spec(model, version)["model"]["credentials"] == {"secretName": used}
     template = cleanup(model, version, "training:1")["spec"]["template"]["spec"]
     assert template["containers"][0]["command"][-2:] == ["--secret", used]
     assert _secrets(template) == {used: f"/perennial/secrets/{used}"}

@@ -10,7 +10,7 @@ from perennial.decide.language_model.gates import judge
 LOSS = {"metric": "loss"}
 
 
-def better(by: str) -> dict[str, object]:
+def better(by: float) -> dict[str, object]:
     return LOSS | {"betterThanServed": {"by": by}}
 
 
@@ -28,15 +28,15 @@ GATES = {
     "A bound of zero counts": ([LOSS | {"max": 0.0}], {}, None, False, "loss 2"),
     "A metric that was not measured": ([LOSS | {"max": 9}], {"metrics": {}}, None, False, "loss was not measured"),
     "Only the missed gate of two is told": ([LOSS | {"max": 9}, LOSS | {"max": 1}], {}, None, False, "loss 2"),
-    "Nothing served to be better than": ([better("5%")], {}, None, True, "no version was in service"),
-    "Better than the served one by enough": ([better("5%")], against(2.2), 1, True, "loss 2 against 2.2 of v1"),
-    "Better by exactly what is asked for": ([better("50%")], against(4.0), 1, True, "loss 2 against 4 of v1"),
-    "Better, but not by enough": ([better("10%")], against(2.2), 1, False, "loss 2 against 2.2 of v1"),
-    "As good is not better": ([better("0%")], against(2.0), 1, False, "loss 2 against 2 of v1"),
-    "Worse": ([better("0%")], against(1.9), 1, False, "loss 2 against 1.9 of v1"),
-    "The served one was not judged": ([better("0%")], {}, 1, False, "loss of v1 was not measured"),
+    "Nothing served to be better than": ([better(0.05)], {}, None, True, "no version was in service"),
+    "Better than the served one by enough": ([better(0.05)], against(2.2), 1, True, "loss 2 against 2.2 of v1"),
+    "Better by exactly what is asked for": ([better(0.5)], against(4.0), 1, True, "loss 2 against 4 of v1"),
+    "Better, but not by enough": ([better(0.1)], against(2.2), 1, False, "loss 2 against 2.2 of v1"),
+    "As good is not better": ([better(0.0)], against(2.0), 1, False, "loss 2 against 2 of v1"),
+    "Worse": ([better(0.0)], against(1.9), 1, False, "loss 2 against 1.9 of v1"),
+    "The served one was not judged": ([better(0.0)], {}, 1, False, "loss of v1 was not measured"),
     "The served one was judged by other metrics": (
-        [better("0%")], {"comparison": {"version": 1, "metrics": {"perplexity": 9}}}, 1, False, "not measured",
+        [better(0.0)], {"comparison": {"version": 1, "metrics": {"perplexity": 9}}}, 1, False, "not measured",
     ),
 }  # fmt: skip
 

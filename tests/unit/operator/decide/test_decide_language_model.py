@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from given import DEFAULTS, DIGEST, NOW, after, language_model, merged, result
+from given import DEFAULTS, DIGEST, FACTS, NOW, after, language_model, merged, result, true
 
 from perennial.api import LanguageModel, ModelDeployment, TrainingJob
 from perennial.api.language_model import LanguageModelStatus
@@ -24,13 +24,14 @@ def version(number: int, state: str = "Accepted", artifact: bool = True, **more:
         {
             "number": number,
             "state": state,
-            "reason": "SpecChanged",
+            "trigger": "SpecChanged",
             "fingerprint": fingerprint(language_model().spec),
             "trainingJob": f"writer-v{number}",
             "uri": uri,
-            "createdAt": "2026-02-01T00:00:00Z",
+            "startTime": "2026-02-01T00:00:00Z",
             "message": "told",
         }
+        | FACTS[state]
         | ({"artifact": {"uri": uri, "digest": DIGEST}} if artifact else {})
         | more
     )
@@ -50,7 +51,7 @@ def job(number: int, state: str = "", **status: Any) -> TrainingJob:
     manifest = {
         "metadata": {"name": f"writer-v{number}", "namespace": "demo", "uid": f"job-{number}"},
         "spec": merged(language_model().spec.to_wire(), {"storage": {"uri": f"pvc://models/writer/v{number}"}}),
-        "status": {"state": state} | status,
+        "status": {"state": state, "conditions": [true(state)] if state in ("Complete", "Failed") else []} | status,
     }
     return TrainingJob.model_validate(manifest)
 
@@ -60,11 +61,7 @@ def trained(number: int, loss: float = 2.0, **more: Any) -> TrainingJob:
 
 
 def failed(number: int) -> TrainingJob:
-    condition = {
-        "type": "Failed", "status": "True", "reason": "EmptyCorpus", "message": "it is empty",
-        "observedGeneration": 1, "lastTransitionTime": "2026-03-01T12:00:00Z",
-    }  # fmt: skip
-    return job(number, "Failed", conditions=[condition])
+    return job(number, "Failed", conditions=[true("Failed", "EmptyCorpus", "it is empty")])
 
 
 def service(spec: dict[str, Any], number: int | None, ready: bool = True) -> ModelDeployment:
@@ -175,7 +172,7 @@ def test_a_change_of_the_training_starts_the_next_version_judged_against_the_ser
         {"training": {"hyperparameters": {"maxSteps": 1000}}},  # the default
         {"deployment": {"replicas": 3}},
         {"evaluation": {"gates": [{"metric": "loss", "max": 1}]}},
-        {"versions": {"keep": 2}},
+        {"versionHistoryLimit": 2},
         {"storage": {"uri": "pvc://others"}},
     ],
 )
@@ -211,7 +208,8 @@ def test_a_change_during_a_training_supersedes_it_at_once() -> None:
     third = decide(later, seen(job(3)), NOW)
     assert "Job/writer-v2-cleanup" in applied(third)
     fourth = decide(later, seen(job(3), cleanups={"writer-v2-cleanup": CLEANED}), NOW)
-    assert states(fourth) == {1: "Accepted", 3: "Training"}
+    assert states(fourth) == {1: "Accepted", 2: "Superseded", 3: "Training"}
+    assert fourth.status.versions[1].artifact_state == "Deleted"
     fifth = decide(
         language_model(fourth.status.to_wire(), **STEPS_20), seen(cleanups={"writer-v2-cleanup": CLEANED}), NOW
     )
@@ -223,7 +221,7 @@ def test_a_version_whose_spec_changed_before_its_training_existed_is_not_trained
     assert applied(decide(before, seen(), NOW)) == {}
 
 
-GATE = {"evaluation": {"gates": [{"metric": "loss", "betterThanServed": {"by": "5%"}}]}}
+GATE = {"evaluation": {"gates": [{"metric": "loss", "betterThanServed": {"by": 0.05}}]}}
 
 
 def test_a_worse_version_is_refused_and_the_served_one_stays() -> None:
@@ -232,7 +230,7 @@ def test_a_worse_version_is_refused_and_the_served_one_stays() -> None:
     outcome = decide(before, seen(run), NOW)
     assert (reasons(outcome), outcome.status.serving_version) == (["VersionRefused"], 1)
     decision = outcome.status.decisions[0]
-    assert decision.rule == "gate loss better than served by 5%"
+    assert decision.rule == "gate loss better than served by 0.05"
     assert decision.observed == "loss 2 against 1.9 of v1"
     assert decision.outcome == "v2 was refused; v1 stays in service"
     assert outcome.events[0].type == "Warning"
@@ -270,7 +268,7 @@ PINS = {
     "To what is served already": ([version(1), version(2)], 2, 2, 2, []),
     "To a version that failed": ([version(1), version(2, "Failed", artifact=False)], 1, 2, 1, []),
     "To a version that never was": ([version(1)], 1, 7, 1, []),
-    "To a version that is being deleted": ([version(1, collecting=True), version(2)], 2, 1, 2, []),
+    "To a version that is being deleted": ([version(1, artifactState="Deleting"), version(2)], 2, 1, 2, []),
     "No pin any more: the newest accepted one": ([version(1), version(2)], 1, None, 2, ["VersionPromoted"]),
     "No pin any more, and the newest was refused": (
         [version(1), version(2, "Refused")], 2, None, 1, ["VersionRolledBack"],
@@ -290,7 +288,7 @@ def test_pin(case: str) -> None:
 
 
 def collecting(outcome: Outcome) -> set[int]:
-    return {v.number for v in outcome.status.versions if v.collecting}
+    return {v.number for v in outcome.status.versions if v.artifact_state == "Deleting"}
 
 
 # Versions, the served one, the spec, what is in service by now; what is deleted.
@@ -307,23 +305,25 @@ KEPT: dict[str, tuple[list[dict[str, Any]], int | None, dict[str, Any], int | No
         [version(1), version(2, "Refused"), version(3), version(4, "Training", False, judgedAgainst=1)],
         3, {}, 3, {2},
     ),
-    "What is being deleted counts no more": ([version(1, collecting=True), version(2), version(3)], 3, {}, 3, {1}),
+    "What is being deleted counts no more": (
+        [version(1, artifactState="Deleting"), version(2), version(3)], 3, {}, 3, {1},
+    ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", KEPT)
 def test_kept(case: str) -> None:
     versions, serving, spec, in_service, deleted = KEPT[case]
-    before = model(*versions, serving=serving, spec=merged({"versions": {"keep": 2}}, spec))
+    before = model(*versions, serving=serving, spec=merged({"versionHistoryLimit": 2}, spec))
     lmd = service(applied(decide(before, seen(), NOW))["Deployment/writer"]["spec"], in_service)
     outcome = decide(before, seen(service=lmd), NOW)
     assert collecting(outcome) == deleted
-    fresh = deleted - {v["number"] for v in versions if v.get("collecting")}
+    fresh = deleted - {v["number"] for v in versions if v.get("artifactState") == "Deleting"}
     assert reasons(outcome).count("VersionCollected") == len(fresh)
 
 
 def test_an_artifact_that_is_deleted_was_not_written_to_by_anybody_any_more() -> None:
-    before = model(version(1, collecting=True), version(2), serving=2)
+    before = model(version(1, artifactState="Deleting"), version(2), serving=2)
     assert "Job/writer-v1-cleanup" not in applied(decide(before, seen(job(1)), NOW))
     cleanup = applied(decide(before, seen(), NOW))["Job/writer-v1-cleanup"]
     pod = cleanup["spec"]["template"]["spec"]
@@ -335,13 +335,13 @@ def test_an_artifact_that_is_deleted_was_not_written_to_by_anybody_any_more() ->
 
 
 def test_of_a_training_that_was_given_up_goes_what_its_job_made_all_the_same() -> None:
-    before = model(version(1, "Superseded", collecting=True, artifact=None), version(2), serving=2)
+    before = model(version(1, "Superseded", artifactState="Deleting", artifact=None), version(2), serving=2)
     cleanup = applied(decide(before, seen(), NOW))["Job/writer-v1-cleanup"]
     assert cleanup["spec"]["template"]["spec"]["containers"][0]["command"][-2:] == ["--job", "demo/writer-v1"]
 
 
 def test_a_cleanup_that_is_there_is_left_alone_whatever_the_image_is_by_now() -> None:
-    before = model(version(1, collecting=True), version(2), serving=2)
+    before = model(version(1, artifactState="Deleting"), version(2), serving=2)
     there = {"writer-v1-cleanup": {"metadata": {"name": "writer-v1-cleanup", "uid": "c"}}}
     assert "Job/writer-v1-cleanup" not in applied(decide(before, seen(cleanups=there), NOW))
 
@@ -349,10 +349,10 @@ def test_a_cleanup_that_is_there_is_left_alone_whatever_the_image_is_by_now() ->
 def test_a_cleanup_that_failed_is_told_once() -> None:
     conditions = [{"type": "Failed", "status": "True"}]
     there = {"writer-v1-cleanup": {"metadata": {"name": "x", "uid": "c"}, "status": {"conditions": conditions}}}
-    outcome = decide(model(version(1, collecting=True), version(2), serving=2), seen(cleanups=there), NOW)
+    outcome = decide(model(version(1, artifactState="Deleting"), version(2), serving=2), seen(cleanups=there), NOW)
     assert reasons(outcome) == ["VersionCollectionFailed"]
     assert outcome.events[0].type == "Warning"
-    assert "delete it to try again" in (outcome.status.versions[0].message or "")
+    assert "delete the Job to retry" in (outcome.status.versions[0].message or "")
     again = decide(language_model(outcome.status.to_wire()), seen(cleanups=there), after(minutes=1))
     assert again.status == outcome.status
 

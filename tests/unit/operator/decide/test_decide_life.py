@@ -19,6 +19,7 @@ from perennial.api.common import ApiModel
 from perennial.api.language_model import LanguageModelStatus
 from perennial.decide.kube import JobView
 from perennial.decide.language_model.decide import decide
+from perennial.decide.language_model.ledger import state_of
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.outcome import Manifest, Outcome
 
@@ -68,8 +69,10 @@ class Cluster:
         at = manifest["metadata"] | {"uid": f"u{self.uids}", "generation": 1}
         match manifest["kind"]:
             case "TrainingJob":
-                assert name not in self.trainings, "a TrainingJob is immutable"
-                self.trainings[name] = manifest | {"metadata": at}
+                before = self.trainings.get(name, {"metadata": at, "spec": manifest["spec"]})
+                unchanged = before["spec"] | {"suspend": manifest["spec"]["suspend"]} == manifest["spec"]
+                assert unchanged, "a TrainingJob is immutable, but for suspend"
+                self.trainings[name] = before | {"kind": manifest["kind"], "spec": manifest["spec"]}
             case "Job":
                 assert name not in self.cleanups, "the pods of a Job are immutable"
                 self.cleanups[name] = manifest | {"metadata": at}
@@ -100,14 +103,14 @@ class Cluster:
         """The training ends: with this loss, or without a result."""
         job = self.trainings[name]
         if loss is None:
-            job["status"] = {"state": "Failed", "conditions": [_condition("Failed", 1)]}
+            job["status"] = {"conditions": [_condition("Failed", 1)]}
             return
         uri = job["spec"]["storage"]["uri"]
         served = job["spec"].get("compareWith")
         assert served is None or served["uri"] in self.folders, "what is judged against must be there"
         comparison = {"version": served["version"], "metrics": {"loss": 2.0}} if served else None
         self.folders.add(uri)
-        job["status"] = {"state": "Complete", "result": result(loss, uri, comparison=comparison)}
+        job["status"] = {"conditions": [_condition("Complete", 1)], "result": result(loss, uri, comparison=comparison)}
 
     def clean(self, name: str, well: bool) -> None:
         """A cleanup ends."""
@@ -130,13 +133,17 @@ class Life(RuleBasedStateMachine):
 
     @initialize(keep=st.integers(1, 3), gate=st.booleans(), cooldown=st.sampled_from(["0s", "10m"]))
     def begin(self, keep: int, gate: bool, cooldown: str) -> None:
-        gates = [{"metric": "loss", "betterThanServed": {"by": "5%"}}] if gate else [{"metric": "loss", "max": 2.0}]
-        trigger = {"name": "accepted", "query": "x", "below": 0.5, "for": "5m"}
+        gates = [{"metric": "loss", "betterThanServed": {"by": 0.05}}] if gate else [{"metric": "loss", "max": 2.0}]
+        triggers = [
+            {"name": "accepted", "metric": {"query": "x", "below": 0.5, "for": "5m"}},
+            {"name": "hourly", "schedule": {"cron": "0 * * * *"}},
+            {"name": "by-hand", "request": "0"},
+        ]
         self.cluster = Cluster()
         self.cluster.spec = {
             "evaluation": {"gates": gates},
-            "versions": {"keep": keep},
-            "retraining": {"onMetric": [trigger], "schedule": "0 * * * *", "cooldown": cooldown, "maxRunsPerDay": 5},
+            "versionHistoryLimit": keep,
+            "retraining": {"triggers": triggers, "cooldown": cooldown, "maxRunsPerDay": 5},
         }
         self.last_version = 0
         self.seeds = 0
@@ -179,6 +186,21 @@ class Life(RuleBasedStateMachine):
     @rule(number=st.integers(1, 6) | st.none())
     def pin(self, number: int | None) -> None:
         self._change({"promotion": {"pin": {"version": number}} if number else {}})
+
+    @rule(number=st.integers(1, 6) | st.none(), manual=st.booleans())
+    def choose_a_policy(self, number: int | None, manual: bool) -> None:
+        approve = {"approve": {"version": number}} if number else {}
+        self._change({"promotion": {"policy": "Manual"} | approve if manual else {}})
+
+    @rule(suspend=st.booleans())
+    def suspend(self, suspend: bool) -> None:
+        self._change({"suspend": suspend})
+
+    @rule(value=st.sampled_from(["1", "2"]))
+    def request(self, value: str) -> None:
+        triggers = [t for t in self.cluster.spec["retraining"]["triggers"] if t["name"] != "by-hand"]
+        triggers = [*triggers, {"name": "by-hand", "request": value}]
+        self._change({"retraining": self.cluster.spec["retraining"] | {"triggers": triggers}})
 
     @rule(replicas=st.integers(1, 3))
     def scale(self, replicas: int) -> None:
@@ -232,7 +254,10 @@ class Life(RuleBasedStateMachine):
         assert numbers == sorted(set(numbers))
         assert status.last_version >= max([*numbers, self.last_version])
         self.last_version = status.last_version
-        assert sum(version.state == "Training" for version in status.versions) <= 1
+        assert sum(version.in_training for version in status.versions) <= 1
+        assert all(version.state == state_of(version) for version in status.versions)
+        being_deleted = sum(version.artifact_state == "Deleting" for version in status.versions)
+        assert len(numbers) <= self.cluster.spec.get("versionHistoryLimit", 5) + 10 + being_deleted
         assert len({version.uri for version in status.versions}) == len(numbers)
         if serving := status.serving_version:
             version = next(v for v in status.versions if v.number == serving)
@@ -263,6 +288,7 @@ class Life(RuleBasedStateMachine):
             return
         cluster = self.cluster
         cluster.reading = 0.9
+        self.suspend(False)  # a suspended training never ends
         for _ in range(LOOKS):
             before = deepcopy(cluster.stored())
             self._go_on(loss=1.0)
@@ -279,13 +305,14 @@ class Life(RuleBasedStateMachine):
         assert not outcome.events
         assert not outcome.delete
         assert {m["kind"] for m in outcome.apply} <= {"Deployment"}
-        assert not any(v.state == "Training" or v.collecting for v in model.status.versions)
-        kept = {v.uri for v in model.status.versions if v.artifact}
+        assert not any(v.in_training or v.artifact_state == "Deleting" for v in model.status.versions)
+        kept = {v.uri for v in model.status.versions if v.is_kept}
         assert self.cluster.folders == kept
 
 
 def _ended(job: dict[str, Any]) -> bool:
-    return job.get("status", {}).get("state") in ENDED
+    conditions = job.get("status", {}).get("conditions", [])
+    return any(condition["type"] in ENDED for condition in conditions)
 
 
 def _check_consequences(before: LanguageModelStatus, after: LanguageModelStatus) -> None:
@@ -298,7 +325,7 @@ def _check_consequences(before: LanguageModelStatus, after: LanguageModelStatus)
         expected += ["VersionStarted"] if was is None else []
         changed = was and was.state != version.state
         expected += [f"Version{version.state}"] if changed else []
-        collected = was and version.collecting and not was.collecting and version.state != "Superseded"
+        collected = was and version.is_dropped and not was.is_dropped and version.state != "Superseded"
         expected += ["VersionCollected"] if collected else []
     if before.serving_version != after.serving_version:
         up = before.serving_version is None or after.serving_version > before.serving_version
@@ -306,7 +333,7 @@ def _check_consequences(before: LanguageModelStatus, after: LanguageModelStatus)
     neutral = {"RetrainingHeld", "VersionCollectionFailed"}
     assert sorted(reason for reason in told if reason not in neutral) == sorted(expected)
     for gone in old.keys() - {v.number for v in after.versions}:
-        assert old[gone].collecting
+        assert old[gone].artifact_state == "Deleted"
 
 
 Life.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

@@ -1,11 +1,12 @@
-"""What starts a version by itself, and what holds it back."""
+"""What starts a version besides a change of the spec, and what holds it back."""
 
 import math
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import pytest
-from given import DEFAULTS, NOW, after, language_model
+from given import DEFAULTS, FACTS, NOW, after, language_model
 
 from perennial.api import LanguageModel
 from perennial.api.language_model import LanguageModelStatus
@@ -14,35 +15,59 @@ from perennial.decide.language_model.fingerprint import fingerprint
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.outcome import Outcome
 
-TRIGGER = {"name": "accepted", "query": "x", "below": 0.8, "for": "30m"}
-LOW, HIGH = {"accepted": 0.5}, {"accepted": 0.9}
-NIGHTLY = "0 3 * * *"
+Readings = dict[str, float | str]
+Trigger = dict[str, Any]
+
+LOW: Readings = {"accepted": 0.5}
+HIGH: Readings = {"accepted": 0.9}
+NO_DATA: Readings = {"accepted": "no data"}
+NIGHTLY: Trigger = {"name": "nightly", "schedule": {"cron": "0 3 * * *"}}
+HOURLY: Trigger = {"name": "hourly", "schedule": {"cron": "0 * * * *"}}
 
 
-def served(**retraining: Any) -> LanguageModel:
+def metric(**changes: Any) -> Trigger:
+    """The trigger `accepted`: below 0.8 for half an hour."""
+    return {"name": "accepted", "metric": {"query": "x", "below": 0.8, "for": "30m"} | changes}
+
+
+def request(value: str) -> Trigger:
+    return {"name": "by-hand", "request": value}
+
+
+def served(*triggers: Trigger, suspend: bool = False, **retraining: Any) -> LanguageModel:
     """A model whose first version is in service."""
-    model = language_model(retraining=retraining)
+    model = language_model(retraining={"triggers": list(triggers)} | retraining, suspend=suspend)
     version = {
-        "number": 1, "state": "Accepted", "reason": "Initial", "fingerprint": fingerprint(model.spec),
-        "trainingJob": "writer-v1", "uri": "pvc://models/writer/v1", "createdAt": "2026-02-01T00:00:00Z",
-    }  # fmt: skip
-    return with_status(model, {"versions": [version], "lastVersion": 1})
+        "number": 1,
+        "state": "Accepted",
+        "trigger": "Initial",
+        "fingerprint": fingerprint(model.spec),
+        "trainingJob": "writer-v1",
+        "uri": "pvc://models/writer/v1",
+        "startTime": "2026-02-01T00:00:00Z",
+    }
+    return with_status(model, {"versions": [version | FACTS["Accepted"]], "lastVersion": 1})
 
 
 def with_status(model: LanguageModel, status: dict[str, Any]) -> LanguageModel:
     return model.model_copy(update={"status": LanguageModelStatus.model_validate(status)})
 
 
-def look(model: LanguageModel, readings: dict[str, float | str], now: datetime) -> tuple[LanguageModel, Outcome]:
-    """One look, and the model with the status that it left."""
+def changed(before: LanguageModel, after: LanguageModel) -> LanguageModel:
+    """The second model's spec with the first one's status."""
+    return after.model_copy(update={"status": before.status})
+
+
+def reconcile(model: LanguageModel, readings: Readings, now: datetime) -> tuple[LanguageModel, Outcome]:
+    """One reconcile, and the model with the status that it left."""
     outcome = decide(model, Observed(DEFAULTS, readings=dict(readings)), now)
     return with_status(model, outcome.status.to_wire()), outcome
 
 
-def play(model: LanguageModel, *script: tuple[float, dict[str, float | str]]) -> LanguageModel:
-    """Looks at these minutes with these readings."""
+def play(model: LanguageModel, *script: tuple[float, Readings]) -> LanguageModel:
+    """Reconciles at these minutes with these readings."""
     for minutes, readings in script:
-        model, _ = look(model, readings, after(minutes=minutes))
+        model, _ = reconcile(model, readings, after(minutes=minutes))
     return model
 
 
@@ -51,49 +76,63 @@ def reasons(model: LanguageModel) -> list[str]:
 
 
 def finished(model: LanguageModel) -> LanguageModel:
-    """With the training version accepted."""
-    versions = [v.model_copy(update={"state": "Accepted"}) for v in model.status.versions]
+    """With the version in training accepted."""
+    accepted = {"completion_time": NOW, "passed_gates": True, "artifact_state": "Kept", "state": "Accepted"}
+    versions = [v.model_copy(update=accepted) if v.in_training else v for v in model.status.versions]
     return model.model_copy(update={"status": model.status.model_copy(update={"versions": versions})})
 
 
-# Looks: minutes and readings; whether a version was started.
-METRIC: dict[str, tuple[list[tuple[float, dict[str, float | str]]], bool]] = {
-    "In bounds": ([(0, HIGH), (60, HIGH)], False),
-    "On the bound is in bounds": ([(0, {"accepted": 0.8}), (60, {"accepted": 0.8})], False),
-    "Out of bounds, but not long enough": ([(0, LOW), (29, LOW)], False),
-    "Out of bounds long enough": ([(0, LOW), (30, LOW)], True),
-    "Back in bounds in between": ([(0, LOW), (20, HIGH), (30, LOW)], False),
-    "No data in between neither ends the breach": ([(0, LOW), (20, {"accepted": "no data"}), (30, LOW)], True),
-    "nor is it one": ([(0, {"accepted": "no data"}), (60, {"accepted": "no data"})], False),
-    "NaN in between does not end the breach": ([(0, LOW), (20, {"accepted": math.nan}), (30, LOW)], True),
-    "Infinity is no value": ([(0, {"accepted": -math.inf}), (60, {"accepted": -math.inf})], False),
-    "It fires on a value only": ([(0, LOW), (30, {"accepted": "no data"})], False),
-    "Not read at all": ([(0, {}), (60, {})], False),
+@dataclass(frozen=True)
+class Breach:
+    """Reconciles by minute and reading, and whether they start a version."""
+
+    script: tuple[tuple[float, Readings], ...]
+    starts: bool
+
+
+METRIC = {
+    "in bounds": Breach(((0, HIGH), (60, HIGH)), starts=False),
+    "on the bound is in bounds": Breach(((0, {"accepted": 0.8}), (60, {"accepted": 0.8})), starts=False),
+    "out of bounds for too short a time": Breach(((0, LOW), (29, LOW)), starts=False),
+    "out of bounds for long enough": Breach(((0, LOW), (30, LOW)), starts=True),
+    "in bounds in between": Breach(((0, LOW), (20, HIGH), (30, LOW)), starts=False),
+    "missing data do not end a breach": Breach(((0, LOW), (20, NO_DATA), (30, LOW)), starts=True),
+    "missing data are no breach": Breach(((0, NO_DATA), (60, NO_DATA)), starts=False),
+    "NaN does not end a breach": Breach(((0, LOW), (20, {"accepted": math.nan}), (30, LOW)), starts=True),
+    "infinity is no value": Breach(((0, {"accepted": -math.inf}), (60, {"accepted": -math.inf})), starts=False),
+    "only a value starts a version": Breach(((0, LOW), (30, NO_DATA)), starts=False),
+    "not read at all": Breach(((0, {}), (60, {})), starts=False),
 }
 
 
-@pytest.mark.parametrize("case", METRIC)
-def test_metric(case: str) -> None:
-    script, fires = METRIC[case]
-    model = play(served(onMetric=[TRIGGER]), *script)
-    assert reasons(model) == (["VersionStarted"] if fires else [])
-    assert model.status.last_version == (2 if fires else 1)
+@pytest.mark.parametrize("case", METRIC.values(), ids=METRIC)
+def test_metric(case: Breach) -> None:
+    model = play(served(metric()), *case.script)
+    assert reasons(model) == (["VersionStarted"] if case.starts else [])
+    assert model.status.last_version == (2 if case.starts else 1)
+
+
+def test_the_version_and_the_decision_name_the_trigger() -> None:
+    model = play(served(metric()), (0, LOW), (30, LOW))
+    assert model.status.versions[-1].trigger == "accepted"
+    assert model.status.decisions[0].rule == "retraining.triggers accepted: metric below 0.8 for 30m"
+    assert model.status.decisions[0].observed == "accepted is 0.5 since 2026-03-01T12:00:00Z"
 
 
 def test_above_is_the_other_bound() -> None:
-    trigger = {"name": "errors", "query": "x", "above": 0.0}
-    assert reasons(play(served(onMetric=[trigger]), (0, {"errors": 0.0}))) == []
-    assert reasons(play(served(onMetric=[trigger]), (0, {"errors": 0.1}))) == ["VersionStarted"]
+    errors = {"name": "errors", "metric": {"query": "x", "above": 0.0}}
+    assert reasons(play(served(errors), (0, {"errors": 0.0}))) == []
+    assert reasons(play(served(errors), (0, {"errors": 0.1}))) == ["VersionStarted"]
 
 
-def test_what_is_missing_is_told() -> None:
-    model = play(served(onMetric=[TRIGGER]), (0, {"accepted": "no data"}))
-    assert [(t.name, t.missing) for t in model.status.triggers] == [("accepted", "no data")]
-    assert play(model, (1, HIGH)).status.triggers[0].missing is None
+def test_the_status_says_why_a_metric_is_missing() -> None:
+    model = play(served(metric()), (0, NO_DATA))
+    assert model.status.triggers[0].to_wire()["metric"] == {"missing": "no data"}
+    assert play(model, (1, HIGH)).status.triggers[0].metric is None
 
 
 def test_the_cooldown_holds_the_next_one_back_and_is_recorded_once() -> None:
-    model = finished(play(served(onMetric=[TRIGGER], cooldown="2h"), (0, LOW), (30, LOW)))
+    model = finished(play(served(metric(), cooldown="2h"), (0, LOW), (30, LOW)))
     model = play(model, (31, LOW), (32, LOW), (60, LOW))
     assert reasons(model) == ["VersionStarted", "RetrainingHeld"]
     held = model.status.decisions[-1]
@@ -104,13 +143,13 @@ def test_the_cooldown_holds_the_next_one_back_and_is_recorded_once() -> None:
     assert model.status.triggers[0].held is None
 
 
-def test_while_a_version_is_trained_its_metric_starts_no_other() -> None:
-    model = play(served(onMetric=[TRIGGER], cooldown="0s"), (0, LOW), (30, LOW), (31, LOW), (90, LOW))
+def test_during_a_training_the_metric_starts_no_other() -> None:
+    model = play(served(metric(), cooldown="0s"), (0, LOW), (30, LOW), (31, LOW), (90, LOW))
     assert reasons(model) == ["VersionStarted"]
 
 
-def test_the_budget_of_a_day_holds_and_comes_back() -> None:
-    model = served(onMetric=[TRIGGER | {"for": "0s"}], cooldown="0s", maxRunsPerDay=2)
+def test_the_daily_budget_holds_and_comes_back() -> None:
+    model = served(metric(**{"for": "0s"}), cooldown="0s", maxRunsPerDay=2)
     for minute in (0, 1, 2, 3):
         model = finished(play(model, (minute, LOW)))
     assert reasons(model) == ["VersionStarted", "VersionStarted", "RetrainingHeld"]
@@ -118,76 +157,172 @@ def test_the_budget_of_a_day_holds_and_comes_back() -> None:
     assert play(model, (24 * 60 + 1, LOW)).status.last_version == 4
 
 
-def test_the_schedule_starts_one_version_per_slot() -> None:
-    model = play(served(schedule=NIGHTLY), (0, {}))  # 12:00; the next slot is in 15 hours
-    model, outcome = look(model, {}, after(hours=14))
+def test_the_schedule_starts_one_version_at_each_time() -> None:
+    model = play(served(NIGHTLY), (0, {}))  # 12:00; the next time is in 15 hours
+    model, outcome = reconcile(model, {}, after(hours=14))
     assert (reasons(model), outcome.again_at) == ([], after(hours=15))
     model = finished(play(model, (15 * 60, {})))
     assert reasons(model) == ["VersionStarted"]
-    assert "2026-03-02T03:00:00Z has come" in model.status.decisions[0].observed
-    model, outcome = look(model, {}, after(hours=16))
+    assert model.status.decisions[0].observed == "scheduled time 2026-03-02T03:00:00Z reached"
+    model, outcome = reconcile(model, {}, after(hours=16))
     assert (reasons(model), outcome.again_at) == (["VersionStarted"], after(hours=39))
 
 
-def test_slots_that_were_missed_count_as_one() -> None:
-    model = finished(play(served(schedule=NIGHTLY), (0, {}), (5 * 24 * 60, {})))
+@dataclass(frozen=True)
+class NextTime:
+    """The next time of a cron expression in a time zone; now and next are in UTC."""
+
+    zone: str
+    cron: str
+    now: str
+    next: str
+
+
+ZONES = {
+    "in winter": NextTime("Europe/Berlin", "0 3 * * *", now="2026-02-01T00:00Z", next="2026-02-01T02:00Z"),
+    "in summer": NextTime("Europe/Berlin", "0 3 * * *", now="2026-07-01T00:00Z", next="2026-07-01T01:00Z"),
+    "the other half of the world": NextTime(
+        "Pacific/Auckland", "0 3 * * *", now="2026-07-01T00:00Z", next="2026-07-01T15:00Z"
+    ),
+    "the local day of the week": NextTime("Asia/Tokyo", "0 3 * * MON", "2026-03-01T12:00Z", "2026-03-01T18:00Z"),
+    "an hour that summer time skips": NextTime(
+        "Europe/Berlin", "30 2 * * *", now="2026-03-28T12:00Z", next="2026-03-29T01:00Z"
+    ),
+    "an hour that comes twice": NextTime(
+        "Europe/Berlin", "30 2 * * *", now="2026-10-24T12:00Z", next="2026-10-25T00:30Z"
+    ),
+    "once in the hour that comes twice": NextTime(
+        "Europe/Berlin", "30 2 * * *", "2026-10-25T00:31Z", "2026-10-26T01:30Z"
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ZONES.values(), ids=ZONES)
+def test_the_schedule_is_in_its_time_zone(case: NextTime) -> None:
+    model = served({"name": "zoned", "schedule": {"cron": case.cron, "timeZone": case.zone}})
+    _, outcome = reconcile(model, {}, datetime.fromisoformat(case.now))
+    assert outcome.again_at == datetime.fromisoformat(case.next)
+
+
+def test_times_that_were_missed_count_as_one() -> None:
+    model = finished(play(served(NIGHTLY), (0, {}), (5 * 24 * 60, {})))
     assert reasons(play(model, (5 * 24 * 60 + 1, {}))) == ["VersionStarted"]
 
 
-def test_each_slot_that_is_held_back_is_recorded() -> None:
-    model = served(schedule="0 * * * *", cooldown="0s", maxRunsPerDay=1)
+def test_each_time_that_is_held_back_is_recorded() -> None:
+    model = served(HOURLY, cooldown="0s", maxRunsPerDay=1)
     for hour in range(4):
         model = finished(play(model, (60 * hour, {})))
     assert reasons(model) == ["VersionStarted", "RetrainingHeld", "RetrainingHeld"]
 
 
-def test_a_slot_during_a_training_is_let_pass_and_nobody_looks_at_the_past() -> None:
-    model = play(served(schedule="0 * * * *", cooldown="0s"), (0, {}), (60, {}))
-    model, outcome = look(model, {}, after(minutes=120))
+def test_a_time_during_a_training_passes_and_the_past_is_not_made_up_for() -> None:
+    model = play(served(HOURLY, cooldown="0s"), (0, {}), (60, {}))
+    model, outcome = reconcile(model, {}, after(minutes=120))
     assert reasons(model) == ["VersionStarted", "RetrainingHeld"]
     assert "v2 is in training" in model.status.decisions[-1].outcome
     assert outcome.again_at == after(minutes=180)
 
 
-def test_a_schedule_that_changes_makes_up_for_no_slot_of_the_past() -> None:
-    model = play(served(schedule="0 3 1 1 *"), (0, {}))
-    changed = served(schedule="0 * * * *")
-    model = changed.model_copy(update={"status": model.status})
+def test_a_schedule_that_changes_makes_up_for_no_time_of_the_past() -> None:
+    yearly = {"name": "hourly", "schedule": {"cron": "0 3 1 1 *"}}
+    model = changed(play(served(yearly), (0, {})), served(HOURLY))
     assert reasons(play(model, (150, {}), (179, {}))) == []
     assert reasons(play(model, (150, {}), (180, {}))) == ["VersionStarted"]
 
 
 def test_a_metric_that_changes_is_watched_anew() -> None:
-    model = play(served(onMetric=[TRIGGER]), (0, LOW))
-    changed = served(onMetric=[TRIGGER | {"query": "y"}])
-    model = changed.model_copy(update={"status": model.status})
+    model = changed(play(served(metric()), (0, LOW)), served(metric(query="y")))
     assert reasons(play(model, (30, LOW))) == []
 
 
-def test_a_trigger_that_is_gone_is_forgotten() -> None:
-    model = play(served(onMetric=[TRIGGER], schedule=NIGHTLY), (0, LOW))
-    assert [t.name for t in model.status.triggers] == ["accepted", "schedule"]
-    bare = served().model_copy(update={"status": model.status})
-    assert play(bare, (1, LOW)).status.triggers == []
+def test_a_trigger_that_becomes_another_type_keeps_nothing_of_the_former() -> None:
+    model = play(served(metric()), (0, LOW))
+    model = play(changed(model, served({"name": "accepted", "schedule": {"cron": "0 * * * *"}})), (1, LOW))
+    assert model.status.triggers[0].metric is None
+    assert model.status.triggers[0].schedule is not None
 
 
-def test_a_metric_is_looked_at_every_quarter_of_a_minute_but_a_slot_on_time() -> None:
-    model = served(onMetric=[TRIGGER], schedule="* * * * *", cooldown="24h")
-    model, outcome = look(model, HIGH, after(seconds=50))
+def test_the_status_of_a_removed_trigger_is_dropped() -> None:
+    model = play(served(metric(), NIGHTLY), (0, LOW))
+    assert [t.name for t in model.status.triggers] == ["accepted", "nightly"]
+    assert play(changed(model, served()), (1, LOW)).status.triggers == []
+
+
+def test_a_metric_is_read_every_quarter_of_a_minute_but_a_schedule_is_on_time() -> None:
+    every_minute = {"name": "often", "schedule": {"cron": "* * * * *"}}
+    _, outcome = reconcile(served(metric(), every_minute, cooldown="24h"), HIGH, after(seconds=50))
     assert outcome.again_at == after(seconds=60)
 
 
-@pytest.mark.parametrize("expression", ["a b c d e", "99 * * * *", "0 0 30 2 *", "0 0 31 2,4 *"])
-def test_a_schedule_that_is_none_is_told_and_harms_nothing(expression: str) -> None:
-    model, outcome = look(served(schedule=expression), {}, NOW)
+@pytest.mark.parametrize("cron", ["a b c d e", "99 * * * *", "0 0 30 2 *", "0 0 31 2,4 *"])
+def test_a_schedule_that_never_matches_stalls_and_starts_nothing(cron: str) -> None:
+    model, outcome = reconcile(served({"name": "bad", "schedule": {"cron": cron}}), {}, NOW)
     stalled = next(c for c in model.status.conditions if c.type == "Stalled")
     assert (stalled.status, stalled.reason) == ("True", "InvalidSpec")
-    assert f'"{expression}" is not a cron expression of five fields' in stalled.message
+    assert f'spec.retraining.triggers bad: cron "{cron}" is not a cron expression of five fields' in stalled.message
+    assert (reasons(model), outcome.again_at) == ([], None)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Atlantis", "Europe", "berlin"])
+def test_an_unknown_time_zone_stalls_and_starts_nothing(zone: str) -> None:
+    bad = {"name": "bad", "schedule": {"cron": "* * * * *", "timeZone": zone}}
+    model, outcome = reconcile(served(bad), {}, NOW)
+    stalled = next(c for c in model.status.conditions if c.type == "Stalled")
+    assert f'spec.retraining.triggers bad: timeZone "{zone}" is not a time zone of the IANA database' in stalled.message
     assert (reasons(model), outcome.again_at) == ([], None)
 
 
 def test_two_triggers_at_once_start_one_version_and_the_other_is_recorded() -> None:
-    both = [TRIGGER | {"for": "0s"}, {"name": "errors", "query": "y", "above": 1, "for": "0s"}]
-    model = play(served(onMetric=both), (0, {"accepted": 0.1, "errors": 5.0}))
+    errors = {"name": "errors", "metric": {"query": "y", "above": 1, "for": "0s"}}
+    model = play(served(metric(**{"for": "0s"}), errors), (0, {"accepted": 0.1, "errors": 5.0}))
     assert reasons(model) == ["VersionStarted", "RetrainingHeld"]
     assert model.status.last_version == 2
+
+
+def test_a_request_at_the_creation_is_satisfied_by_the_first_version() -> None:
+    model = language_model(retraining={"triggers": [request("a")]})
+    model = play(finished(play(model, (0, {}))), (1, {}), (2, {}))
+    assert reasons(model) == ["VersionStarted"]
+    assert model.status.triggers[0].request is not None
+    assert model.status.triggers[0].request.to_wire() == {"value": "a"}
+
+
+def test_another_value_starts_one_version_and_the_same_value_none() -> None:
+    model = changed(finished(play(served(), (0, {}))), served(request("a"), cooldown="0s"))
+    model = finished(play(model, (1, {})))
+    assert (reasons(model), model.status.versions[-1].trigger) == (["VersionStarted"], "by-hand")
+    assert model.status.decisions[0].observed == 'request is "a"'
+    model = finished(play(model, (2, {}), (3, {})))
+    assert reasons(model) == ["VersionStarted"]
+    model = play(changed(model, served(request("b"), cooldown="0s")), (4, {}))
+    assert reasons(model) == ["VersionStarted", "VersionStarted"]
+
+
+def test_a_request_waits_for_the_cooldown_and_is_reconciled_until_then() -> None:
+    model = finished(play(served(request("a"), cooldown="1h"), (0, {})))
+    model = changed(model, served(request("b"), cooldown="1h"))
+    model, outcome = reconcile(model, {}, after(minutes=1))
+    assert reasons(model) == ["VersionStarted", "RetrainingHeld"]
+    assert outcome.again_at == after(minutes=1, seconds=15)
+    assert model.status.triggers[0].held == "cooldown of 1h until 2026-03-01T13:00:00Z"
+    assert reasons(play(model, (2, {}), (60, {}))) == ["VersionStarted", "RetrainingHeld", "VersionStarted"]
+
+
+def test_a_request_together_with_a_change_of_the_spec_starts_one_version() -> None:
+    model = served(request("a"), cooldown="0s")
+    both = language_model(
+        retraining={"triggers": [request("b")], "cooldown": "0s"}, training={"hyperparameters": {"seed": 7}}
+    )
+    model = finished(play(changed(model, both), (0, {})))
+    assert model.status.versions[-1].trigger == "SpecChanged"
+    assert reasons(play(model, (1, {}), (2, {}))) == ["VersionStarted"]
+
+
+def test_a_suspended_model_starts_nothing_and_a_request_outlasts_that() -> None:
+    model = served(request("a"), metric(**{"for": "0s"}), suspend=True, cooldown="0s")
+    model = play(model, (0, LOW), (1, LOW))
+    assert reasons(model) == ["RetrainingHeld", "RetrainingHeld"]
+    assert {trigger.held for trigger in model.status.triggers} == {"spec.suspend is true"}
+    resumed = play(changed(model, served(request("a"), cooldown="0s")), (2, {}))
+    assert resumed.status.versions[-1].trigger == "by-hand"

@@ -1,4 +1,4 @@
-"""Limits on retraining: one training at a time, a cooldown, a number of runs per day."""
+"""Limits on retraining: suspension, one training at a time, a cooldown, a number of runs per day."""
 
 from datetime import datetime, timedelta
 
@@ -12,7 +12,9 @@ DAY = timedelta(days=1)
 
 def hold(view: View) -> str | None:
     """Why no trigger may start a version now."""
-    retraining, runs = view.model.spec.retraining, view.ledger.status.triggered_runs
+    retraining, runs = view.model.spec.retraining, view.ledger.status.triggered_run_times
+    if view.model.spec.suspend:
+        return "spec.suspend is true"
     if view.ledger.in_training:
         return f"v{view.ledger.in_training.number} is in training"
     free = max(runs) + _cooldown(view.model) if runs else view.now
@@ -26,8 +28,8 @@ def hold(view: View) -> str | None:
 def spend(ledger: Ledger, model: LanguageModel, now: datetime) -> Ledger:
     """One more run counts, for as long as a limit looks back."""
     recent = now - max(DAY, _cooldown(model))
-    runs = [run for run in ledger.status.triggered_runs if run > recent]
-    return ledger.update(triggered_runs=[*runs, now][-1000:])
+    runs = [run for run in ledger.status.triggered_run_times if run > recent]
+    return ledger.update(triggered_run_times=[*runs, now][-1000:])
 
 
 def _cooldown(model: LanguageModel) -> timedelta:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from perennial.api import LanguageModel
 from perennial.api.common import seconds
-from perennial.api.language_model import MetricTrigger, TriggerStatus
+from perennial.api.language_model import MetricStatus, MetricTrigger, TriggerStatus
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.language_model.triggers.trigger import Due, Trigger, View, clock
 
@@ -23,31 +23,32 @@ class Metric(Trigger):
 
     @classmethod
     def of(cls, model: LanguageModel) -> Iterable[Trigger]:
-        return (cls(spec.name, spec) for spec in model.spec.retraining.on_metric)
+        return (cls(entry.name, entry.metric) for entry in model.spec.retraining.triggers if entry.metric)
 
     def watched(self) -> object:
-        return self.spec.model_dump(exclude={"for_"})
+        return {"metric": self.spec.model_dump(mode="json", exclude={"for_"})}
 
     def query(self) -> str | None:
         return self.spec.query
 
     def observe(self, status: TriggerStatus, view: View) -> TriggerStatus:
         reading = self._reading(view.observed)
+        before = _breach_start(status)
         if isinstance(reading, str):
-            return status.model_copy(update={"missing": reading})
+            return status.model_copy(update={"metric": MetricStatus(breach_start_time=before, missing=reading)})
         if not self._breached(reading):
-            return status.model_copy(update={"missing": None, "breached_since": None, "held": None})
-        return status.model_copy(update={"missing": None, "breached_since": status.breached_since or view.now})
+            return status.model_copy(update={"metric": None, "held": None})
+        return status.model_copy(update={"metric": MetricStatus(breach_start_time=before or view.now)})
 
     def due(self, status: TriggerStatus, view: View) -> Due | None:
         """While a version is in training, the metric still describes the one before."""
-        reading, since = self._reading(view.observed), status.breached_since
+        reading, since = self._reading(view.observed), _breach_start(status)
         if view.ledger.in_training or isinstance(reading, str) or since is None:
             return None
         if view.now < since + timedelta(seconds=seconds(self.spec.for_)):
             return None
         bound = f"above {self.spec.above:g}" if self.spec.above is not None else f"below {self.spec.below:g}"
-        rule = f"retraining.onMetric {self.name}: {bound} for {self.spec.for_}"
+        rule = f"retraining.triggers {self.name}: metric {bound} for {self.spec.for_}"
         return Due(rule, f"{self.name} is {reading:g} since {clock(since)}")
 
     def next_time(self, status: TriggerStatus, view: View) -> datetime | None:
@@ -62,3 +63,7 @@ class Metric(Trigger):
         if self.spec.above is not None:
             return value > self.spec.above
         return self.spec.below is not None and value < self.spec.below
+
+
+def _breach_start(status: TriggerStatus) -> datetime | None:
+    return status.metric.breach_start_time if status.metric else None

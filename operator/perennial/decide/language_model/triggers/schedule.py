@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
 from perennial.api import LanguageModel
-from perennial.api.language_model import TriggerStatus
+from perennial.api.language_model import ScheduleStatus, ScheduleTrigger, TriggerStatus
 from perennial.decide.language_model.triggers.trigger import Due, Trigger, View, clock
 
 
@@ -16,40 +17,52 @@ class Schedule(Trigger):
     """Due at each time of the schedule. Times that were missed count as one; a time that is held back passes."""
 
     name: str
-    cron: str
+    spec: ScheduleTrigger
 
     @classmethod
     def of(cls, model: LanguageModel) -> Iterable[Trigger]:
-        cron = model.spec.retraining.schedule
-        return (cls("schedule", cron),) if cron else ()
+        return (cls(entry.name, entry.schedule) for entry in model.spec.retraining.triggers if entry.schedule)
 
     def watched(self) -> object:
-        return self.cron
+        return {"schedule": self.spec.model_dump(mode="json")}
 
     def problem(self) -> str | None:
+        """Whether the expression ever matches, and the zone exists, only a calendar knows."""
+        at = f"spec.retraining.triggers {self.name}"
         try:
-            next(CronSim(self.cron, datetime(2026, 1, 1)))
+            zone = ZoneInfo(self.spec.time_zone)
+        except (KeyError, ValueError, OSError):
+            return f'{at}: timeZone "{self.spec.time_zone}" is not a time zone of the IANA database'
+        try:
+            next(CronSim(self.spec.cron, datetime(2026, 1, 1, tzinfo=zone)))
         except (CronSimError, StopIteration) as error:
-            why = str(error) or "it never comes"
-            return f'spec.retraining.schedule "{self.cron}" is not a cron expression of five fields: {why}'
+            why = str(error) or "it never matches"
+            return f'{at}: cron "{self.spec.cron}" is not a cron expression of five fields: {why}'
         return None
 
     def observe(self, status: TriggerStatus, view: View) -> TriggerStatus:
-        return status.model_copy(update={"checked_from": status.checked_from or view.now})
+        return status if status.schedule else _evaluated(status, view)
 
     def due(self, status: TriggerStatus, view: View) -> Due | None:
-        slot = self.next_time(status, view)
-        if slot is None or view.now < slot:
+        time = self.next_time(status, view)
+        if time is None or view.now < time:
             return None
-        return Due(f"retraining.schedule {self.cron}", f"{clock(slot)} has come")
+        rule = f"retraining.triggers {self.name}: schedule {self.spec.cron} {self.spec.time_zone}"
+        return Due(rule, f"scheduled time {clock(time)} reached")
 
     def held(self, status: TriggerStatus, view: View) -> TriggerStatus:
-        return status.model_copy(update={"checked_from": view.now})
+        return _evaluated(status, view)
 
     def fired(self, status: TriggerStatus, view: View) -> TriggerStatus:
-        return status.model_copy(update={"checked_from": view.now})
+        return _evaluated(status, view)
 
     def next_time(self, status: TriggerStatus, view: View) -> datetime | None:
-        if status.checked_from is None or self.problem():
+        until = status.schedule.evaluated_until_time if status.schedule else None
+        if until is None or self.problem():
             return None
-        return next(CronSim(self.cron, status.checked_from))
+        time: datetime = next(CronSim(self.spec.cron, until.astimezone(ZoneInfo(self.spec.time_zone))))
+        return time.astimezone(UTC)
+
+
+def _evaluated(status: TriggerStatus, view: View) -> TriggerStatus:
+    return status.model_copy(update={"schedule": ScheduleStatus(evaluated_until_time=view.now)})

@@ -27,8 +27,8 @@ class SpecChanged(Trigger):
         if newest is None:
             return None
         if newest.fingerprint != fingerprint(view.model.spec):
-            return Due("the newest spec is trained", f"model, data or training differ from v{newest.number}")
-        if newest.state in ("Failed", "Superseded") and runs_otherwise(newest, view.model):
-            changed = f"v{newest.number} could not be trained, and where or how it is trained was changed"
-            return Due("a mended spec is tried", changed)
+            return Due("only the newest spec is trained", f"model, data or training differ from v{newest.number}")
+        if newest.is_untrained and runs_otherwise(newest, view.model):
+            changed = f"v{newest.number} was not trained, and storage, compute, runtime or Secrets changed"
+            return Due("retry with the corrected spec", changed)
         return None

@@ -38,7 +38,7 @@ class Trigger(Protocol):
     """
 
     name: str
-    # Cooldown and daily budget apply, and there is a status to keep.
+    # Whether it is an entry of retraining.triggers: the limits of retraining apply, and it has a status.
     configured: ClassVar[bool] = True
 
     @classmethod
