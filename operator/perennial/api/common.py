@@ -73,7 +73,6 @@ _QUANTITY = r"^([0-9]{1,18}(\.[0-9]{0,9})?|\.[0-9]{1,9})([KMGTPE]i|[numkMGTPE]|[
 Quantity = Annotated[
     int | str, Field(json_schema_extra={"x-kubernetes-int-or-string": True, "pattern": _QUANTITY, "minimum": 0})
 ]
-Percentage = Annotated[str, Field(pattern=r"^[0-9]{1,3}(\.[0-9]{1,4})?%$", max_length=16)]
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$", max_length=71)]
 Query = Annotated[str, Field(min_length=1, max_length=2048)]
 Image = Annotated[str, Field(min_length=1, max_length=512)]
@@ -97,11 +96,6 @@ Immutable = Field(
 def seconds(duration: str) -> int:
     """Seconds in a duration such as "1h30m"."""
     return sum(int(number) * _SECONDS[unit] for number, unit in re.findall(r"([0-9]+)([hms])", duration))
-
-
-def fraction(percentage: str) -> float:
-    """0.005 for "0.5%"."""
-    return float(percentage.removesuffix("%")) / 100
 
 
 MetricName = Annotated[str, Field(json_schema_extra={"enum": [*METRICS]})]
