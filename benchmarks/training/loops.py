@@ -14,8 +14,7 @@ import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments, get_scheduler
 
 from perennial_training import config, preparation
-from perennial_training.fitting import architectures
-from perennial_training.tasks import objective
+from perennial_training.tasks import TASKS, architectures
 
 EVERY_SECONDS = 1.0
 
@@ -90,10 +89,12 @@ def main(which: str, job: str, mounts: str) -> None:
     wanted = config.load(Path(job))
     with tempfile.TemporaryDirectory() as work:
         prepared = preparation.prepare(wanted, Path(mounts), Path(work), lambda line: None)
-        task = objective(wanted.task, prepared)
+        task = TASKS[wanted.task].objective(prepared)
         assert wanted.model.architecture is not None
         seed = wanted.training.hyperparameters.seed
-        model = architectures.create(wanted.task, task.auto, wanted.model.architecture, prepared, seed)
+        architecture = wanted.model.architecture
+        configure = task.families[architecture.family]
+        model = architectures.create(task.auto, configure, architecture, prepared, seed)
         {"bare": bare, "trainer": trainer}[which](model, task.dataset(), wanted.training.hyperparameters)
 
 

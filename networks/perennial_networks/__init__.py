@@ -9,9 +9,10 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceC
 from perennial_networks.configuration import ConvolutionalConfig, FeedForwardConfig, NetworkConfig, RecurrentConfig
 from perennial_networks.convolutional import ConvolutionalForCausalLM, ConvolutionalForSequenceClassification
 from perennial_networks.feedforward import FeedForwardForCausalLM, FeedForwardForSequenceClassification
+from perennial_networks.network import CausalNetwork, ClassifyingNetwork
 from perennial_networks.recurrent import RecurrentForCausalLM, RecurrentForSequenceClassification
 
-_MODELS = [
+_MODELS: list[tuple[type[NetworkConfig], type[CausalNetwork], type[ClassifyingNetwork]]] = [
     (RecurrentConfig, RecurrentForCausalLM, RecurrentForSequenceClassification),
     (ConvolutionalConfig, ConvolutionalForCausalLM, ConvolutionalForSequenceClassification),
     (FeedForwardConfig, FeedForwardForCausalLM, FeedForwardForSequenceClassification),

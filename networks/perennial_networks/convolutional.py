@@ -1,5 +1,7 @@
 """Convolutional networks over tokens."""
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import glu, pad, relu
@@ -21,8 +23,9 @@ class _GatedBlock(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        seen = pad(self.norm(hidden).transpose(1, 2), (self.before, 0))
-        return hidden + self.dropout(glu(self.convolution(seen), dim=1).transpose(1, 2))
+        padded = pad(self.norm(hidden).transpose(1, 2), (self.before, 0))
+        change: Tensor = self.dropout(glu(self.convolution(padded), dim=1).transpose(1, 2))
+        return hidden + change
 
 
 class ConvolutionalForCausalLM(CausalNetwork):
@@ -34,12 +37,13 @@ class ConvolutionalForCausalLM(CausalNetwork):
         super().__init__(config)
         self.blocks = nn.ModuleList(_GatedBlock(config) for _ in range(config.num_hidden_layers))
         self.norm = nn.LayerNorm(config.hidden_size)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def encode(self, embedded: Tensor) -> Tensor:
         for block in self.blocks:
             embedded = block(embedded)
-        return self.norm(embedded)
+        normalized: Tensor = self.norm(embedded)
+        return normalized
 
 
 class ConvolutionalForSequenceClassification(ClassifyingNetwork):
@@ -56,7 +60,7 @@ class ConvolutionalForSequenceClassification(ClassifyingNetwork):
         self.below = nn.ModuleList(nn.Conv1d(size, size, 3) for _ in range(config.num_hidden_layers - 1))
         self.filters = nn.ModuleList(nn.Conv1d(size, size, width) for width in _WIDTHS)
         self.add_head(size * len(_WIDTHS))
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def pool(self, embedded: Tensor, mask: Tensor) -> Tensor:
         for convolution in self.below:
@@ -64,8 +68,9 @@ class ConvolutionalForSequenceClassification(ClassifyingNetwork):
         return torch.cat([highest(relu(_around(each, embedded)), mask) for each in self.filters], dim=-1)
 
 
-def _around(convolution: nn.Conv1d, hidden: Tensor) -> Tensor:
+def _around(convolution: nn.Module, hidden: Tensor) -> Tensor:
     """The convolution at each place, with zeros beyond both ends: [batch, tokens, hidden] to the same."""
-    width = convolution.kernel_size[0]
-    seen = pad(hidden.transpose(1, 2), ((width - 1) // 2, width // 2))
-    return convolution(seen).transpose(1, 2)
+    width = cast(nn.Conv1d, convolution).kernel_size[0]
+    padded = pad(hidden.transpose(1, 2), ((width - 1) // 2, width // 2))
+    convolved: Tensor = convolution(padded).transpose(1, 2)
+    return convolved

@@ -21,13 +21,14 @@ class FeedForwardForCausalLM(CausalNetwork):
         self.window = nn.Conv1d(size, size, config.window)
         self.layers = nn.ModuleList(nn.Linear(size, size) for _ in range(config.num_hidden_layers - 1))
         self.norm = nn.LayerNorm(size)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def encode(self, embedded: Tensor) -> Tensor:
         hidden = relu(self.window(pad(embedded.transpose(1, 2), (self.config.window - 1, 0))).transpose(1, 2))
         for layer in self.layers:
             hidden = hidden + relu(layer(self.dropout(hidden)))
-        return self.norm(hidden)
+        normalized: Tensor = self.norm(hidden)
+        return normalized
 
 
 class FeedForwardForSequenceClassification(ClassifyingNetwork):
@@ -40,7 +41,7 @@ class FeedForwardForSequenceClassification(ClassifyingNetwork):
         size = config.hidden_size
         self.layers = nn.ModuleList(nn.Linear(size, size) for _ in range(config.num_hidden_layers))
         self.add_head(size)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def pool(self, embedded: Tensor, mask: Tensor) -> Tensor:
         hidden = embedded.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)

@@ -1,7 +1,7 @@
-"""What the networks have in common: embeddings below, a head above, and the interface of transformers around them."""
+"""The common part of the networks: embeddings below, a head above, and the interface of transformers around them."""
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ class Network(PreTrainedModel):
     """Embeds tokens; `inputs_embeds` [batch, tokens, hidden] may stand in for `input_ids` [batch, tokens]."""
 
     config: NetworkConfig
+    embedding: nn.Embedding
     base_model_prefix = ""
 
     def __init__(self, config: NetworkConfig) -> None:
@@ -26,10 +27,11 @@ class Network(PreTrainedModel):
         return self.embedding
 
     def set_input_embeddings(self, value: nn.Module) -> None:
-        self.embedding = value
+        self.embedding = cast(nn.Embedding, value)
 
     def embed(self, input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:
-        return self.dropout(self.embedding(input_ids) if inputs_embeds is None else inputs_embeds)
+        embedded: Tensor = self.dropout(self.embedding(input_ids) if inputs_embeds is None else inputs_embeds)
+        return embedded
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -67,9 +69,9 @@ class CausalNetwork(Network, GenerationMixin):
         inputs_embeds: Tensor | None = None,
         **kwargs: Any,
     ) -> CausalLMOutput:
-        """`attention_mask` is not looked at: pad on the right, where nothing real comes later.
+        """`attention_mask` is ignored: pad on the right.
 
-        `labels` [batch, tokens] are the inputs again, -100 where none is to be predicted.
+        `labels` [batch, tokens] are the inputs again, -100 where nothing is to be predicted.
         """
         logits = self.head(self.dropout(self.encode(self.embed(input_ids, inputs_embeds))))
         loss = None
@@ -78,7 +80,7 @@ class CausalNetwork(Network, GenerationMixin):
             loss = self.loss_function(logits, labels, vocab_size=self.config.vocab_size, num_items_in_batch=items)
         return CausalLMOutput(loss=loss, logits=logits)
 
-    def prepare_inputs_for_generation(
+    def prepare_inputs_for_generation(  # type: ignore[override]
         self, input_ids: Tensor, attention_mask: Tensor | None = None, **_: Any
     ) -> dict[str, Tensor]:
         return {"input_ids": input_ids[:, -self.config.max_position_embeddings :]}
@@ -95,7 +97,7 @@ class ClassifyingNetwork(Network):
         self.num_labels = config.num_labels
 
     def add_head(self, width: int) -> None:
-        self.classifier = nn.Linear(width, self.config.num_labels)
+        self.classifier = nn.Linear(width, cast(int, self.num_labels))
 
     @abstractmethod
     def pool(self, embedded: Tensor, mask: Tensor) -> Tensor:
@@ -119,5 +121,5 @@ class ClassifyingNetwork(Network):
 
 def highest(features: Tensor, mask: Tensor) -> Tensor:
     """[batch, tokens, width] to [batch, width]: each feature's largest value at a place in `mask`; 0 without one."""
-    found = features.masked_fill(~mask[..., None], -torch.inf).amax(1)
-    return found.masked_fill(~mask.any(1, keepdim=True), 0.0)
+    largest = features.masked_fill(~mask[..., None], -torch.inf).amax(1)
+    return largest.masked_fill(~mask.any(1, keepdim=True), 0.0)

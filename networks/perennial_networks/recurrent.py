@@ -14,7 +14,7 @@ def _lstm(config: RecurrentConfig, bidirectional: bool) -> nn.LSTM:
         config.hidden_size,
         config.num_hidden_layers,
         batch_first=True,
-        dropout=config.dropout if config.num_hidden_layers > 1 else 0.0,  # torch warns of it where it does nothing
+        dropout=config.dropout if config.num_hidden_layers > 1 else 0.0,  # torch warns about it where it has no effect
         bidirectional=bidirectional,
     )
 
@@ -27,10 +27,11 @@ class RecurrentForCausalLM(CausalNetwork):
     def __init__(self, config: RecurrentConfig) -> None:
         super().__init__(config)
         self.lstm = _lstm(config, bidirectional=False)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def encode(self, embedded: Tensor) -> Tensor:
-        return self.lstm(embedded)[0]
+        outputs: Tensor = self.lstm(embedded)[0]
+        return outputs
 
 
 class RecurrentForSequenceClassification(ClassifyingNetwork):
@@ -42,7 +43,7 @@ class RecurrentForSequenceClassification(ClassifyingNetwork):
         super().__init__(config)
         self.lstm = _lstm(config, bidirectional=True)
         self.add_head(2 * config.hidden_size)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def pool(self, embedded: Tensor, mask: Tensor) -> Tensor:
         """The padding is moved to the right and packed away, so it changes no state."""

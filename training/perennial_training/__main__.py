@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 from perennial_contract import cpus, exits, pod
 from perennial_contract.exits import Failure
@@ -26,8 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     except Failure as failure:
         return _fail(failure, options.termination_log)
     except Exception as error:
-        failure = _explain(error)
-        return _fail(failure, options.termination_log)
+        return _fail(_explain(error), options.termination_log)
     return 0
 
 
@@ -98,7 +98,7 @@ def _fail(failure: Failure, log: Path) -> int:
     return failure.code
 
 
-def _leave(result: dict, log: Path) -> None:
+def _leave(result: dict[str, Any], log: Path) -> None:
     if _is_there(log):
         exits.leave(result, log)
 

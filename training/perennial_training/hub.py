@@ -12,7 +12,7 @@ _ADVICE = "if it is private or gated, name a Secret with an HF_TOKEN that may re
 @contextmanager
 def explained(uri: str, revision: str) -> Iterator[None]:
     """Turns what the hub's client raises into exits.Failure."""
-    from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError  # type: ignore[attr-defined]
 
     try:
         yield

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from perennial_contract import uri
 from perennial_contract.report import Report
+from perennial_training import starting_model
 from perennial_training.config import Config
 from perennial_training.distributed import launch
 from perennial_training.distributed.termination import Termination
-from perennial_training.fitting import starting_model as base
 from perennial_training.output import artifact, output_of
 from perennial_training.output.card import card
 from perennial_training.output.output import Output
-from perennial_training.preparation import Prepared, prepare
+from perennial_training.preparation import prepare
+from perennial_training.prepared import Prepared
 from perennial_training.telemetry import tracking
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def run(config: Config, mounts: Path, metrics_port: int, termination: Terminatio
     if not launch.leads(os.environ):
         return _follow(config, mounts, output, termination, report)
     # What is compared with is verified before hours of training depend on it.
-    served = base.served(config.compare_with, mounts, report) if config.compare_with else None
+    served = starting_model.served(config.compare_with, mounts, report) if config.compare_with else None
     output.open()
     prepared = prepare(config, mounts, output.work, report)
 
@@ -82,7 +83,9 @@ def _follow(config: Config, mounts: Path, output: Output, termination: Terminati
     return {}
 
 
-def _facts(config: Config, prepared: Prepared, fitted: "Fitted", comparison: dict[str, Any] | None) -> dict[str, Any]:
+def _facts(
+    config: Config, prepared: Prepared[Any], fitted: "Fitted", comparison: dict[str, Any] | None
+) -> dict[str, Any]:
     """All that the manifest says; card and result repeat it."""
     start = prepared.base
     return {

@@ -5,8 +5,9 @@ import math
 import pytest
 from test_tasks import ROWS, give, learned
 
-from perennial_training.baselines import dictionary, first_sentence
 from perennial_training.data.example import Example
+from perennial_training.tasks.question_answering.baseline import first_sentence
+from perennial_training.tasks.translation.baseline import dictionary
 
 
 def test_a_word_is_translated_by_its_most_faithful_companion():

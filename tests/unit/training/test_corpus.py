@@ -11,6 +11,7 @@ from perennial_training.config import Augmentation, Data, Preprocessing
 from perennial_training.data import corpus
 from perennial_training.data.augmentation import augment
 from perennial_training.data.example import Example
+from perennial_training.tasks import TASKS
 
 TEXTS = st.lists(st.text(max_size=12))
 FRACTIONS = st.floats(0.05, 0.95)
@@ -96,7 +97,7 @@ def test_a_text_that_is_held_out_is_not_learned_with_another_label_either(tmp_pa
         lines = [*rows[:5], {"text": "of these there is but one", "label": "good"}] if name == "held" else rows
         (tmp_path / f"{name}.jsonl").write_text("\n".join(json.dumps(row) for row in lines))
     data = Data(train=[{"uri": f"file://{tmp_path}/train.jsonl"}], validation={"uri": f"file://{tmp_path}/held.jsonl"})
-    found = corpus.load(data, "sentiment-analysis", tmp_path, tmp_path, lambda line: None)
+    found = corpus.load(data, TASKS["sentiment-analysis"].roles, tmp_path, tmp_path, lambda line: None)
     assert (len(found.train), len(found.validation)) == (15, 6)
     assert found.counts["training"]["heldOut"] == 5
 
@@ -110,7 +111,7 @@ def test_held_out_examples_are_neither_weighted_nor_augmented(tmp_path):
         preprocessing=Preprocessing(),
         augmentation=Augmentation(),
     )
-    found = corpus.load(data, "text-generation", tmp_path, tmp_path, said.append)
+    found = corpus.load(data, TASKS["text-generation"].roles, tmp_path, tmp_path, said.append)
     held_out = set(corpus.texts(found.validation))
     assert len(held_out) == len(found.validation)
     assert not held_out & set(corpus.texts(found.train))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from test_tasks import ROWS, give, learned
 
-from perennial_training.report.calibration import calibration
 from perennial_training.report.page import page
+from perennial_training.tasks.sentiment_analysis.calibration import calibration
 
 
 def report(pod) -> tuple[dict, str]:

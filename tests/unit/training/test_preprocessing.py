@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from perennial_training.config import Preprocessing
 from perennial_training.data.example import Example
 from perennial_training.data.preprocessing import preprocess
-from perennial_training.data.roles import ROLES
+from perennial_training.tasks import TASKS
 
 TEXTS = st.lists(st.text(max_size=12))
 PARAGRAPH = "the quick brown fox jumps over the lazy dog while nobody is looking at it from behind the old fence"
@@ -18,7 +18,7 @@ def rules(**changed):
 
 
 def kept_of(texts, rule):
-    kept, _ = preprocess([Example({"text": text}) for text in texts], rule, ROLES["text-generation"])
+    kept, _ = preprocess([Example({"text": text}) for text in texts], rule, TASKS["text-generation"].roles)
     return [example.roles["text"] for example in kept]
 
 
@@ -61,7 +61,7 @@ def test_preprocessing(why, rule, texts, kept):
 def test_each_step_is_counted():
     given = [Example({"text": text}) for text in ("abc", "abc", "x", "abcdef")]
     rule = rules(deduplicate=True, min_characters=2, max_characters=5, near_duplicates=1.0)
-    _, counts = preprocess(given, rule, ROLES["text-generation"])
+    _, counts = preprocess(given, rule, TASKS["text-generation"].roles)
     assert counts == {"read": 4, "short": 1, "long": 1, "repeated": 1, "nearlyRepeated": 0}
 
 

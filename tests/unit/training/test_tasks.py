@@ -14,7 +14,7 @@ from transformers import (
 
 from perennial_contract import manifest
 from perennial_contract.exits import BAD_CONFIGURATION, BAD_DATA
-from perennial_training.tasks.question_answering import f1, normalized
+from perennial_training.tasks.question_answering.scores import f1, normalized
 
 GOOD, BAD = ["good", "warm", "bright", "kind", "lovely"], ["bad", "cold", "dull", "cruel", "awful"]
 DAYS = {"monday": "lundi", "friday": "vendredi", "sunday": "dimanche", "today": "aujourd'hui"}

@@ -5,6 +5,7 @@ from transformers import AutoTokenizer
 
 from perennial_training.config import Architecture
 from perennial_training.encoding import tokenizer
+from perennial_training.encoding.tokenizer import Layout
 
 TEXTS = ["A line.\nAnother: ähm, 字!\r\n\tA third, with  two spaces."]
 
@@ -14,13 +15,13 @@ def trained(kind, said=None, size=300):
         family="transformer", layers=1, hiddenSize=8, heads=1, contextLength=64, dropout=0.0,
         vocabularySize=size, tokenizer=kind,
     )  # fmt: skip
-    return tokenizer.train(TEXTS, wanted, "text-generation", said or (lambda line: None))
+    return tokenizer.train(TEXTS, wanted, Layout.STREAM, said or (lambda line: None))
 
 
 @pytest.mark.parametrize("kind", ["bpe", "characters"])
 def test_a_text_that_was_trained_on_comes_back_whole(kind, tmp_path):
     vocabulary = trained(kind)
-    tokenizer.save(vocabulary, "text-generation", 64, tmp_path)
+    tokenizer.save(vocabulary, Layout.STREAM, 64, tmp_path)
     ids = vocabulary.tokenizer.encode(TEXTS[0]).ids
     assert vocabulary.tokenizer.decode(ids) == TEXTS[0]
     loaded = AutoTokenizer.from_pretrained(tmp_path)

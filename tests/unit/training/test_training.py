@@ -15,6 +15,7 @@ from perennial_contract.exits import BAD_CONFIGURATION, BAD_DATA, MAX_MESSAGE_BY
 from perennial_training.config import load
 from perennial_training.data import corpus
 from perennial_training.data.corpus import texts
+from perennial_training.tasks import TASKS
 
 
 @pytest.fixture
@@ -78,7 +79,9 @@ def test_the_artifact_loads_in_transformers_and_scores_what_was_reported(pod, tr
 
     data = load(pod.root / "job.json").data
     held_out = texts(
-        corpus.load(data, "text-generation", pod.root, pod.root / "downloads", lambda line: None).validation
+        corpus.load(
+            data, TASKS["text-generation"].roles, pod.root, pod.root / "downloads", lambda line: None
+        ).validation
     )
     end = tokenizer.eos_token_id
     ids = [end] + [token for text in held_out for token in [*tokenizer(text).input_ids, end]]

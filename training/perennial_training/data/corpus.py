@@ -7,14 +7,14 @@ from pathlib import Path
 
 from perennial_contract.exits import BAD_DATA, Failure
 from perennial_contract.report import Report
-from perennial_training.config import Data, Source, Task, Validation
+from perennial_training.config import Data, Source, Validation
 from perennial_training.data import formats, sources
 from perennial_training.data.augmentation import augment
 from perennial_training.data.example import Example, share
 from perennial_training.data.preprocessing import Counts, preprocess
-from perennial_training.data.roles import ROLES
+from perennial_training.data.roles import Roles
 
-_TOLD = {
+_MEANINGS = {
     "read": "examples read",
     "short": "are empty or shorter than minCharacters: left out",
     "long": "are longer than maxCharacters: left out",
@@ -28,9 +28,9 @@ _TOLD = {
 
 @dataclass(frozen=True)
 class Corpus:
-    """What is learned from and what is held out; `digest` names both, with their order.
+    """Training and held-out examples; `digest` identifies both, with their order.
 
-    counts: for "training" and "validation" how many examples were read, left out by which step, or added.
+    counts: for "training" and "validation" the number of examples read, dropped by each step, or added.
     """
 
     train: list[Example]
@@ -39,26 +39,25 @@ class Corpus:
     counts: dict[str, Counts]
 
 
-def load(data: Data, task: Task, mounts: Path, downloads: Path, report: Report) -> Corpus:
-    """Reads, preprocesses, splits, weights and augments what `data` names.
+def load(data: Data, roles: Roles, mounts: Path, downloads: Path, report: Report) -> Corpus:
+    """Reads, preprocesses, splits, weights and augments the data of a job.
 
-    Raises exits.Failure where nothing could be learned.
+    Raises exits.Failure if nothing is left to learn from.
     """
-    roles = ROLES[task]
     columns = roles.columns(data.fields)
 
-    def read(found: list[Source], part: str) -> tuple[list[Example], Counts]:
+    def read(inputs: list[Source], part: str) -> tuple[list[Example], Counts]:
         examples: list[Example] = []
-        for number, source in enumerate(found):
+        for number, source in enumerate(inputs):
             folder = downloads / f"{part}-{number}"
             folder.mkdir(parents=True)
-            secret = source.credentials and source.credentials.secret_name
+            secret = source.credentials.secret_name if source.credentials else None
             for name, path in sources.fetch(source.uri, mounts, folder, report, secret).items():
-                examples += (Example(roles, source.weight) for roles in formats.read(path, name, columns))
+                examples += (Example(texts, source.weight) for texts in formats.read(path, name, columns))
         kept, counts = preprocess(examples, data.preprocessing, roles)
         if not kept and part == "training":
             raise _nothing_left(data, examples, columns, counts)
-        _tell(part, counts, report)
+        _report_counts(part, counts, report)
         return kept, counts
 
     train, counts = read(data.train, "training")
@@ -88,12 +87,12 @@ def _source(held_out: Validation) -> Source:
 
 
 def texts(examples: list[Example]) -> list[str]:
-    """Of examples that are one text each."""
+    """The texts of examples that have one each."""
     return [example.roles["text"] for example in examples]
 
 
 def split(examples: Iterable[Example], fraction: float, key: str) -> tuple[list[Example], list[Example]]:
-    """Train and validation. The text in the role `key` decides alone, so it is on the same side in every version."""
+    """Train and validation. Only the text in the role `key` decides, so the split is the same in every version."""
     train: list[Example] = []
     validation: list[Example] = []
     for example in examples:
@@ -102,7 +101,7 @@ def split(examples: Iterable[Example], fraction: float, key: str) -> tuple[list[
 
 
 def weighted(examples: list[Example]) -> Iterator[Example]:
-    """Each as often as its weight says, in rounds; the fraction of a weight is a share of the examples."""
+    """Each example as often as its weight, in rounds; a fraction of a weight is a share of the examples."""
     rounds = 0
     while examples:
         examples = [example for example in examples if example.weight > rounds + share(example.content, offset=1)]
@@ -111,7 +110,7 @@ def weighted(examples: list[Example]) -> Iterator[Example]:
 
 
 def digest(train: Iterable[Example], validation: Iterable[Example]) -> str:
-    """Names exactly these examples in this order and split."""
+    """Identifies exactly these examples in this order and split."""
     whole = hashlib.sha256()
     for part in (train, validation):
         for example in part:
@@ -121,7 +120,7 @@ def digest(train: Iterable[Example], validation: Iterable[Example]) -> str:
 
 
 def _without(train: list[Example], held_out: list[Example], key: str) -> tuple[list[Example], int]:
-    """What is judged on must not be learned: as in a split, the text in the role `key` decides."""
+    """Held-out examples must not be learned: as in a split, the text in the role `key` decides."""
     secret = {example.roles[key] for example in held_out}
     kept = [example for example in train if example.roles[key] not in secret]
     return kept, len(train) - len(kept)
@@ -129,16 +128,16 @@ def _without(train: list[Example], held_out: list[Example], key: str) -> tuple[l
 
 def _add(counts: Counts, more: Counts, report: Report) -> None:
     counts.update(more)
-    _tell("training", more, report)
+    _report_counts("training", more, report)
 
 
-def _tell(part: str, counts: Counts, report: Report) -> None:
+def _report_counts(part: str, counts: Counts, report: Report) -> None:
     for name, count in counts.items():
-        report(f"{part} data: {count:,} {_TOLD[name]}")
+        report(f"{part} data: {count:,} {_MEANINGS[name]}")
 
 
 def _nothing_left(data: Data, examples: list[Example], columns: dict[str, str], counts: Counts) -> Failure:
-    why = ", ".join(f"{count:,} {_TOLD[name]}" for name, count in counts.items() if count and name != "read")
+    why = ", ".join(f"{count:,} {_MEANINGS[name]}" for name, count in counts.items() if count and name != "read")
     empty = [columns[role] for role in columns if examples and not any(e.roles[role].strip() for e in examples)]
     return Failure(
         "EmptyCorpus",

@@ -96,7 +96,8 @@ def _run(group: Group, module: list[str]) -> int:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     try:
-        run.run(run.parse_args(torchrun(group, module)))
+        arguments = run.parse_args(torchrun(group, module))
+        run.run(arguments)
     except ChildFailedError as error:
         return exit_code([failure.exitcode for failure in error.failures.values()])
     except SignalException:

@@ -2,7 +2,7 @@
 
 import os
 from datetime import timedelta
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
@@ -69,4 +69,5 @@ def whole_weights(model: torch.nn.Module) -> dict[str, torch.Tensor] | None:
     """All weights on the CPU, put together from the shards of all processes; None where the model is whole here."""
     if not any(isinstance(weight, DTensor) for weight in model.parameters()):
         return None
-    return get_model_state_dict(model, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
+    whole = get_model_state_dict(model, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
+    return cast(dict[str, torch.Tensor], whole)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, proce
 
 from perennial_contract.exits import BAD_DATA, Failure
 from perennial_contract.report import Report
-from perennial_training.config import Architecture, Task
+from perennial_training.config import Architecture
 
 END = "<|end|>"  # after each text; in a stream of texts before the first as well
 PAD = "<|pad|>"
@@ -22,9 +23,17 @@ CHAT_TEMPLATE = (
 )
 
 
+class Layout(Enum):
+    """Where special tokens stand."""
+
+    STREAM = "END between texts, set where the stream is made"
+    ENDED = "END after each text"
+    ENCLOSED = "START before and END after each text, or each pair of texts"
+
+
 @dataclass(frozen=True)
 class Vocabulary:
-    """A tokenizer, and the ids of the tokens that end a text and that fill up a batch (None: it has none)."""
+    """A tokenizer, and the ids of the tokens that end a text and that pad a batch (None: it has none)."""
 
     tokenizer: Tokenizer
     end: int
@@ -41,15 +50,15 @@ class Vocabulary:
         return self.tokenizer.get_vocab_size()
 
 
-def train(texts: Iterable[str], architecture: Architecture, task: Task, report: Report) -> Vocabulary:
-    """A byte-level BPE tokenizer, which can write any text, or one of characters.
+def train(texts: Iterable[str], architecture: Architecture, layout: Layout, report: Report) -> Vocabulary:
+    """A byte-level BPE tokenizer, which can encode any text, or one of characters.
 
     A small corpus may yield fewer tokens than `vocabulary_size`; the model then follows the tokenizer.
     """
     make = _of_characters if architecture.tokenizer == "characters" else _byte_pairs
-    specials = [END, PAD] if task == "text-generation" else [END, PAD, START]
+    specials = [END, PAD] if layout is Layout.STREAM else [END, PAD, START]
     tokenizer = make(texts, architecture.vocabulary_size, specials)
-    _surround(tokenizer, task)
+    _surround(tokenizer, layout)
     size = tokenizer.get_vocab_size()
     if size < architecture.vocabulary_size:
         report(f"the corpus yields {size:,} tokens, fewer than vocabularySize {architecture.vocabulary_size:,}")
@@ -57,7 +66,9 @@ def train(texts: Iterable[str], architecture: Architecture, task: Task, report: 
 
 
 def _vocabulary(tokenizer: Tokenizer) -> Vocabulary:
-    return Vocabulary(tokenizer, tokenizer.token_to_id(END), tokenizer.token_to_id(PAD))
+    end = tokenizer.token_to_id(END)
+    assert end is not None
+    return Vocabulary(tokenizer, end, tokenizer.token_to_id(PAD))
 
 
 def _byte_pairs(texts: Iterable[str], size: int, specials: list[str]) -> Tokenizer:
@@ -83,12 +94,12 @@ def _of_characters(texts: Iterable[str], size: int, specials: list[str]) -> Toke
     return tokenizer
 
 
-def _surround(tokenizer: Tokenizer, task: Task) -> None:
-    """What stands around a text, or between two, is the tokenizer's own business: whoever loads it does the same."""
-    if task == "text-generation":
+def _surround(tokenizer: Tokenizer, layout: Layout) -> None:
+    """Part of the tokenizer itself, so that everyone who loads it does the same."""
+    if layout is Layout.STREAM:
         return
     end, start = ((name, tokenizer.token_to_id(name)) for name in (END, START))
-    if task == "translation":
+    if layout is Layout.ENDED:
         tokenizer.post_processor = processors.TemplateProcessing(single=f"$A {END}", special_tokens=[end])
     else:
         tokenizer.post_processor = processors.TemplateProcessing(
@@ -96,14 +107,14 @@ def _surround(tokenizer: Tokenizer, task: Task) -> None:
         )
 
 
-def save(vocabulary: Vocabulary, task: Task, context_length: int, folder: Path) -> None:
-    """Writes the tokenizer as transformers and vLLM load it; for texts with a plain-text chat template."""
+def save(vocabulary: Vocabulary, layout: Layout, context_length: int, folder: Path) -> None:
+    """Writes the tokenizer as transformers and vLLM load it; for text generation with a plain chat template."""
     from transformers import PreTrainedTokenizerFast
 
     names = {"bos_token": END, "eos_token": END, "pad_token": PAD}
-    if task == "text-generation":
+    if layout is Layout.STREAM:
         names["chat_template"] = CHAT_TEMPLATE
-    elif task != "translation":
+    elif layout is Layout.ENCLOSED:
         names |= {"cls_token": START, "sep_token": END}
     if vocabulary.tokenizer.token_to_id(UNKNOWN) is not None:
         names["unk_token"] = UNKNOWN

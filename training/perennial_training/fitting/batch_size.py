@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
@@ -10,28 +10,34 @@ from transformers import PreTrainedModel, default_data_collator
 
 from perennial_contract.exits import BAD_CONFIGURATION, Failure
 from perennial_contract.report import Report
+from perennial_training.tasks.objective import Collator, Examples
 
 
-def find(model: PreTrainedModel, dataset: Any, collator: Callable[..., Any] | None, wanted: int, report: Report) -> int:
-    """The largest part of `wanted` for which one step of the longest sequences fits into the GPU's memory.
+def find(model: PreTrainedModel, dataset: Examples, collator: Collator | None, sequences: int, report: Report) -> int:
+    """The largest part of `sequences` for which one step of the longest sequences fits into the GPU's memory.
 
-    The optimiser's batch stays `wanted`: its parts are accumulated. On the CPU the whole is tried without a trial, for
-    there the kernel ends a process that asks for too much.
+    The optimizer's batch stays `sequences`: its parts are accumulated. On the CPU there is no trial, as the kernel
+    kills a process that asks for too much memory.
     """
     if not torch.cuda.is_available():
-        return wanted
-    found = fitting_part(lambda size: _step(model.to("cuda"), dataset, collator or default_data_collator, size), wanted)
-    if found < wanted:
-        report(f"{found} of {wanted} sequences fit into the memory at once: gradients are accumulated over the rest")
-    return found
+        return sequences
+
+    def step(size: int) -> None:
+        cast(torch.nn.Module, model).to("cuda")
+        _step(model, dataset, collator or default_data_collator, size)
+
+    part = fitting_part(step, sequences)
+    if part < sequences:
+        report(f"{part} of {sequences} sequences fit into the memory at once: gradients are accumulated over the rest")
+    return part
 
 
-def fitting_part(step: Callable[[int], None], wanted: int) -> int:
-    """The largest divisor of `wanted` with which `step` doesn't run out of memory, each at most half of the one before.
+def fitting_part(step: Callable[[int], None], sequences: int) -> int:
+    """The largest divisor of `sequences` that `step` has memory for; each attempt is at most half of the previous one.
 
     Raises exits.Failure where not even a single sequence fits.
     """
-    size = wanted
+    size = sequences
     while True:
         try:
             step(size)
@@ -42,7 +48,7 @@ def fitting_part(step: Callable[[int], None], wanted: int) -> int:
             if size == 1:
                 raise out_of_memory("not even one sequence fits into the GPU's memory") from None
         clear_device_cache(garbage_collection=True)
-        size = max(part for part in range(1, size // 2 + 1) if wanted % part == 0)
+        size = max(part for part in range(1, size // 2 + 1) if sequences % part == 0)
 
 
 def out_of_memory(what: str) -> Failure:
@@ -54,7 +60,7 @@ def out_of_memory(what: str) -> Failure:
     )
 
 
-def _step(model: PreTrainedModel, dataset: Any, collate: Callable[..., Any], size: int) -> None:
+def _step(model: PreTrainedModel, dataset: Examples, collate: Callable[..., Any], size: int) -> None:
     longest = heapq.nlargest(size, (dataset[i] for i in range(len(dataset))), key=lambda row: len(row["input_ids"]))
     with torch.random.fork_rng():  # the trial must not change what is drawn later
         model.train()

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import transformers
@@ -13,28 +13,29 @@ import perennial_networks
 from perennial_contract import cpus
 from perennial_contract.exits import BAD_CONFIGURATION, TERMINATED, Failure
 from perennial_contract.report import Report
-from perennial_training.baselines import Baseline, baseline
 from perennial_training.checkpoints import checkpoints
 from perennial_training.checkpoints.checkpoints import Checkpoints
 from perennial_training.config import Config
 from perennial_training.distributed import processes
 from perennial_training.distributed.termination import Termination
 from perennial_training.encoding import tokenizer
-from perennial_training.fitting import architectures, batch_size, trainer
+from perennial_training.fitting import batch_size, trainer
+from perennial_training.fitting.loading import load
 from perennial_training.output.output import Output
-from perennial_training.preparation import Prepared, known_labels
-from perennial_training.tasks import objective
-from perennial_training.tasks.objective import Metrics, Objective, load, rounded
+from perennial_training.preparation import known_labels
+from perennial_training.prepared import Prepared
+from perennial_training.tasks import TASKS, architectures
+from perennial_training.tasks.objective import Baseline, Metrics, Objective, rounded
 from perennial_training.telemetry.progress import Gauges, Progress
 from perennial_training.telemetry.tracking import Tracking
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """The outcome: a folder with the best weights, and what was measured on the way.
+    """A folder with the best weights, and all measurements.
 
-    training_loss: of the best weights on examples that were learned from, without dropout; what the validation loss
-    exceeds it by is what was learned by heart.
+    training_loss: of the best weights on training examples, without dropout; the excess of the validation loss over it
+    is overfitting.
     """
 
     weights: Path
@@ -48,9 +49,9 @@ class Fitted:
 
 
 class Fitting:
-    """One training: what is learned, by which rules, and where its state is kept."""
+    """One training: its data, its rules, and the place of its state."""
 
-    def __init__(self, config: Config, prepared: Prepared, output: Output, report: Report) -> None:
+    def __init__(self, config: Config, prepared: Prepared[Any], output: Output, report: Report) -> None:
         torch.set_num_threads(cpus.allowed())
         transformers.utils.logging.disable_progress_bar()
         perennial_networks.register()
@@ -59,12 +60,13 @@ class Fitting:
         self.prepared = prepared
         self.output = output
         self.report = report
-        self.objective: Objective = objective(config.task, prepared)
+        self.task = TASKS[config.task]
+        self.objective: Objective[Any, Any] = self.task.objective(prepared)
         self.kept = Checkpoints(output.work, prepared.identity, config.training.checkpoints.keep, output.mirror)
         self.held_out = self.objective.held_out()
 
     def fit(self, metrics_port: int, termination: Termination, tracking: Tracking | None) -> Fitted:
-        """Trains to the end and judges what was learned. Raises exits.Failure."""
+        """Trains to the end and evaluates the best weights. Raises exits.Failure."""
         return self._outcome(self.train(metrics_port, termination, tracking))
 
     def train(self, metrics_port: int, termination: Termination, tracking: Tracking | None = None) -> TrainerState:
@@ -77,14 +79,14 @@ class Fitting:
         return self._train(last, gauges, termination, tracking)
 
     def _last(self) -> Path | None:
-        """The checkpoint that all processes go on from: the leader chooses."""
+        """The checkpoint that all processes resume from: the leader chooses."""
         last = self.kept.last(self.report) if processes.leads() else None
         name = processes.shared(last and last.name)
         if processes.leads() or name is None:
             return last
         folder = self.kept.work / name
         if not folder.is_dir() and processes.leads_its_node():
-            self.output.open()  # brings it from where it is kept, if it is kept elsewhere
+            self.output.open()  # fetches it, where checkpoints are mirrored
         if not folder.is_dir():
             raise Failure(
                 "CheckpointNotShared",
@@ -95,13 +97,19 @@ class Fitting:
 
     def compare(self, folder: Path, context: int) -> Metrics:
         """The metrics of another artifact on the same examples, with its own tokenizer, context and labels."""
-        own = {"vocabulary": tokenizer.load(folder), "tokenizer": folder, "context": context}
-        labels = known_labels(folder) or self.prepared.labels
-        other = objective(self.config.task, replace(self.prepared, **own, labels=labels))
+        other = self.task.objective(
+            replace(
+                self.prepared,
+                vocabulary=tokenizer.load(folder),
+                tokenizer=folder,
+                context=context,
+                labels=known_labels(folder) or self.prepared.labels,
+            )
+        )
         return other.assess(self._saved(folder), other.held_out())
 
     def explain(self, fitted: Fitted, facts: dict[str, Any]) -> None:
-        """Leaves a report in the work folder, from where it is published."""
+        """Writes the report to the work folder, from where it is published."""
         from perennial_training import report as explanation
 
         self.report("explaining what was learned")
@@ -113,13 +121,13 @@ class Fitting:
         self, last: Path | None, gauges: Gauges, termination: Termination, tracking: Tracking | None
     ) -> TrainerState:
         training = self.config.training
-        wanted = training.hyperparameters
+        hyperparameters = training.hyperparameters
         network = self._network(last)
         self.report(f"the model has {network.num_parameters():,} parameters; {torch.get_num_threads()} threads")
         collator = self.objective.collator(network)
         dataset = self.objective.dataset()
-        share = wanted.batch_size // processes.count()
-        micro = wanted.micro_batch_size or batch_size.find(network, dataset, collator, share, self.report)
+        share = hyperparameters.batch_size // processes.count()
+        micro = hyperparameters.micro_batch_size or batch_size.find(network, dataset, collator, share, self.report)
         micro = processes.shared(micro)
         runner = trainer.JudgedTrainer(
             self.objective,
@@ -131,7 +139,7 @@ class Fitting:
             compute_loss_func=self._loss(),
             callbacks=[
                 trainer.Saving(self.kept, self.prepared.tokenizer, training.early_stopping, termination),
-                Progress(gauges, self.objective.tokens_per_step(wanted.batch_size), tracking),
+                Progress(gauges, self.objective.tokens_per_step(hyperparameters.batch_size), tracking),
             ],
         )
         try:
@@ -147,7 +155,7 @@ class Fitting:
         return runner.state
 
     def _with_last_good(self, failure: Failure, state: TrainerState) -> Failure:
-        """A training that diverged says what another one can start from; an adapter alone is no model."""
+        """Names the last good checkpoint of a training that diverged; an adapter alone is no model."""
         if failure.reason != "NonFiniteLoss" or self.config.model.tuning is not None or not processes.leads():
             return failure
         whole = self.kept.whole(self.report)
@@ -166,7 +174,7 @@ class Fitting:
         return None
 
     def _network(self, last: Path | None) -> Any:
-        """The model to go on with: from the checkpoint, the base or new."""
+        """The model to train: from the checkpoint, from the base, or new."""
         tuning = self.config.model.tuning
         if tuning is None:
             return load(self.objective.auto, last) if last else self._start()
@@ -180,39 +188,42 @@ class Fitting:
         base, labels = self.prepared.base, self.prepared.labels
         seed = self.config.training.hyperparameters.seed
         if base is not None:
-            transformers.set_seed(seed)  # of a head that the base doesn't have
+            transformers.set_seed(seed)  # for a head that the base lacks
             model = load(self.objective.auto, base.folder, **_names(labels))
             if labels and model.config.pad_token_id is None:  # by which a decoder finds where a text ends
                 model.config.pad_token_id = self.prepared.vocabulary.end
             return model
         assert self.config.model.architecture is not None
-        wanted = self.config.model.architecture
-        return architectures.create(self.config.task, self.objective.auto, wanted, self.prepared, seed)
+        architecture = self.config.model.architecture
+        configure = self.objective.families[architecture.family]
+        return architectures.create(self.objective.auto, configure, architecture, self.prepared, seed)
 
     def _saved(self, folder: Path) -> PreTrainedModel:
-        """A model to judge, where it is computed fastest."""
-        return load(self.objective.auto, folder).to(processes.device())
+        """A model to evaluate, on the fastest device."""
+        model = load(self.objective.auto, folder)
+        cast(torch.nn.Module, model).to(processes.device())
+        return model
 
     def _outcome(self, state: TrainerState) -> Fitted:
         best = trainer.best_step(state)
         weights = self._whole(self.kept.best(best))
         model = self._saved(weights)
-        learned = self.objective.measure(model, self.objective.learned())["loss"]
+        training_loss = self.objective.measure(model, self.objective.learned())["loss"]
         metrics = self.objective.assess(model, self.held_out)
         judged = {int(entry["step"]): _metrics(entry) for entry in trainer.evaluations(state)}
         return Fitted(
             weights=weights,
             metrics=metrics | judged[best],
             initial_metrics=judged[0],
-            baseline=baseline(self.config.task, self.prepared),
-            training_loss=rounded(learned),
+            baseline=self.objective.baseline(),
+            training_loss=rounded(training_loss),
             curve=trainer.curve(state),
             steps=state.global_step,
             best_step=best,
         )
 
     def _whole(self, weights: Path) -> Path:
-        """The weights as one model, where only an adapter was learned."""
+        """The weights as one model; an adapter is merged into its base."""
         tuning = self.config.model.tuning
         if tuning is None:
             return weights
@@ -225,7 +236,7 @@ class Fitting:
 
 
 def _names(labels: list[str] | None) -> dict[str, Any]:
-    """What a base model is told of the classes; a head for another number of them is left out."""
+    """Options that name the classes to a base model; a head for another number of them is dropped."""
     if labels is None:
         return {}
     numbers = dict(enumerate(labels))

@@ -1,4 +1,4 @@
-"""Low-rank adaptation by peft: only thin matrices beside the weights are learned, and merged into them at the end."""
+"""Low-rank adaptation by peft: only thin matrices beside the weights are trained, and merged into them at the end."""
 
 from pathlib import Path
 
@@ -8,14 +8,14 @@ from transformers import PreTrainedModel, set_seed
 from perennial_training.config import Lora
 
 
-def wrap(model: PreTrainedModel, wanted: Lora, task: str, seed: int) -> PeftModel:
-    """The model with new matrices at all of its linear layers but the head; a new head is learned whole."""
+def wrap(model: PreTrainedModel, rules: Lora, task: str, seed: int) -> PeftModel:
+    """The model with new matrices at all of its linear layers but the head; a new head is trained whole."""
     set_seed(seed)
     config = LoraConfig(
         task_type=task,
-        r=wanted.rank,
-        lora_alpha=wanted.alpha,
-        lora_dropout=wanted.dropout,
+        r=rules.rank,
+        lora_alpha=rules.alpha,  # type: ignore[arg-type]  # peft computes with floats as well
+        lora_dropout=rules.dropout,
         target_modules="all-linear",
         exclude_modules=["qa_outputs"],  # the head of question answering, which peft knows but does not leave out
     )
@@ -23,19 +23,19 @@ def wrap(model: PreTrainedModel, wanted: Lora, task: str, seed: int) -> PeftMode
 
 
 def load(model: PreTrainedModel, folder: Path) -> PeftModel:
-    """The model with the matrices saved in `folder`, ready to learn on."""
+    """The model with the matrices saved in `folder`, ready to train on."""
     return PeftModel.from_pretrained(model, str(folder), is_trainable=True)
 
 
 def merge(model: PreTrainedModel, adapter: Path, folder: Path, keep_adapter: bool, base: str) -> None:
     """Writes the whole model to `folder`; and the matrices alone to adapter/ in it if they are to be kept.
 
-    `base` is the URI of what they were learned beside.
+    `base` is the URI of the model that they adapt.
     """
     adapted = load(model, adapter)
     if keep_adapter:
         adapted.peft_config["default"].base_model_name_or_path = base
-        adapted.save_pretrained(folder / "adapter")
+        adapted.save_pretrained(str(folder / "adapter"))
     merged = adapted.merge_and_unload()
     merged.config.use_cache = True
     merged.save_pretrained(folder)

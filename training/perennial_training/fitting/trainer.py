@@ -1,9 +1,9 @@
-"""The training itself: transformers' Trainer, judged on the held-out texts, saved so that any kill is harmless."""
+"""The training loop: transformers' Trainer, evaluated on the held-out examples, and safe to kill at any time."""
 
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from transformers import (
@@ -24,7 +24,7 @@ from perennial_training.distributed import processes
 from perennial_training.distributed.termination import Termination
 from perennial_training.fitting import stopping
 from perennial_training.output.artifact import copy_tokenizer
-from perennial_training.tasks.objective import Metrics, Objective
+from perennial_training.tasks.objective import Examples, Metrics, Objective
 
 _SCHEDULES = {
     "constant": "constant_with_warmup",
@@ -36,25 +36,29 @@ _OWN: dict[str, dict[str, Any]] = {"polynomial": {"power": 2.0}, "cosineWithRest
 
 
 class JudgedTrainer(Trainer):
-    """A Trainer that judges as versions are compared: its `eval_dataset` is what the objective holds out."""
+    """A Trainer that evaluates as versions are compared: its `eval_dataset` holds the objective's held-out examples."""
 
-    def __init__(self, objective: Objective, **kwargs: Any) -> None:
+    objective: Objective[Any, Any]
+    train_dataset: Examples
+
+    def __init__(self, objective: Objective[Any, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.objective = objective
         self.remove_callback(PrinterCallback)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Metrics:
-        all_needed = self.is_fsdp_enabled  # each holds but a part of the weights
-        found = self.objective.measure(self.model, self.eval_dataset) if processes.leads() or all_needed else {}
-        found = processes.shared(found)
-        metrics = {f"eval_{name}": number for name, number in found.items()}
+        all_needed = self.is_fsdp_enabled  # each has only a part of the weights
+        model = cast(PreTrainedModel, self.model)
+        measured = self.objective.measure(model, self.eval_dataset) if processes.leads() or all_needed else {}
+        measured = processes.shared(measured)
+        metrics = {f"eval_{name}": number for name, number in measured.items()}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler:
-        """Whole batches only: else the last step of an epoch would take what is left in parts of a batch."""
-        dataset = self.train_dataset if train_dataset is None else train_dataset
+    def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler[int]:
+        """Whole batches only: otherwise the last step of an epoch would take an incomplete one."""
+        dataset: Examples = self.train_dataset if train_dataset is None else train_dataset
         batch = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
         return torch.utils.data.RandomSampler(dataset, num_samples=len(dataset) // batch * batch)
 
@@ -106,7 +110,7 @@ class Saving(TrainerCallback):
         if not processes.leads():
             return
         folder = self.kept.best(step)
-        model.config.use_cache = True  # the Trainer turned it off; who generates wants it
+        model.config.use_cache = True  # the Trainer turned it off; generation needs it
         model.save_pretrained(folder, state_dict=weights)
         model.config.use_cache = False
         checkpoints.seal(folder, {"step": step})
@@ -114,7 +118,7 @@ class Saving(TrainerCallback):
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object) -> None:
         finished = state.global_step >= state.max_steps or self._stalled(state)
-        processes.wait_for_all()  # each has added its state of the dice
+        processes.wait_for_all()  # each has added its random state
         if processes.leads():
             copy_tokenizer(self.tokenizer, self.kept.folder(state.global_step))
             self.kept.seal(state.global_step, best_step(state), finished)
@@ -125,7 +129,7 @@ class Saving(TrainerCallback):
 
 
 def evaluations(state: TrainerState) -> list[dict[str, float]]:
-    """What `judge` found, with its step, from the untrained model (step 0) on."""
+    """The results of `evaluate`, with their step, from the untrained model (step 0) on."""
     return [entry for entry in state.log_history if "eval_loss" in entry]
 
 
@@ -168,34 +172,34 @@ def cross_entropy(smoothing: float, shifted: bool) -> Callable[..., torch.Tensor
 
 
 def arguments(training: Training, work: Path, resumed: bool, micro_batch: int, parts: int) -> TrainingArguments:
-    """The Trainer's own names for what the job asks for. Logging is up to Progress.
+    """The job's rules by the Trainer's names. Logging is up to Progress.
 
     A step of the optimiser takes `parts` times `micro_batch` sequences in each process.
     """
-    wanted = training.hyperparameters
-    if wanted.precision == "float16" and not torch.cuda.is_available():
+    hyperparameters = training.hyperparameters
+    if hyperparameters.precision == "float16" and not torch.cuda.is_available():
         raise Failure("NoGpu", "precision float16 needs a GPU; use bfloat16 or float32", BAD_CONFIGURATION)
     return TrainingArguments(
         output_dir=str(work),
-        max_steps=wanted.max_steps,
+        max_steps=hyperparameters.max_steps,
         per_device_train_batch_size=micro_batch,
         gradient_accumulation_steps=parts,
-        activation_checkpointing=wanted.gradient_checkpointing,
-        bf16=wanted.precision == "bfloat16",
-        fp16=wanted.precision == "float16",
+        activation_checkpointing=hyperparameters.gradient_checkpointing,
+        bf16=hyperparameters.precision == "bfloat16",
+        fp16=hyperparameters.precision == "float16",
         # FSDP2; a checkpoint holds the whole weights, so any number of processes can go on from it.
-        fsdp=training.compute.sharding is not None,
+        fsdp=training.compute.sharding is not None,  # type: ignore[arg-type]  # since 5.23 a flag
         fsdp_config={"version": 2, "state_dict_type": "FULL_STATE_DICT"} if training.compute.sharding else None,
         use_cpu=not torch.cuda.is_available(),
-        learning_rate=wanted.learning_rate,
-        lr_scheduler_type=_SCHEDULES.get(wanted.schedule, wanted.schedule),
-        lr_scheduler_kwargs=_OWN.get(wanted.schedule),
-        warmup_steps=wanted.warmup_steps,
-        weight_decay=wanted.weight_decay,
-        max_grad_norm=wanted.max_gradient_norm,
+        learning_rate=hyperparameters.learning_rate,
+        lr_scheduler_type=_SCHEDULES.get(hyperparameters.schedule, hyperparameters.schedule),
+        lr_scheduler_kwargs=_OWN.get(hyperparameters.schedule),
+        warmup_steps=hyperparameters.warmup_steps,
+        weight_decay=hyperparameters.weight_decay,
+        max_grad_norm=hyperparameters.max_gradient_norm,
         optim="adamw_torch_fused",
-        seed=wanted.seed,
-        data_seed=wanted.seed,
+        seed=hyperparameters.seed,
+        data_seed=hyperparameters.seed,
         dataloader_drop_last=True,
         eval_strategy="steps",
         eval_steps=training.evaluate_every_steps,
@@ -211,4 +215,5 @@ def arguments(training: Training, work: Path, resumed: bool, micro_batch: int, p
 
 
 def last_state(checkpoint: Path) -> TrainerState:
-    return TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+    state: TrainerState = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+    return state

@@ -22,7 +22,7 @@ class BucketOutput:
     def __init__(self, config: Config, mounts: Path, report: Report) -> None:
         self.uri, self.uid = config.output.uri.rstrip("/"), config.job.uid
         self.report = report
-        name = config.output.credentials and config.output.credentials.secret_name
+        name = config.output.credentials.secret_name if config.output.credentials else None
         secret = credentials.mounted(name, mounts)
         self.store = Store(self.uri, secret)
         self.partial = Store(f"{self.uri}.partial", secret)

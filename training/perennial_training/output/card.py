@@ -4,8 +4,7 @@ import json
 from typing import Any
 
 from perennial_contract.tasks import METRICS
-
-_PIPELINES = {"sentiment-analysis": "text-classification"}  # what the hub calls a task, where it is another name
+from perennial_training.tasks import TASKS
 
 
 def card(facts: dict[str, Any]) -> str:
@@ -62,7 +61,7 @@ def _configuration(facts: dict[str, Any]) -> dict[str, Any]:
 def _front_matter(facts: dict[str, Any]) -> Any:
     from huggingface_hub import EvalResult, ModelCardData
 
-    pipeline = _PIPELINES.get(facts["task"], facts["task"])
+    pipeline = TASKS[facts["task"]].pipeline
     results = [
         EvalResult(
             task_type=pipeline,

@@ -1,6 +1,7 @@
 """A report on a training: its curves, the model's outputs on held-out examples, and the tokens they depend on."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,14 @@ from transformers import PreTrainedModel
 from perennial_contract.exits import Failure
 from perennial_contract.report import Report
 from perennial_training.report.attributions import attributions
-from perennial_training.report.findings import findings
 from perennial_training.report.page import page
-from perennial_training.tasks.objective import Objective
+from perennial_training.tasks.objective import HeldOut, Objective
 
 
 def explain(
-    task: Objective,
+    task: Objective[Any, HeldOut],
     model: PreTrainedModel,
-    held_out: Any,
+    held_out: HeldOut,
     facts: dict[str, Any],
     curve: list[dict[str, float]],
     report: Report,
@@ -25,9 +25,14 @@ def explain(
     """The report as plain data. A part that fails becomes a note: it must not fail the training."""
     explanation: dict[str, Any] = {"model": facts["name"], "task": facts["task"], "curve": curve, "notes": []}
     explanation |= {name: facts[name] for name in ("metrics", "baseline", "trainingLoss", "bestStep")}
-    for name, part in (("findings", findings), ("attributions", attributions)):
+    model.train(False)
+    parts: dict[str, Callable[[], Any]] = {
+        "findings": lambda: task.findings(model, held_out),
+        "attributions": lambda: attributions(task.prepared.vocabulary, model, task.questions(model, held_out)),
+    }
+    for name, part in parts.items():
         try:
-            explanation[name] = part(task, model, held_out)
+            explanation[name] = part()
         except Failure:  # a SIGTERM
             raise
         except Exception as error:  # any error of a model that is not ours

@@ -1,20 +1,16 @@
-"""What learning and judging mean for each task. Loads torch."""
+"""The tasks by name: one package each. Importing them does not load torch; their objectives do."""
 
-from perennial_training.config import Task
-from perennial_training.preparation import Prepared
-from perennial_training.tasks.objective import Objective
+from typing import Any
+
 from perennial_training.tasks.question_answering import QuestionAnswering
 from perennial_training.tasks.sentiment_analysis import SentimentAnalysis
+from perennial_training.tasks.task import Task
 from perennial_training.tasks.text_generation import TextGeneration
 from perennial_training.tasks.translation import Translation
 
-OBJECTIVES: dict[Task, type[Objective]] = {
-    "text-generation": TextGeneration,
-    "translation": Translation,
-    "sentiment-analysis": SentimentAnalysis,
-    "question-answering": QuestionAnswering,
+TASKS: dict[str, Task[Any]] = {
+    "text-generation": TextGeneration(),
+    "translation": Translation(),
+    "sentiment-analysis": SentimentAnalysis(),
+    "question-answering": QuestionAnswering(),
 }
-
-
-def objective(task: Task, prepared: Prepared) -> Objective:
-    return OBJECTIVES[task](prepared)

@@ -1,71 +1,106 @@
-"""What a task has to say for itself; the training loop knows no more of it."""
+"""What the training loop knows of a task: its model, batches, loss, metrics, baseline and report. Loads torch."""
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import torch
+from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedModel
 
 from perennial_contract.exits import BAD_DATA, Failure
 from perennial_training.encoding.rows import Row, Rows
-from perennial_training.preparation import Prepared
+from perennial_training.prepared import Encoded, Prepared
+from perennial_training.tasks.architectures import Configure
+from perennial_training.tasks.question import Question
 
 Metrics = dict[str, float]
+Collator = Callable[[list[Row]], dict[str, Tensor]]
+HeldOut = TypeVar("HeldOut")
 _TOKENS_PER_BATCH = 2**13  # when judging
 
 
-class Objective(ABC):
-    """A task's model class, its batches, its loss and its metrics.
+class Examples(Protocol):
+    """A dataset of torch: anything with a length and items."""
 
-    `auto` is the class of transformers that loads its models; `peft` the name of the task in peft; `shifted` whether
-    the model shifts its labels by one token itself; `own_loss_is_of_a_part` whether its own loss is the mean over a
-    part of the batch, however many parts and processes there are; what the Trainer makes of those is then wrong.
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Row: ...
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A rule that needs no learning, in a few words, and its metrics on the held-out examples."""
+
+    name: str
+    metrics: Metrics
+
+
+class Objective(ABC, Generic[Encoded, HeldOut]):
+    """The torch half of a task, for encoded training examples and held-out examples in a form of their own.
+
+    auto: the class of transformers that loads its models; families: the configuration of a new network by family;
+    peft: the name of the task in peft; shifted: whether the model shifts its labels by one token itself;
+    own_loss_is_of_a_part: whether its own loss is the mean over a part of the batch, however many parts and processes
+    there are, which the Trainer would add up wrongly.
     """
 
     auto: ClassVar[Any]
+    families: ClassVar[Mapping[str, Configure]]
     peft: ClassVar[str]
     shifted: ClassVar[bool] = False
     own_loss_is_of_a_part: ClassVar[bool] = False
 
-    def __init__(self, prepared: Prepared) -> None:
+    def __init__(self, prepared: Prepared[Encoded]) -> None:
         self.prepared = prepared
 
     @abstractmethod
-    def dataset(self) -> torch.utils.data.Dataset:
-        """What is learned from, as the Trainer wants it."""
+    def dataset(self) -> Examples:
+        """The training examples for the Trainer."""
 
     @abstractmethod
-    def collator(self, model: PreTrainedModel) -> Callable[[list[Row]], dict[str, torch.Tensor]] | None:
-        """Makes a batch of rows of different length; None where all are of the same."""
+    def collator(self, model: PreTrainedModel) -> Collator | None:
+        """Makes a batch of rows of different length; None where all have the same."""
 
     @abstractmethod
-    def held_out(self) -> Any:
-        """The validation examples as a model with this tokenizer, context and labels sees them."""
+    def held_out(self) -> HeldOut:
+        """The validation examples as a model with this tokenizer, context and labels reads them."""
 
     @abstractmethod
-    def learned(self) -> Any:
-        """As many of the training examples as are held out, in the form of `held_out`."""
+    def learned(self) -> HeldOut:
+        """As many training examples as are held out, in the form of `held_out`."""
 
     @abstractmethod
-    def measure(self, model: PreTrainedModel, held_out: Any) -> Metrics:
-        """The metrics of every evaluation, "loss" among them, rounded. exits.Failure where it isn't finite."""
+    def measure(self, model: PreTrainedModel, held_out: HeldOut) -> Metrics:
+        """The metrics of every evaluation, "loss" among them, rounded. exits.Failure if it isn't finite."""
 
-    def assess(self, model: PreTrainedModel, held_out: Any) -> Metrics:
-        """All metrics: those too that take too long for every evaluation."""
+    def assess(self, model: PreTrainedModel, held_out: HeldOut) -> Metrics:
+        """All metrics, including those that take too long for every evaluation."""
         return self.measure(model, held_out)
 
+    @abstractmethod
+    def baseline(self) -> Baseline:
+        """A naive rule, measured on the held-out examples."""
+
+    @abstractmethod
+    def findings(self, model: PreTrainedModel, held_out: HeldOut) -> dict[str, Any]:
+        """Outputs of the model on held-out examples, as plain data for the report."""
+
+    @abstractmethod
+    def questions(self, model: PreTrainedModel, held_out: HeldOut) -> list[Question]:
+        """Outputs on a few held-out examples whose dependence on the tokens the report explains."""
+
     def tokens_per_step(self, batch_size: int) -> int:
-        return round(batch_size * self.prepared.train.tokens / max(1, len(self.dataset())))  # type: ignore[arg-type]
+        return round(batch_size * self.prepared.train.tokens / max(1, len(self.dataset())))
 
 
-class RowObjective(Objective):
+class RowObjective(Objective[Rows, Rows]):
     """A task whose examples are padded to the longest of their batch."""
 
-    def dataset(self) -> torch.utils.data.Dataset:
+    def dataset(self) -> list[Row]:
         return self.prepared.train.rows
 
     def learned(self) -> Rows:
@@ -73,19 +108,21 @@ class RowObjective(Objective):
         step = max(1, len(train.rows) // max(1, len(self.prepared.validation.rows)))
         return self.picked(train, range(0, len(train.rows), step))
 
-    def picked(self, found: Rows, numbers: range) -> Rows:
+    def picked(self, rows: Rows, numbers: range) -> Rows:
         """Some of the rows, each of which is an example of its own."""
-        return Rows([found.rows[i] for i in numbers], [found.examples[i] for i in numbers])
+        return Rows([rows.rows[i] for i in numbers], [rows.examples[i] for i in numbers])
 
     def tokenizer(self) -> Any:
-        """One that can pad: where it has no token for that, as GPT-2's, with the one that ends a text."""
-        found = AutoTokenizer.from_pretrained(self.prepared.tokenizer, local_files_only=True, trust_remote_code=False)
-        if found.pad_token is None:
-            found.pad_token = found.convert_ids_to_tokens(self.prepared.vocabulary.end)
-        return found
+        """With a token for padding; if it lacks one, as GPT-2's does, the one that ends a text."""
+        tokenizer = AutoTokenizer.from_pretrained(
+            self.prepared.tokenizer, local_files_only=True, trust_remote_code=False
+        )
+        if tokenizer.pad_token is None:
+            tokenizer.pad_token = tokenizer.convert_ids_to_tokens(self.prepared.vocabulary.end)
+        return tokenizer
 
-    def outputs(self, model: PreTrainedModel, held_out: Rows) -> Iterator[tuple[list[int], dict[str, Any], Any]]:
-        """Of each batch the numbers of its rows, its inputs, and what the model makes of them."""
+    def outputs(self, model: PreTrainedModel, held_out: Rows) -> Iterator[tuple[list[int], dict[str, Tensor], Any]]:
+        """For each batch the numbers of its rows, its inputs, and the model's outputs."""
         collate = self.collator(model)
         assert collate is not None
         order = sorted(range(len(held_out.rows)), key=lambda number: len(held_out.rows[number]["input_ids"]))
@@ -97,7 +134,7 @@ class RowObjective(Objective):
 
 
 def batches(order: list[int], lengths: list[int]) -> Iterator[list[int]]:
-    """Runs of `order`, which is by length, none of more padded tokens than a batch takes (a row at least)."""
+    """Runs of `order`, which is by length, each of as many padded tokens as a batch may have (at least one row)."""
     start = 0
     for stop in range(1, len(order) + 1):
         if stop == len(order) or (stop + 1 - start) * lengths[order[stop]] > _TOKENS_PER_BATCH:
@@ -108,7 +145,7 @@ def batches(order: list[int], lengths: list[int]) -> Iterator[list[int]]:
 @contextmanager
 def judging(model: PreTrainedModel) -> Iterator[None]:
     was_training = model.training
-    model.eval()
+    model.train(False)
     try:
         with torch.no_grad():
             yield
@@ -117,7 +154,7 @@ def judging(model: PreTrainedModel) -> Iterator[None]:
 
 
 def finite(loss: float) -> float:
-    """A loss past 700 has no perplexity either, and no model comes back from there."""
+    """Raises exits.Failure; a loss past 700 has no perplexity either, and no training recovers from it."""
     if not math.isfinite(loss) or loss > 700:
         raise Failure(
             "NonFiniteLoss",
@@ -129,16 +166,5 @@ def finite(loss: float) -> float:
 
 
 def rounded(number: float) -> float:
-    """Once and for all to 6 significant digits."""
+    """To 6 significant digits."""
     return float(f"{number:.6g}")
-
-
-def load(auto: Any, folder: Path, **more: Any) -> PreTrainedModel:
-    """A saved model as float32: safetensors only, and no code from its folder. Raises exits.Failure."""
-    try:
-        return auto.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, local_files_only=True, **more
-        )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise Failure("UnknownModel", f"the model in {folder} can't be loaded: {reason}", BAD_DATA) from None

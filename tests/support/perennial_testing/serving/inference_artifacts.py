@@ -13,9 +13,8 @@ from perennial_training.data.corpus import Corpus
 from perennial_training.data.example import Example
 from perennial_training.encoding import tokenizer
 from perennial_training.encoding.rows import Rows
-from perennial_training.fitting import architectures
-from perennial_training.preparation import Prepared
-from perennial_training.tasks import OBJECTIVES, objective
+from perennial_training.prepared import Prepared
+from perennial_training.tasks import TASKS, architectures
 from perennial_training.tasks.objective import Objective
 
 perennial_networks.register()
@@ -70,11 +69,14 @@ def build(name: str, folder: Path) -> None:
             "dropout": 0.1,
         }
     )
-    vocabulary = tokenizer.train(TEXTS, architecture, artifact.task, lambda _: None)
-    tokenizer.save(vocabulary, artifact.task, artifact.context, folder)
+    layout = TASKS[artifact.task].layout
+    vocabulary = tokenizer.train(TEXTS, architecture, layout, lambda _: None)
+    tokenizer.save(vocabulary, layout, artifact.context, folder)
     labels = LABELS if artifact.task == "sentiment-analysis" else None
     prepared = _prepared(vocabulary, folder, artifact.context, labels, [])
-    model = architectures.create(artifact.task, OBJECTIVES[artifact.task].auto, architecture, prepared, seed=1)
+    objective = TASKS[artifact.task].objective(prepared)
+    configure = objective.families[artifact.family]
+    model = architectures.create(objective.auto, configure, architecture, prepared, seed=1)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter *= 3  # so that different inputs have clearly different answers
@@ -84,17 +86,17 @@ def build(name: str, folder: Path) -> None:
     manifest.write(folder, {"task": artifact.task, "contextLength": artifact.context})
 
 
-def training_objective(name: str, folder: Path, examples: list[dict[str, str]]) -> tuple[Objective, Rows]:
+def training_objective(name: str, folder: Path, examples: list[dict[str, str]]) -> tuple[Objective[Rows, Rows], Rows]:
     """The objective of the training, and the examples as it reads them."""
     artifact = INFERENCE_ARTIFACTS[name]
     vocabulary = tokenizer.load(folder)
     prepared = _prepared(vocabulary, folder, artifact.context, LABELS, [Example(roles) for roles in examples])
-    judge = objective(artifact.task, prepared)
-    return judge, judge.held_out()
+    objective = TASKS[artifact.task].objective(prepared)
+    return objective, objective.held_out()
 
 
 def _prepared(
     vocabulary: tokenizer.Vocabulary, folder: Path, context: int, labels: list[str] | None, examples: list[Example]
-) -> Prepared:
+) -> Prepared[Rows]:
     corpus: Any = Corpus([], examples, "", {})
-    return Prepared(corpus, vocabulary, folder, context, None, labels, None, None, "")
+    return Prepared(corpus, vocabulary, folder, context, None, labels, Rows([], []), Rows([], []), "")

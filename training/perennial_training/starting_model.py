@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 from perennial_contract import manifest, uri
 from perennial_contract.exits import BAD_CONFIGURATION, BAD_DATA, MISSING_INPUT, Failure
@@ -22,7 +23,7 @@ _FILES = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]  # weights a
 
 @dataclass(frozen=True)
 class Base:
-    """Where the base model lies, and its name for the lineage (digest: of the artifact, or the hub's commit)."""
+    """The folder of the base model, and its name for the lineage (digest: of the artifact, or the hub's commit)."""
 
     folder: Path
     uri: str
@@ -43,14 +44,14 @@ def fetch(pretrained: Pretrained, mounts: Path, report: Report) -> Base:
     return _complete(Base(folder, pretrained.uri, digest))
 
 
-def served(wanted: Served, mounts: Path, report: Report) -> tuple[Path, dict]:
+def served(version: Served, mounts: Path, report: Report) -> tuple[Path, dict[str, Any]]:
     """The folder and the manifest of an artifact, verified. Raises exits.Failure."""
-    folder = _folder(wanted, wanted.digest, mounts, report)
-    return folder, verify(folder, wanted.uri, wanted.digest)
+    folder = _folder(version, version.digest, mounts, report)
+    return folder, verify(folder, version.uri, version.digest)
 
 
-def verify(folder: Path, name: str, digest: str | None) -> dict:
-    """The manifest of an artifact; exits.Failure where it is missing or was changed."""
+def verify(folder: Path, name: str, digest: str | None) -> dict[str, Any]:
+    """The manifest of an artifact; exits.Failure if it is missing or was changed."""
     if not folder.is_dir():
         raise Failure("ArtifactNotFound", f"{name} doesn't exist", MISSING_INPUT)
     with _untampered(name):
@@ -66,14 +67,14 @@ def _untampered(name: str) -> Iterator[None]:
 
 
 def _folder(where: Pretrained | Served, digest: str | None, mounts: Path, report: Report) -> Path:
-    """Where the files of a model are; those in a bucket are fetched first."""
+    """The folder of a model; one in a bucket is fetched first."""
     if where.uri.startswith("s3://"):
         return _from_bucket(where.uri, digest, _secret(where, mounts), report)
     return uri.local_path(where.uri, mounts)
 
 
 def _secret(where: Pretrained | Served, mounts: Path) -> Credentials | None:
-    return credentials.mounted(where.credentials and where.credentials.secret_name, mounts)
+    return credentials.mounted(where.credentials.secret_name if where.credentials else None, mounts)
 
 
 def context_length(base: Base, asked: int | None) -> int:

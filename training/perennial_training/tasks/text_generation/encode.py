@@ -1,4 +1,4 @@
-"""Text generation: all texts as one stream of tokens, so that no place in a batch is wasted (packing)."""
+"""All texts as one stream of tokens, so that no place in a batch is wasted (packing)."""
 
 from array import array
 from dataclasses import dataclass
@@ -15,24 +15,24 @@ _BATCH = 1000  # texts encoded at a time
 class Stream:
     """end, text, end, text, …, end (uint32); size: bytes of the texts as UTF-8."""
 
-    ids: array
+    ids: "array[int]"
     size: int
 
     @property
     def tokens(self) -> int:
-        """Tokens that are predicted: all but the first."""
+        """Predicted tokens: all but the first."""
         return len(self.ids) - 1
 
 
 def encode(examples: list[Example], vocabulary: Vocabulary) -> Stream:
-    found = texts(examples)
+    contents = texts(examples)
     ids = array("I", [vocabulary.end])
-    for start in range(0, len(found), _BATCH):
-        batch = found[start : start + _BATCH]
+    for start in range(0, len(contents), _BATCH):
+        batch = contents[start : start + _BATCH]
         for encoding in vocabulary.tokenizer.encode_batch_fast(batch, add_special_tokens=False):
             ids.extend(encoding.ids)
             ids.append(vocabulary.end)
-    return Stream(ids, sum(len(text.encode()) for text in found))
+    return Stream(ids, sum(len(text.encode()) for text in contents))
 
 
 def refuse_too_few(stream: Stream, context_length: int, batch_size: int) -> None:
