@@ -45,7 +45,7 @@ class Translation(InferenceTask[TranslationRequest, EncodedInput, list[int]]):
         self._generation = GenerationConfig.from_model_config(self.model.config)
         # No forced token at the end: its position would depend on the other inputs of the batch.
         changes = {"num_beams": 1, "do_sample": False, "max_length": None, "forced_eos_token_id": None}
-        self._generation.update(**changes)  # type: ignore[no-untyped-call]
+        self._generation.update(**changes)
 
     def encode(self, request: TranslationRequest) -> list[EncodedInput]:
         context, limit = self.loaded.context_length, request.parameters.generate_parameters.max_new_tokens
