@@ -35,7 +35,7 @@ def story(kubectl: Kubectl) -> dict[str, Any]:
 def end_state(kubectl: Kubectl) -> dict[str, Any]:
     status = lm.wait_ready(kubectl, MODEL, 2)["status"]
     return {
-        "versions": [(v["number"], v["state"], v["reason"], v["metrics"]) for v in status["versions"]],
+        "versions": [(v["number"], v["state"], v["trigger"], v["metrics"]) for v in status["versions"]],
         "decisions": [(d["reason"], d["rule"], d["observed"], d["outcome"]) for d in status["decisions"]],
         "conditions": [(c["type"], c["status"], c["reason"]) for c in status["conditions"]],
     } | {

@@ -64,7 +64,7 @@ def _progress(status: dict) -> str:
     return f"step {progress['step']} of {progress['maxSteps']}, {', '.join(told)}"
 
 
-def wait_ready(kubectl: Kubectl, model: str, serving: int, limit: int = 300) -> dict:
+def wait_ready(kubectl: Kubectl, model: str, serving: int, limit: int = 600) -> dict:
     """Waits until this version is in service on all replicas; returns the model."""
 
     def served() -> dict | None:
