@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from reference_pages import api, command_lines, metrics
+from reference_pages import api, command_lines, metrics, schemas
 
 ROOT = Path(__file__).parents[3]
 CRDS = {"languagemodel": "languagemodels", "trainingjob": "trainingjobs", "deployment": "deployments"}
@@ -14,4 +14,5 @@ def pages() -> dict[str, str]:
         **{f"reference/{name}.md": api.page(ROOT / "crds" / f"{file}.yaml") for name, file in CRDS.items()},
         "reference/command-lines.md": command_lines.page(),
         "reference/metrics.md": metrics.page(),
+        **schemas.pages(),
     }
