@@ -197,7 +197,7 @@ class Version(ApiModel):
     uri: str = Field(description="Location of its artifact.")
     credentials: Credentials | None = Field(None, description="Secret with the credentials for the location.")
     artifact: Artifact | None = Field(None, description="Artifact of the training.")
-    artifact_state: Literal["Kept", "Deleting", "Deleted"] | None = Field(
+    artifact_state: str | None = Field(
         None, description="Kept, Deleting or Deleted; not set while there is nothing to keep or delete."
     )
     metrics: Metrics = Field({}, description="Metrics on the held-out set.")

@@ -11,6 +11,7 @@ import yaml
 from perennial.api import KINDS
 from perennial.api.common import Kind
 from perennial.api.crd import definition, files
+from perennial_testing.specs import broken_specs, schemas
 
 ROOT = Path(__file__).parents[3]
 Schema = dict[str, Any]
@@ -196,3 +197,23 @@ def _unknown(schema: Schema, value: Any, path: str) -> Iterator[str]:
                 yield f"{path}.{name}"
             else:
                 yield from _unknown(schema["properties"][name], field, f"{path}.{name}")
+
+
+@pytest.mark.parametrize("table", [broken_specs._BREAKERS, schemas._REPAIRS], ids=["breakers", "repairs"])
+def test_every_rule_has_its_own_breaker_and_repair_for_generated_specs(table: dict[str, Any]) -> None:
+    """They are found by the start of a rule: none may be left over when a rule changes, or hide a longer one."""
+    texts = {rule["rule"] for schema in FIELDS.values() for rule in schema.get("x-kubernetes-validations", [])}
+    rules = {text for text in texts if "oldSelf" not in text and not schemas.is_exactly_one(text)}
+    used = set()
+    for rule in rules:
+        matches = [start for start in table if rule.startswith(start)]
+        assert matches, rule
+        assert matches[0] == max(matches, key=len), rule
+        used.add(matches[0])
+    assert set(table) - used == set()
+
+
+def test_an_older_operator_reads_the_status_of_a_newer_one() -> None:
+    """No field of a status has a closed list of values, but the status of a condition, which Kubernetes closes."""
+    closed = {path for path, schema in FIELDS.items() if ".status." in path and "enum" in schema}
+    assert closed == {f"{kind.KIND}.status.conditions[].status" for kind in KINDS}
