@@ -13,15 +13,26 @@ from percentiles import percentile
 
 MACHINE = {"date": "2026-11-24T00:00:00+00:00", "cores": 2, "processor": "X", "memory_bytes": 2**35, "system": "6.1"}
 RUN = {
-    "system": "perennial", "objects": 1000, "objects_per_second": 51.26, "rss_bytes": 101_400_000, "restart_s": None,
-    "idle_writes": 0, "machine": MACHINE | {"python": "3.11.7"},
-}  # fmt: skip
+    "system": "perennial",
+    "objects": 1000,
+    "objects_per_second": 51.26,
+    "rss_bytes": 101_400_000,
+    "restart_s": None,
+    "idle_writes": 0,
+    "machine": MACHINE | {"python": "3.11.7"},
+}
 DIRECT = RUN | {"system": "direct", "objects_per_second": 80.0, "rss_bytes": None}
 
 
 @pytest.mark.parametrize(
     ("values", "percent", "expected"),
-    [((), 50, None), ((3.0,), 99, 3.0), ((4, 1, 3, 2), 50, 2), (range(1, 101), 99, 99), (range(1, 11), 99, 10)],
+    [
+        pytest.param((), 50, None, id="no value"),
+        pytest.param((3.0,), 99, 3.0, id="one value"),
+        pytest.param((4, 1, 3, 2), 50, 2, id="unsorted values"),
+        pytest.param(range(1, 101), 99, 99, id="a hundred values"),
+        pytest.param(range(1, 11), 99, 10, id="fewer values than percents"),
+    ],
 )
 def test_a_percentile_is_a_value_that_was_measured(values, percent, expected):
     assert percentile(list(values), percent) == expected

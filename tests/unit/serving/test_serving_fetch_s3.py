@@ -119,7 +119,7 @@ def test_the_command_ends_with_the_contract_s_code_and_message(
 def test_a_disk_that_is_too_small_is_told_before_it_is_full(
     stored: Store, artifact: Artifact, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("perennial_contract.storage.s3.RESERVED_BYTES", 2**60)
+    monkeypatch.setattr("perennial_contract.storage.room.RESERVED_BYTES", 2**60)
     with pytest.raises(Failure, match="more bytes, and 0 are free") as failure:
         fetch_stored(stored, artifact.digest, target)
     assert failure.value.reason == "InputTooLarge"

@@ -13,12 +13,11 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import httpx
-import torch
 from huggingface_hub import InferenceClient
 from openai import OpenAI
 
-from perennial_serving.__main__ import main
 from perennial_testing.serving.artifacts import NAME, VERSION
+from perennial_testing.serving.server_entry import PRELOAD, run_server
 
 PORTS = range(20_000, 30_000)  # below the ephemeral ports, which clients of other tests take at any moment
 
@@ -84,7 +83,7 @@ class Servers:
         self._folder = folder
         self._running: dict[str, RunningServer] = {}
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["perennial_testing.serving.preload"])
+        self._context.set_forkserver_preload(PRELOAD)
 
     def __getitem__(self, name: str) -> RunningServer:
         if name not in self._running:
@@ -95,7 +94,7 @@ class Servers:
         spec, port, log = self._specs[name], free_port(), self._folder / f"{name}.log".replace(" ", "-")
         options = ("--host", "127.0.0.1", "--port", str(port), *spec.options)
         arguments = serve_command(self._artifact(spec.artifact), *options)[3:]
-        process = self._context.Process(target=_run_server, args=(arguments, log))
+        process = self._context.Process(target=run_server, args=(arguments, log))
         process.start()
         return RunningServer(process, f"http://127.0.0.1:{port}", log)
 
@@ -112,15 +111,6 @@ def running(specs: dict[str, ServerSpec], artifact: Callable[[str], Path], folde
         yield servers
     finally:
         servers.kill()
-
-
-def _run_server(arguments: list[str], log: Path) -> None:
-    """Runs the command line in the forked process, with its output in `log`."""
-    output = os.open(log, os.O_WRONLY | os.O_CREAT)
-    for stream in (1, 2):
-        os.dup2(output, stream)
-    torch.set_num_threads(1)  # torch is imported already
-    sys.exit(main(arguments))
 
 
 def serve_command(folder: Path, *options: str) -> list[str]:
