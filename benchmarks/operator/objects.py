@@ -20,7 +20,7 @@ def training_job(name: str) -> Manifest:
         "spec": {
             "model": {"task": "text-generation", "architecture": {}},
             "data": {"train": [{"uri": "pvc://corpus/train.txt"}]},
-            "storage": {"uri": f"pvc://models/{name}"},
+            "output": {"uri": f"pvc://models/{name}"},
         },
     }
 

@@ -154,7 +154,7 @@ class Bench:
                     "maxSteps": steps, "batchSize": 16, "learningRate": 1e-3, "warmupSteps": 0, "weightDecay": 0.1
                 },
                 "evaluateEverySteps": steps,
-                "checkpoints": {"everySteps": steps, "keep": 1},
+                "checkpoints": {"everySteps": steps, "historyLimit": 1},
             },
             "output": {"uri": f"pvc://data/models/run-{self.runs}"},
         }  # fmt: skip

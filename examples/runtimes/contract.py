@@ -19,6 +19,19 @@ from perennial_contract import exits, manifest, pod
 from perennial_contract.exits import Failure
 from perennial_contract.uri import local_path
 
+# Facts of the artifact that its result repeats.
+RESULT_FACTS = (
+    "metrics",
+    "initialMetrics",
+    "baseline",
+    "trainingLoss",
+    "comparison",
+    "data",
+    "steps",
+    "stoppedEarly",
+    "madeWith",
+)
+
 
 @dataclass(frozen=True)
 class Example:
@@ -95,8 +108,8 @@ class Job:
             "digest": manifest.digest_of(self.output),
             "sizeBytes": manifest.size(self.output),
         }
-        told = {name: facts[name] for name in ("metrics", "steps", "madeWith", "data") if name in facts}
-        exits.leave({"perennial": "result", "schema": 1, "artifact": artifact} | told, self.log)
+        repeated = {name: facts[name] for name in RESULT_FACTS if name in facts}
+        exits.leave({"perennial": "result", "schema": 1, "artifact": artifact} | repeated, self.log)
 
     def is_done(self) -> bool:
         """Whether this very job has published already and was killed before it could say so."""

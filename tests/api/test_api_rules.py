@@ -16,35 +16,35 @@ Rule = tuple[str, str, str]
 _OWN = "training: {runtime: {image: own, command: [train]}}"
 _MAKING: list[Rule] = [
     (
-        "architecture, pretrained and languageModel exclude each other",
+        "at most one of `architecture`, `pretrained`, `languageModelRef` must be set",
         "model: {architecture: null, pretrained: {uri: 'hf://Qwen/Qwen3-0.6B'}}",
         "model: {pretrained: {uri: 'hf://Qwen/Qwen3-0.6B'}}",
     ),
     (
-        "architecture, pretrained and languageModel exclude each other",
-        "model: {architecture: null, languageModel: {name: base}}",
-        "model: {architecture: null, languageModel: {name: base}, pretrained: {uri: 'hf://Qwen/Qwen3-0.6B'}}",
+        "at most one of `architecture`, `pretrained`, `languageModelRef` must be set",
+        "model: {architecture: null, languageModelRef: {name: base}}",
+        "model: {architecture: null, languageModelRef: {name: base}, pretrained: {uri: 'hf://Qwen/Qwen3-0.6B'}}",
     ),
     (
-        "one of model.architecture, model.pretrained and model.languageModel must be set, unless training.runtime has "
-        "a command",
+        "one of `model.architecture`, `model.pretrained`, `model.languageModelRef` must be set, unless "
+        "`training.runtime.command` is set",
         f"{{model: {{architecture: null}}, {_OWN}}}",
         "{model: {architecture: null}, training: {runtime: {image: own}}}",
     ),
     (
-        "model.task must be one of text-generation, translation, sentiment-analysis, question-answering, "
-        "unless training.runtime has a command",
+        "`model.task` must be one of text-generation, translation, sentiment-analysis, question-answering, "
+        "unless `training.runtime.command` is set",
         f"{{model: {{task: summarisation}}, {_OWN}}}",
-        "{model: {task: summarisation}, training: {retries: 1}}",
+        "{model: {task: summarisation}, training: {backoffLimit: 1}}",
     ),
-    ("command needs an image that holds it", _OWN, "training: {runtime: {command: [train]}}"),
+    ("`image` must be set with `command`", _OWN, "training: {runtime: {command: [train]}}"),
     (
-        "args and parameters are for a command of one's own",
+        "`command` must be set with `args` or `parameters`",
         "training: {runtime: {image: own, command: [train], args: [--fast], parameters: {a: b}}}",
         "training: {runtime: {image: own, parameters: {a: b}}}",
     ),
     (
-        "sharding needs several GPUs: gpusPerNode, and nodes or gpusPerNode above 1",
+        "`sharding` must be 'None' without several GPUs: `gpusPerNode`, and `nodes` or `gpusPerNode` above 1",
         "training: {compute: {nodes: 2, gpusPerNode: 1, sharding: FSDP}}",
         "training: {compute: {gpusPerNode: 1, sharding: FSDP}}",
     ),
@@ -80,82 +80,77 @@ _MAKING: list[Rule] = [
         "training: {pod: {labels: {perennial.dev/training-job: other}}}",
     ),
     (
-        "hiddenSize must be a multiple of twice the heads",
+        "`hiddenSize` must be a multiple of twice `heads`",
         "model: {architecture: {hiddenSize: 96, heads: 3}}",
         "model: {architecture: {hiddenSize: 96, heads: 5}}",
     ),
     (
-        "only hf:// has revisions",
+        "`revision` must only be set for hf://",
         "model: {architecture: null, pretrained: {uri: 'pvc://base/m'}}",
         "model: {architecture: null, pretrained: {uri: 'pvc://base/m', revision: main}}",
     ),
     (
-        "exactly one of fraction, uri must be set",
+        "exactly one of `fraction`, `uri` must be set",
         "data: {validation: {uri: 'pvc://corpus/held-out.txt'}}",
         "data: {validation: {uri: 'pvc://corpus/held-out.txt', fraction: 0.1}}",
     ),
     (
-        "tuning adapts a model that exists: it needs pretrained or languageModel",
+        "`pretrained` or `languageModelRef` must be set with `tuning`",
         "model: {architecture: null, pretrained: {uri: 'pvc://base/m'}, tuning: {lora: {rank: 4}}}",
         "model: {tuning: {lora: {rank: 4}}}",
     ),
     (
-        "tuning adapts a model that exists: it needs pretrained or languageModel",
-        "model: {architecture: null, languageModel: {name: base, version: 2}, tuning: {lora: {rank: 4}}}",
+        "`pretrained` or `languageModelRef` must be set with `tuning`",
+        "model: {architecture: null, languageModelRef: {name: base, version: 2}, tuning: {lora: {rank: 4}}}",
         "model: {tuning: {lora: {rank: 8}}}",
     ),
     (
-        "translation and question-answering have only the family transformer",
+        "`architecture.family` must be 'transformer' for translation and question-answering",
         "model: {task: sentiment-analysis, architecture: {family: cnn}}",
         "model: {task: question-answering, architecture: {family: cnn}}",
     ),
     (
-        "batchSize must be a multiple of the processes (nodes times GPUs) times microBatchSize",
+        "`batchSize` must be a multiple of the processes (`nodes` times GPUs) times `microBatchSize`",
         "training: {hyperparameters: {batchSize: 12, microBatchSize: 4}, compute: {nodes: 3}}",
         "training: {hyperparameters: {batchSize: 12, microBatchSize: 5}}",
     ),
     (
-        "batchSize must be a multiple of the processes (nodes times GPUs) times microBatchSize",
+        "`batchSize` must be a multiple of the processes (`nodes` times GPUs) times `microBatchSize`",
         "training: {compute: {nodes: 2, gpusPerNode: 4}}",
         "training: {compute: {nodes: 3}}",
     ),
     (
-        "labelSmoothing has no meaning for question-answering",
+        "`labelSmoothing` must be 0 for question-answering",
         "{model: {task: translation}, training: {hyperparameters: {labelSmoothing: 0.1}}}",
         "{model: {task: question-answering}, training: {hyperparameters: {labelSmoothing: 0.1}}}",
     ),
     (
-        "gradientCheckpointing is for transformers",
+        "`gradientCheckpointing` must be false, unless the family is 'transformer'",
         "training: {hyperparameters: {gradientCheckpointing: true}}",
         "{model: {architecture: {family: rnn}}, training: {hyperparameters: {gradientCheckpointing: true}}}",
     ),
     (
-        "credentials are for s3:// and hf:// only",
+        "`credentials` must only be set for s3:// and hf://",
         "data: {train: [{uri: 's3://corpus/a.txt', credentials: {secretName: a}}]}",
         "data: {train: [{uri: 'pvc://corpus/a.txt', credentials: {secretName: a}}]}",
     ),
     (
-        "credentials are for s3:// and hf:// only",
+        "`credentials` must only be set for s3:// and hf://",
         "data: {validation: {uri: 'hf://datasets/a/b/c.txt', credentials: {secretName: a}}}",
         "data: {validation: {fraction: 0.1, credentials: {secretName: a}}}",
     ),
     (
-        "credentials are for s3:// and hf:// only",
+        "`credentials` must only be set for s3:// and hf://",
         "model: {architecture: null, pretrained: {uri: 'hf://gpt2', credentials: {secretName: a}}}",
         "model: {architecture: null, pretrained: {uri: 'pvc://base/m', credentials: {secretName: a}}}",
     ),
     (
-        "credentials are for s3:// only",
-        "storage: {uri: 's3://models/one', credentials: {secretName: a}}",
-        "storage: {uri: 'pvc://models/one', credentials: {secretName: a}}",
-    ),
-    (
-        "alias needs registeredModel",
+        "`registeredModel` must be set with `alias`",
         "training: {tracking: {mlflow: {uri: 'http://mlflow:5000', registeredModel: m, alias: candidate}}}",
         "training: {tracking: {mlflow: {uri: 'http://mlflow:5000', alias: candidate}}}",
     ),
     (
-        "warmupSteps must be less than maxSteps",
+        "`warmupSteps` must be less than `maxSteps`",
         "training: {hyperparameters: {warmupSteps: 999}}",
         "training: {hyperparameters: {warmupSteps: 1000}}",
     ),
@@ -187,19 +182,29 @@ _TEMPLATE: list[Rule] = [
 ]
 _JUDGING: list[Rule] = [
     (
-        "credentials are for s3:// only",
+        "`credentials` must only be set for s3://",
+        "output: {uri: 's3://models/one', credentials: {secretName: a}}",
+        "output: {uri: 'pvc://models/one', credentials: {secretName: a}}",
+    ),
+    (
+        "`credentials` must only be set for s3://",
         f"compareWith: {{version: 1, uri: 's3://models/v1', digest: '{DIGEST}', credentials: {{secretName: a}}}}",
         f"compareWith: {{version: 1, uri: 'pvc://models/v1', digest: '{DIGEST}', credentials: {{secretName: a}}}}",
     ),
 ]
 _REFERRING: list[Rule] = [
     (
-        "credentials are for s3:// only",
+        "`credentials` must only be set for s3://",
         "model: {uri: 's3://models/one', credentials: {secretName: a}}",
         "model: {uri: 'pvc://models/one', credentials: {secretName: a}}",
     ),
 ]
 _LIVING: list[Rule] = [
+    (
+        "`credentials` must only be set for s3://",
+        "storage: {uri: 's3://models/one', credentials: {secretName: a}}",
+        "storage: {uri: 'pvc://models/one', credentials: {secretName: a}}",
+    ),
     (
         "text-generation has the metrics loss, perplexity, bitsPerByte",
         "evaluation: {gates: [{metric: perplexity, max: 9}]}",
@@ -221,22 +226,22 @@ _LIVING: list[Rule] = [
         "{model: {task: question-answering}, evaluation: {gates: [{metric: accuracy, min: 0.9}]}}",
     ),
     (
-        "exactly one of max, min, betterThanServed must be set",
+        "exactly one of `max`, `min`, `betterThanServed` must be set",
         "evaluation: {gates: [{metric: loss, betterThanServed: {}}]}",
         "evaluation: {gates: [{metric: loss, max: 1, betterThanServed: {}}]}",
     ),
     (
-        "exactly one of above, below must be set",
+        "exactly one of `above`, `below` must be set",
         "retraining: {triggers: [{name: a, metric: {query: x, above: 1}}]}",
         "retraining: {triggers: [{name: a, metric: {query: x, above: 1, below: 0}}]}",
     ),
     (
-        "exactly one of schedule, metric, request must be set",
+        "exactly one of `schedule`, `metric`, `request` must be set",
         "retraining: {triggers: [{name: a, request: now}, {name: b, schedule: {cron: '0 3 * * *'}}]}",
         "retraining: {triggers: [{name: a, request: now, schedule: {cron: '0 3 * * *'}}]}",
     ),
     (
-        "exactly one of schedule, metric, request must be set",
+        "exactly one of `schedule`, `metric`, `request` must be set",
         "retraining: {triggers: [{name: a, request: now}]}",
         "retraining: {triggers: [{name: a}]}",
     ),
@@ -278,13 +283,13 @@ def test_rule(
 
 # What may not change on a TrainingJob, and the sentence.
 IMMUTABLE = "is immutable; create another TrainingJob instead"
-ONLY_SUSPEND = "only suspend and ttlSecondsAfterFinished can be changed; create another TrainingJob instead"
+ONLY_SUSPEND = "only `suspend` and `ttlSecondsAfterFinished` may change; create another TrainingJob instead"
 COMPARED = {"compareWith": {"version": 1, "uri": "pvc://models/v1", "digest": DIGEST}}
 CHANGES: dict[str, tuple[Manifest, str]] = {
     "the model": ({"model": {"architecture": {"layers": 2}}}, f"spec.model: Invalid value: {IMMUTABLE}"),
     "the data": ({"data": {"train": [{"uri": "pvc://corpus/b.txt"}]}}, f"spec.data: Invalid value: {IMMUTABLE}"),
-    "the training": ({"training": {"retries": 9}}, f"spec.training: Invalid value: {IMMUTABLE}"),
-    "the storage": ({"storage": {"uri": "pvc://models/two"}}, f"spec.storage: Invalid value: {IMMUTABLE}"),
+    "the training": ({"training": {"backoffLimit": 9}}, f"spec.training: Invalid value: {IMMUTABLE}"),
+    "the output": ({"output": {"uri": "pvc://models/two"}}, f"spec.output: Invalid value: {IMMUTABLE}"),
     "what it is compared with": (
         {"compareWith": {"version": 2}}, f"spec.compareWith: Invalid value: {IMMUTABLE}",
     ),
@@ -294,7 +299,7 @@ CHANGES: dict[str, tuple[Manifest, str]] = {
 
 
 def test_nothing_but_suspend_of_a_training_job_may_change(control_plane: ControlPlane, namespace: str) -> None:
-    spec = merged(SMALL["TrainingJob"], COMPARED | {"training": {"retries": 1}})
+    spec = merged(SMALL["TrainingJob"], COMPARED | {"training": {"backoffLimit": 1}})
     control_plane.kubectl("create", "-n", namespace, "-f", "-", stdin=manifest("TrainingJob", "one", spec))
     patch = ("patch", "trainingjob", "one", "-n", namespace, "--type=merge", "--patch")
     for what, (change, message) in CHANGES.items():

@@ -70,8 +70,10 @@ def test_a_quota_that_keeps_a_pod_away_is_told(control_plane: ControlPlane, name
 @pytest.mark.usefixtures("claims")
 def test_a_deadline_ends_it(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> None:
     with Operator(control_plane, tmp_path / "log", namespace):
-        create(control_plane, namespace, training={"deadline": "2s"})
-        assert "longer than training.deadline (2s)" in await_reason(control_plane, namespace, "DeadlineExceeded")
+        create(control_plane, namespace, training={"activeDeadlineSeconds": 2})
+        assert "more than training.activeDeadlineSeconds (2)" in await_reason(
+            control_plane, namespace, "DeadlineExceeded"
+        )
         assert control_plane.get("tj", "one", "-n", namespace)["status"]["state"] == "Failed"
 
 
@@ -112,7 +114,7 @@ def test_kueue_suspends_and_admits_and_a_pause_leaves_the_queue(
         control_plane.kubectl("patch", kind, "one", "-n", namespace, "--type=merge", "-p", suspend % value)
 
     with Operator(control_plane, tmp_path / "log", namespace):
-        create(control_plane, namespace, training={"queue": "research"})
+        create(control_plane, namespace, training={"queueName": "research"})
         eventually(lambda: control_plane.get("job", "one", "-n", namespace), "there is a Job")
         patch("job", "true")
         assert '"research"' in await_reason(control_plane, namespace, "Queued")
@@ -149,7 +151,7 @@ def test_neither_a_disruption_nor_its_consequence_counts_as_a_failure(
         return {p["spec"]["hostname"]: p for p in found if p["status"].get("phase") == "Pending"}
 
     with Operator(control_plane, tmp_path / "log", namespace):
-        create(control_plane, namespace, training={"compute": {"nodes": 2}, "retries": 0})
+        create(control_plane, namespace, training={"compute": {"nodes": 2}, "backoffLimit": 0})
         eventually(lambda: len(pods()) == 2, "there are two pods")
         before = pods()
         gone = {"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager"}

@@ -48,8 +48,8 @@ def _names(schema: dict[str, Any]) -> Iterator[str]:
 
 def test_an_explanation_names_units_and_values(control_plane: ControlPlane) -> None:
     told = control_plane.kubectl("explain", "languagemodel.spec.training.hyperparameters").stdout
-    assert "Optimiser steps" in told
-    told = control_plane.kubectl("explain", "lm.spec.training.hyperparameters.schedule").stdout
+    assert "optimizer steps" in told
+    told = control_plane.kubectl("explain", "lm.spec.training.hyperparameters.learningRateSchedule").stdout
     assert all(word in told for word in ("constant", "linear", "cosine"))
 
 

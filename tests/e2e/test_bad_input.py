@@ -42,7 +42,7 @@ def trained(**more: Any) -> Spec:
     """The training of a small job, laid over with something; without a second try."""
     training = small_job("x")["spec"]["training"]
     parameters = training["hyperparameters"] | more.pop("hyperparameters", {})
-    return {"training": training | {"hyperparameters": parameters, "retries": 0} | more}
+    return {"training": training | {"hyperparameters": parameters, "backoffLimit": 0} | more}
 
 
 @dataclass(frozen=True)

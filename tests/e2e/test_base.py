@@ -15,7 +15,7 @@ def kubectl(new_namespace: Callable[[str], Kubectl]) -> Kubectl:
 
 
 def test_a_training_goes_on_where_a_language_model_is(kubectl: Kubectl) -> None:
-    continued = small_job("continued", model={"task": "text-generation", "languageModel": {"name": "small"}})
+    continued = small_job("continued", model={"task": "text-generation", "languageModelRef": {"name": "small"}})
     apply(kubectl, continued)
     missing = wait_condition(kubectl, "trainingjob", "continued", "Stalled", reason="BaseNotFound")
     assert 'LanguageModel "small" not found' in missing["message"]

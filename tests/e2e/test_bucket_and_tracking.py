@@ -101,13 +101,13 @@ def test_one_who_may_not_read_is_told_so(kubectl: Kubectl) -> None:
 
 
 def test_one_who_may_not_write_is_told_so_before_anything_is_trained(kubectl: Kubectl) -> None:
-    apply(kubectl, small_job("unwritten", storage=of_bucket("models/unwritten", "powerless")))
+    apply(kubectl, small_job("unwritten", output=of_bucket("models/unwritten", "powerless")))
     wait_condition(kubectl, "trainingjob", "unwritten", "Failed", reason="AccessDenied")
     assert "progress" not in kubectl.get("trainingjob", "unwritten")["status"]
 
 
 def test_a_secret_that_is_not_there_is_named(kubectl: Kubectl) -> None:
-    apply(kubectl, small_job("secretless", storage=of_bucket("models/secretless", "nowhere")))
+    apply(kubectl, small_job("secretless", output=of_bucket("models/secretless", "nowhere")))
     wait_condition(kubectl, "trainingjob", "secretless", "Stalled", reason="VolumesNotMounted")
     assert 'Secret "nowhere"' in condition(kubectl.get("trainingjob", "secretless"), "Ready")["message"]
 

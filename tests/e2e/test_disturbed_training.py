@@ -22,7 +22,7 @@ def long_job(name: str) -> dict:
     """A training that leaves a checkpoint every second or so, for ten seconds and more."""
     job = small_job(name)
     job["spec"]["training"]["hyperparameters"]["maxSteps"] = STEPS
-    job["spec"]["training"]["checkpoints"] = {"everySteps": 50, "keep": 2}
+    job["spec"]["training"]["checkpoints"] = {"everySteps": 50, "historyLimit": 2}
     job["spec"]["training"]["evaluateEverySteps"] = STEPS // 3
     del job["spec"]["training"]["earlyStopping"]
     return job

@@ -19,7 +19,7 @@ def job(name: str, nodes: int, steps: int) -> dict:
     made["spec"]["model"]["architecture"] |= SMALL | {"dropout": 0.0}
     training = made["spec"]["training"]
     training["hyperparameters"] |= {"maxSteps": steps, "batchSize": 8}
-    training |= {"checkpoints": {"everySteps": 20, "keep": 2}, "evaluateEverySteps": max(1, steps // 3)}
+    training |= {"checkpoints": {"everySteps": 20, "historyLimit": 2}, "evaluateEverySteps": max(1, steps // 3)}
     training["compute"]["nodes"] = nodes
     del training["earlyStopping"]
     return made

@@ -1,4 +1,4 @@
-"""training.queue with a real Kueue: it alone says when a training starts, stops and starts again."""
+"""training.queueName with a real Kueue: it alone says when a training starts, stops and starts again."""
 
 import time
 from collections.abc import Callable
@@ -89,7 +89,7 @@ def test_a_pause_that_ends_while_its_pod_still_writes_a_checkpoint(scene: Scene)
 
 def test_time_in_the_queue_does_not_count_against_the_deadline(scene: Scene) -> None:
     scene.make_queue(cpus=0)
-    scene.create("one", deadline="3s")
+    scene.create("one", activeDeadlineSeconds=3)
     scene.wait("one", "Pending", "Queued")
     time.sleep(4)
     assert scene.told("one")[1] == "Queued"
@@ -115,7 +115,7 @@ def test_who_is_evicted_waits_again_and_loses_no_retry(
     scene: Scene, evicted: Callable[[Scene], Callable[[], None]]
 ) -> None:
     scene.make_queue(cpus=1)
-    scene.create("one", retries=0)
+    scene.create("one", backoffLimit=0)
     scene.wait("one", "Running", "Training")
     is_over = evicted(scene)
     scene.wait("one", "Pending", "Queued")

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perennial_contract import uri
+from perennial_contract.job import Job
 from perennial_contract.report import Report
 from perennial_training import starting_model
-from perennial_training.config import Config
 from perennial_training.distributed import launch
 from perennial_training.distributed.termination import Termination
 from perennial_training.output import artifact, output_of
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from perennial_training.fitting.fitting import Fitted
 
 
-def run(config: Config, mounts: Path, metrics_port: int, termination: Termination, report: Report) -> dict[str, Any]:
+def run(config: Job, mounts: Path, metrics_port: int, termination: Termination, report: Report) -> dict[str, Any]:
     """Prepares, trains, compares, publishes; returns the result. Raises exits.Failure.
 
     A job that is already done gives its result again.
@@ -73,7 +73,7 @@ def _write_reports(facts: dict[str, Any], explanation: Path, folder: Path) -> No
     shutil.copytree(explanation, folder / "explanation")
 
 
-def _follow(config: Config, mounts: Path, output: Output, termination: Termination, report: Report) -> dict[str, Any]:
+def _follow(config: Job, mounts: Path, output: Output, termination: Termination, report: Report) -> dict[str, Any]:
     """Trains along with the process that leads (see processes), which alone writes, judges and publishes."""
     with tempfile.TemporaryDirectory() as work:
         prepared = prepare(config, mounts, Path(work), report)
@@ -83,9 +83,7 @@ def _follow(config: Config, mounts: Path, output: Output, termination: Terminati
     return {}
 
 
-def _facts(
-    config: Config, prepared: Prepared[Any], fitted: "Fitted", comparison: dict[str, Any] | None
-) -> dict[str, Any]:
+def _facts(config: Job, prepared: Prepared[Any], fitted: "Fitted", comparison: dict[str, Any] | None) -> dict[str, Any]:
     """All that the manifest says; card and result repeat it."""
     start = prepared.base
     return {

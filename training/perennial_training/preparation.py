@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from perennial_contract.job import Job
 from perennial_contract.report import Report
 from perennial_training import starting_model
 from perennial_training.checkpoints import checkpoints
-from perennial_training.config import Config
 from perennial_training.data import corpus
 from perennial_training.data.corpus import Corpus
 from perennial_training.data.example import Example
@@ -23,7 +23,7 @@ from perennial_training.starting_model import Base
 from perennial_training.tasks import TASKS
 
 
-def prepare(config: Config, mounts: Path, work: Path, report: Report) -> Prepared[Any]:
+def prepare(config: Job, mounts: Path, work: Path, report: Report) -> Prepared[Any]:
     """Reads the data and encodes it. Raises exits.Failure."""
     task = TASKS[config.task]
     with tempfile.TemporaryDirectory() as downloads:
@@ -48,7 +48,7 @@ def known_labels(folder: Path) -> list[str] | None:
 
 
 def _vocabulary(
-    config: Config, data: Corpus, base: Base | None, work: Path, identity: str, report: Report
+    config: Job, data: Corpus, base: Base | None, work: Path, identity: str, report: Report
 ) -> tuple[Vocabulary, int]:
     """The base model's tokenizer, the one of this job's earlier pod, or a new one; and the tokens per context."""
     if base is not None:

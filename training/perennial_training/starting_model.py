@@ -11,11 +11,11 @@ from typing import Any
 
 from perennial_contract import manifest, uri
 from perennial_contract.exits import BAD_CONFIGURATION, BAD_DATA, MISSING_INPUT, Failure
+from perennial_contract.job import StartingModel, VersionArtifact
 from perennial_contract.report import Report
 from perennial_contract.storage import credentials
 from perennial_contract.storage.credentials import Credentials
 from perennial_training import hub
-from perennial_training.config import Pretrained, Served
 
 MAX_CONTEXT = 1024  # tokens, unless the job asks for another; what a model could do may not fit into memory
 _FILES = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]  # weights as safetensors only, and no code
@@ -30,7 +30,7 @@ class Base:
     digest: str | None
 
 
-def fetch(pretrained: Pretrained, mounts: Path, report: Report) -> Base:
+def fetch(pretrained: StartingModel, mounts: Path, report: Report) -> Base:
     """The base model's folder, verified if it is an artifact of ours. Raises exits.Failure."""
     if pretrained.uri.startswith("hf://"):
         return _from_hub(pretrained, _secret(pretrained, mounts), report)
@@ -44,7 +44,7 @@ def fetch(pretrained: Pretrained, mounts: Path, report: Report) -> Base:
     return _complete(Base(folder, pretrained.uri, digest))
 
 
-def served(version: Served, mounts: Path, report: Report) -> tuple[Path, dict[str, Any]]:
+def served(version: VersionArtifact, mounts: Path, report: Report) -> tuple[Path, dict[str, Any]]:
     """The folder and the manifest of an artifact, verified. Raises exits.Failure."""
     folder = _folder(version, version.digest, mounts, report)
     return folder, verify(folder, version.uri, version.digest)
@@ -66,14 +66,14 @@ def _untampered(name: str) -> Iterator[None]:
         raise Failure("TamperedArtifact", f"{name} is not what was written: {error}", BAD_DATA) from None
 
 
-def _folder(where: Pretrained | Served, digest: str | None, mounts: Path, report: Report) -> Path:
+def _folder(where: StartingModel | VersionArtifact, digest: str | None, mounts: Path, report: Report) -> Path:
     """The folder of a model; one in a bucket is fetched first."""
     if where.uri.startswith("s3://"):
         return _from_bucket(where.uri, digest, _secret(where, mounts), report)
     return uri.local_path(where.uri, mounts)
 
 
-def _secret(where: Pretrained | Served, mounts: Path) -> Credentials | None:
+def _secret(where: StartingModel | VersionArtifact, mounts: Path) -> Credentials | None:
     return credentials.mounted(where.credentials.secret_name if where.credentials else None, mounts)
 
 
@@ -97,7 +97,7 @@ def _complete(base: Base) -> Base:
     return base
 
 
-def _from_hub(pretrained: Pretrained, secret: Credentials | None, report: Report) -> Base:
+def _from_hub(pretrained: StartingModel, secret: Credentials | None, report: Report) -> Base:
     from huggingface_hub import snapshot_download
 
     revision = pretrained.revision or "main"

@@ -4,47 +4,35 @@ import re
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
+from perennial_contract.job.block import Block, cel, exactly_one
+from perennial_contract.job.storage import (
+    BUCKET_CREDENTIALS,
+    PART,
+    ArtifactUri,
+    Credentials,
+    Digest,
+    ObjectName,
+    StorageUri,
+)
 from perennial_contract.tasks import METRICS
 
-
-class ApiModel(BaseModel):
-    """Base of every API type: camelCase on the wire, immutable in memory.
-
-    Unknown fields are ignored: the API server has refused or pruned them already, and a newer operator may have
-    written status fields that this one does not know. New values of an enumeration are not covered by that.
-    """
-
-    model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore", allow_inf_nan=False
-    )
-
-    def to_wire(self) -> dict[str, Any]:
-        """The object as the API server takes it: camelCase, no nulls.
-
-        And no empty maps: one whose entries are taken away by a server-side apply becomes a null, which is refused.
-        """
-        return _without_empty_maps(self.model_dump(by_alias=True, exclude_none=True, mode="json"))
+__all__ = [
+    "BUCKET_CREDENTIALS",
+    "PART",
+    "ArtifactUri",
+    "Credentials",
+    "Digest",
+    "ObjectName",
+    "StorageUri",
+    "cel",
+    "exactly_one",
+]
 
 
-def _without_empty_maps(wire: dict[str, Any]) -> dict[str, Any]:
-    slim = {key: _without_empty_maps(value) if isinstance(value, dict) else value for key, value in wire.items()}
-    return {key: value for key, value in slim.items() if value != {}}
-
-
-def cel(*rules: tuple[str, str], **extra: Any) -> ConfigDict:
-    """A model_config with CEL rules, each a pair of expression and message (KEP-2876)."""
-    validations: list[JsonValue] = [{"rule": rule, "message": message} for rule, message in rules]
-    # The API server drops an empty list, and then takes who applies it again for somebody who wants a change.
-    return ConfigDict(json_schema_extra=({"x-kubernetes-validations": validations} if rules else {}) | extra)
-
-
-def exactly_one(*names: str) -> tuple[str, str]:
-    """The CEL rule that exactly one of the fields is set."""
-    count = " + ".join(f"(has(self.{name}) ? 1 : 0)" for name in names)
-    return f"{count} == 1", f"exactly one of {', '.join(names)} must be set"
+class ApiModel(Block):
+    """Base of the API types that job.json does not share."""
 
 
 def own_block(discriminator: str, *members: str) -> tuple[tuple[str, str], ...]:
@@ -73,17 +61,8 @@ _QUANTITY = r"^([0-9]{1,18}(\.[0-9]{0,9})?|\.[0-9]{1,9})([KMGTPE]i|[numkMGTPE]|[
 Quantity = Annotated[
     int | str, Field(json_schema_extra={"x-kubernetes-int-or-string": True, "pattern": _QUANTITY, "minimum": 0})
 ]
-Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$", max_length=71)]
 Query = Annotated[str, Field(min_length=1, max_length=2048)]
 Image = Annotated[str, Field(min_length=1, max_length=512)]
-# Names of a folder's parts, but neither "." nor "..".
-PART = r"[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*"
-_CLAIM = r"pvc://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
-# The version's folder is added to it: see ArtifactUri.
-_ROOT = rf"({_CLAIM}|s3://[a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9])"
-StorageUri = Annotated[str, Field(pattern=rf"^{_ROOT}(/{PART})*/?$", max_length=320)]
-ArtifactUri = Annotated[str, Field(pattern=rf"^{_ROOT}(/{PART})+/?$", max_length=512)]
-ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=253)]
 Immutable = Field(
     json_schema_extra={
         "x-kubernetes-validations": [
@@ -100,25 +79,6 @@ def seconds(duration: str) -> int:
 
 MetricName = Annotated[str, Field(json_schema_extra={"enum": [*METRICS]})]
 Metrics = Annotated[dict[str, float], Field(max_length=16)]
-
-
-class Credentials(ApiModel):
-    """A Secret of the namespace. The operator never reads it; the pods mount it."""
-
-    secret_name: ObjectName = Field(
-        description="Its keys for s3:// are AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where wanted, "
-        "AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL, AWS_CA_BUNDLE (PEM); for hf:// HF_TOKEN."
-    )
-
-
-BUCKET_CREDENTIALS = (
-    "!has(self.credentials) || self.uri.startsWith('s3://')",
-    "credentials are for s3:// only",
-)
-CREDENTIALS = (
-    "!has(self.credentials) || self.uri.startsWith('s3://') || self.uri.startsWith('hf://')",
-    "credentials are for s3:// and hf:// only",
-)
 
 
 class Resources(ApiModel):

@@ -23,7 +23,7 @@ from perennial.api.common import (
     list_map,
     own_block,
 )
-from perennial.api.training import Task
+from perennial_contract.job import Task
 
 QUEUE_DEPTH = "queue-depth"
 

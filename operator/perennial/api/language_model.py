@@ -22,8 +22,9 @@ from perennial.api.common import (
     list_map,
 )
 from perennial.api.deployment import DeploymentTemplate
-from perennial.api.training import BUILT_IN_MODEL, TASK_RULES, Data, ModelSource, Storage, Training, VersionArtifact
+from perennial.api.training import BUILT_IN_MODEL, TASK_RULES, ModelSource, Storage, Training
 from perennial.api.training_job import Comparison
+from perennial_contract.job import Data, VersionArtifact
 from perennial_contract.tasks import TASKS
 
 TriggerName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=63)]

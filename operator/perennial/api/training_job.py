@@ -16,45 +16,37 @@ from perennial.api.common import (
     Status,
     cel,
 )
-from perennial.api.training import (
-    BUILT_IN_MODEL,
-    TASK_RULES,
-    Data,
-    ModelSource,
-    Output,
-    Training,
-    VersionArtifact,
-)
+from perennial.api.training import BUILT_IN_MODEL, TASK_RULES, ModelSource, Training
+from perennial_contract.job import Data, Output, VersionArtifact
 
 
 class TrainingJobSpec(ApiModel):
-    """One run: what is trained, on what, how, and where the artifact goes.
-
-    Immutable, but for suspend and the time to live.
-    """
+    """Desired state of the run. Immutable, except for suspend and ttlSecondsAfterFinished."""
 
     model_config = cel(
         *BUILT_IN_MODEL,
         (
             "has(self.compareWith) == has(oldSelf.compareWith) && has(self.training) == has(oldSelf.training)",
-            "only suspend and ttlSecondsAfterFinished can be changed; create another TrainingJob instead",
+            "only `suspend` and `ttlSecondsAfterFinished` may change; create another TrainingJob instead",
         ),
         *TASK_RULES,
     )
 
-    model: Annotated[ModelSource, Immutable] = Field(description="What is trained.")
-    data: Annotated[Data, Immutable] = Field(description="What it learns from.")
-    training: Annotated[Training, Immutable] = Field(Training(), description="How it learns.")
+    model: Annotated[ModelSource, Immutable] = Field(description="Model to train.")
+    data: Annotated[Data, Immutable] = Field(description="Training and validation data.")
+    training: Annotated[Training, Immutable] = Field(Training(), description="Training parameters.")
     compare_with: Annotated[VersionArtifact, Immutable] | None = Field(
-        None, description="An artifact judged on the same held-out set in the same run."
+        None, description="Artifact to evaluate on the same held-out set in the same run."
     )
-    storage: Annotated[Output, Immutable] = Field(description="The folder that becomes the artifact.")
-    suspend: bool = Field(False, description="Stops the pods after a checkpoint; false lets them go on from there.")
+    output: Annotated[Output, Immutable] = Field(description="Location of the artifact.")
+    suspend: bool = Field(
+        False, description="Suspends the training: its pods save a checkpoint and stop. Set it to false to resume."
+    )
     ttl_seconds_after_finished: int | None = Field(
         None,
         ge=0,
         le=2147483647,
-        description="Seconds after its end when the TrainingJob is deleted; its artifact stays.",
+        description="Seconds between the end of the run and the deletion of the TrainingJob. The artifact is kept.",
     )
 
 
@@ -122,15 +114,15 @@ class Result(ApiModel):
 
 
 class TrainingJobStatus(Status):
-    """What became of the run."""
+    """Observed state of the run."""
 
-    state: str = Field("", description="Pending, Running, Suspended, Complete or Failed: the conditions in one word.")
+    state: str = Field("", description="Pending, Running, Suspended, Complete or Failed. For display only.")
     conditions: Conditions = Field([], description="Ready, Reconciling, Stalled, Complete, Failed, Suspended, Running.")
-    base: VersionArtifact | None = Field(None, description="What spec.model.languageModel was found to mean.")
-    progress: Progress | None = Field(None, description="The last report of the training.")
-    result: Result | None = Field(None, description="What the run left.")
-    start_time: datetime | None = Field(None, description="When the first pod started.")
-    completion_time: datetime | None = Field(None, description="When it ended.")
+    base: VersionArtifact | None = Field(None, description="Artifact that spec.model.languageModelRef was resolved to.")
+    progress: Progress | None = Field(None, description="Last report of the training.")
+    result: Result | None = Field(None, description="Result of the run.")
+    start_time: datetime | None = Field(None, description="Start of the first pod.")
+    completion_time: datetime | None = Field(None, description="End of the run.")
 
 
 class TrainingJob(Kind):

@@ -20,7 +20,7 @@ import yaml
 
 from perennial.api import TrainingJob
 from perennial.api.training_job import Result
-from perennial.decide.training_job.config import config
+from perennial.decide.training_job.configuration import config_map
 from perennial.loop.observe.sources.pod_log import last_progress
 from perennial_contract import manifest
 
@@ -45,8 +45,8 @@ class Example:
         (document,) = (found for found in documents if found["kind"] == "TrainingJob")
         at = {"namespace": "demo", "uid": "0f0e0d0c-1111-2222-3333-444444444444"}
         self.job = TrainingJob.model_validate(document | {"metadata": document["metadata"] | at})
-        self.config: dict[str, Any] = json.loads(json.dumps(config(self.job)))
-        self.output = root / "claims" / self.job.spec.storage.uri.removeprefix("pvc://")
+        self.config: dict[str, Any] = json.loads(config_map(self.job)["data"]["job.json"])
+        self.output = root / "claims" / self.job.spec.output.uri.removeprefix("pvc://")
         self.log = root / "termination-log"
         (root / "claims" / "models").mkdir(parents=True)
         (root / "configmaps" / "reviews").mkdir(parents=True)
@@ -57,7 +57,7 @@ class Example:
         self.reviews.write_bytes(reviews)
 
     def start(self, script: str, *arguments: str) -> "subprocess.Popen[str]":
-        paths = [EXAMPLES, ROOT / "artifact"]  # what the Dockerfile copies, and nothing else of ours
+        paths = [EXAMPLES, ROOT / "contract"]  # what the Dockerfile copies, and nothing else of ours
         environment = {"PYTHONPATH": os.pathsep.join(map(str, paths)), "PATH": os.environ["PATH"], "HOME": "/tmp"}
         command = [self.python, str(self.folder / script), *arguments]
         return subprocess.Popen(
@@ -88,7 +88,7 @@ def test_it_trains_what_the_operator_understands(example: Example) -> None:
     assert code == 0, output
     result = Result.model_validate(message)
     assert result.metrics["accuracy"] > 0.9
-    assert result.artifact.uri == example.job.spec.storage.uri
+    assert result.artifact.uri == example.job.spec.output.uri
     assert manifest.verify(example.output, result.artifact.digest)["task"] == "sentiment-analysis"
     progress = last_progress(output)
     assert progress

@@ -11,20 +11,19 @@ from hypothesis import strategies as st
 
 from perennial.api import LanguageModel, ModelDeployment, TrainingJob
 from perennial.api.language_model import Version
-from perennial.api.training import Fields
 from perennial.decide.defaults import Defaults
 from perennial.decide.deployment.decide import decide as decide_deployment
 from perennial.decide.deployment.observed import Observed as ObservedDeployment
 from perennial.decide.kube import Termination
 from perennial.decide.language_model.retention import cleanup
 from perennial.decide.pods.diagnosis import Trouble, failure_of
-from perennial.decide.training_job.config import config_map
+from perennial.decide.training_job.configuration import config_map
 from perennial.decide.training_job.observed import locations
 from perennial_contract import exits, uri
+from perennial_contract.job import Fields, Job
 from perennial_contract.tasks import METRICS, TASKS
 from perennial_serving.__main__ import _parser as serving_parser
 from perennial_testing.specs.schemas import specs
-from perennial_training.config import Config
 
 DEFAULTS = Defaults("training:1", "serving:1")
 METADATA = {"name": "writer-v1", "namespace": "demo", "uid": "0f0e0d0c-1111-2222-3333-444444444444"}
@@ -41,7 +40,7 @@ PATIENT = settings(max_examples=40, deadline=None, suppress_health_check=list(He
 @given(data=st.data())
 def test_every_job_configuration_is_valid_to_the_training_package(data: st.DataObject) -> None:
     spec = data.draw(specs(TrainingJob))
-    status = {"base": BASE} if "languageModel" in spec["model"] else {}  # before that is known, no pod is started
+    status = {"base": BASE} if "languageModelRef" in spec["model"] else {}  # before that is known, no pod is started
     job = TrainingJob.model_validate({"metadata": METADATA, "spec": spec, "status": status})
     if not all(map(_readable, locations(job))):
         return  # the operator says InvalidUri and starts no pod
@@ -49,11 +48,11 @@ def test_every_job_configuration_is_valid_to_the_training_package(data: st.DataO
     if job.spec.training.runtime.command:  # what only a program of one's own knows; the rest is the same
         assert document["training"].pop("parameters") == (job.spec.training.runtime.parameters or {})
         document |= {"task": "text-generation", "model": {"architecture": ARCHITECTURE}}
-    config = Config.model_validate_json(json.dumps(document))
-    assert config.output.uri == job.spec.storage.uri
+    config = Job.model_validate_json(json.dumps(document))
+    assert config.output.uri == job.spec.output.uri
     compute = job.spec.training.compute
     assert config.training.compute.nodes == compute.nodes
-    assert (config.training.compute.sharding or "None") == compute.sharding
+    assert config.training.compute.sharding == compute.sharding
 
 
 def _readable(location: str) -> bool:

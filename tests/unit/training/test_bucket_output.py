@@ -203,7 +203,7 @@ def test_the_credentials_are_in_nothing_that_is_written(pod, out, s3):
 
 def test_sigterm_saves_a_checkpoint_that_outlives_the_disk(pod, out, s3):
     pod.job["training"]["hyperparameters"]["maxSteps"] = 100_000
-    pod.job["training"] |= {"evaluateEverySteps": 100_000, "checkpoints": {"everySteps": 100_000, "keep": 2}}
+    pod.job["training"] |= {"evaluateEverySteps": 100_000, "checkpoints": {"everySteps": 100_000, "historyLimit": 2}}
     process = pod.start()
     for line in process.stdout:
         if line.startswith("{") and json.loads(line)["step"] > 0:

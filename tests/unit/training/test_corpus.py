@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perennial_training.config import Augmentation, Data, Preprocessing
+from perennial_contract.job import Augmentation, Data, Preprocessing
 from perennial_training.data import corpus
 from perennial_training.data.augmentation import augment
 from perennial_training.data.example import Example

@@ -56,7 +56,7 @@ def test_activations_can_be_computed_again_instead_of_being_kept(pod):
 
 @pytest.mark.parametrize("schedule", ["constant", "linear", "polynomial", "inverseSqrt", "cosineWithRestarts"])
 def test_every_schedule_learns(pod, schedule):
-    result = again(pod, schedule, schedule=schedule)
+    result = again(pod, schedule, learningRateSchedule=schedule)
     assert result["metrics"]["loss"] < result["initialMetrics"]["loss"]
 
 
@@ -65,7 +65,7 @@ def test_schedules_of_other_names_are_others(pod, one, other):
     pod.job["training"]["evaluateEverySteps"] = 1
     rates = []
     for schedule in (one, other):
-        again(pod, schedule, schedule=schedule, warmupSteps=0)
+        again(pod, schedule, learningRateSchedule=schedule, warmupSteps=0)
         curve = json.loads((pod.output / "explanation" / "explanation.json").read_text())["curve"]
         rates.append([entry["learning_rate"] for entry in curve if "learning_rate" in entry])
     assert len(rates[0]) == len(rates[1]) == 12

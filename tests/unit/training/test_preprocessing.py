@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perennial_training.config import Preprocessing
+from perennial_contract.job import Preprocessing
 from perennial_training.data.example import Example
 from perennial_training.data.preprocessing import preprocess
 from perennial_training.tasks import TASKS
@@ -14,7 +14,7 @@ PARAGRAPH = "the quick brown fox jumps over the lazy dog while nobody is looking
 
 
 def rules(**changed):
-    return Preprocessing(**({"normalize_unicode": None, "deduplicate": False, "min_characters": 0} | changed))
+    return Preprocessing(**({"normalize_unicode": "None", "deduplicate": False, "min_characters": 0} | changed))
 
 
 def kept_of(texts, rule):

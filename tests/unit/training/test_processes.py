@@ -26,7 +26,7 @@ def together(pod) -> Callable[[], list["Node[str]"]]:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        pod.job["training"]["compute"] = {"nodes": 2, "gpusPerNode": 0, "sharding": None}
+        pod.job["training"]["compute"] = {"nodes": 2, "gpusPerNode": 0, "sharding": "None"}
         arguments = pod.arguments()
         for index in (0, 1):
             environment = os.environ | {

@@ -76,8 +76,8 @@ def test_a_torn_checkpoint_is_passed_over_for_an_older_whole_one(pod, undisturbe
 
 
 def test_early_stopping_counts_on_after_a_resume(pod, monkeypatch):
-    pod.job["training"] |= {"earlyStopping": {"patience": 4, "minDelta": 0.5}, "evaluateEverySteps": 2}
-    pod.job["training"]["hyperparameters"] |= {"learningRate": 1e-6, "schedule": "constant"}
+    pod.job["training"] |= {"earlyStopping": {"patience": 4, "minImprovement": 0.5}, "evaluateEverySteps": 2}
+    pod.job["training"]["hyperparameters"] |= {"learningRate": 1e-6, "learningRateSchedule": "constant"}
     kill_after(monkeypatch, 6)
     with pytest.raises(Killed):
         pod.run()
@@ -114,7 +114,7 @@ def test_a_killed_process_goes_on(pod, undisturbed):
 
 def test_sigterm_saves_a_checkpoint_first(pod):
     pod.job["training"]["hyperparameters"]["maxSteps"] = 100_000
-    pod.job["training"] |= {"evaluateEverySteps": 100_000, "checkpoints": {"everySteps": 100_000, "keep": 2}}
+    pod.job["training"] |= {"evaluateEverySteps": 100_000, "checkpoints": {"everySteps": 100_000, "historyLimit": 2}}
     process = pod.start()
     stopper = threading.Timer(90, process.kill)
     stopper.start()

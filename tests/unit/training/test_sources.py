@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from perennial_contract.exits import BAD_CONFIGURATION, BAD_DATA, MISSING_INPUT, TEMPORARY, Failure
+from perennial_contract.job import StartingModel
 from perennial_training import starting_model
-from perennial_training.config import Pretrained
 from perennial_training.data import sources
 from perennial_training.data.sources import https
 
@@ -162,7 +162,7 @@ def test_a_hub_that_says_no(tmp_path, monkeypatch, name, reason, code):
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(Failure) as refusal:
-        starting_model.fetch(Pretrained(uri=f"hf://{name}"), Path("/none"), lambda line: None)
+        starting_model.fetch(StartingModel(uri=f"hf://{name}"), Path("/none"), lambda line: None)
     assert (refusal.value.reason, refusal.value.code) == (reason, code)
     server.shutdown()
     server.server_close()

@@ -2,12 +2,12 @@
 
 import pytest
 
-from perennial_training.config import EarlyStopping
+from perennial_contract.job import EarlyStopping
 from perennial_training.fitting.stopping import has_stalled
 
 
 @pytest.mark.parametrize(
-    ("why", "losses", "patience", "min_delta", "stalled"),
+    ("why", "losses", "patience", "min_improvement", "stalled"),
     [
         ("nothing seen yet", [], 1, 0.0, False),
         ("the first is always better than nothing", [5.0], 1, 0.0, False),
@@ -20,5 +20,5 @@ from perennial_training.fitting.stopping import has_stalled
         ("little by little is measured from the last real gain", [5.0, 4.94, 4.88], 2, 0.1, False),
     ],
 )
-def test_stopping(why, losses, patience, min_delta, stalled):
-    assert has_stalled(losses, EarlyStopping(patience=patience, min_delta=min_delta)) is stalled, why
+def test_stopping(why, losses, patience, min_improvement, stalled):
+    assert has_stalled(losses, EarlyStopping(patience=patience, min_improvement=min_improvement)) is stalled, why

@@ -64,7 +64,7 @@ def give(pod, task: str, count: int = 240, **changes) -> None:
     pod.job["data"]["preprocessing"]["minCharacters"] = 1
     pod.job["model"]["architecture"] |= {"hiddenSize": 32, "contextLength": 48, "vocabularySize": 400, "dropout": 0.0}
     pod.job["training"]["hyperparameters"] |= {"maxSteps": 60, "batchSize": 16, "learningRate": 0.005}
-    pod.job["training"] |= {"evaluateEverySteps": 30, "checkpoints": {"everySteps": 30, "keep": 2}}
+    pod.job["training"] |= {"evaluateEverySteps": 30, "checkpoints": {"everySteps": 30, "historyLimit": 2}}
 
 
 def learned(pod) -> tuple[dict, dict]:

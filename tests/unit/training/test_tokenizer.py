@@ -3,7 +3,7 @@
 import pytest
 from transformers import AutoTokenizer
 
-from perennial_training.config import Architecture
+from perennial_contract.job import Architecture
 from perennial_training.encoding import tokenizer
 from perennial_training.encoding.tokenizer import Layout
 

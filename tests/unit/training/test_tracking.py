@@ -151,7 +151,7 @@ def test_a_server_that_comes_late_is_told_all(pod, tmp_path):
     late = MlflowServer(tmp_path)
     track(pod, late.uri, "late")
     pod.job["training"]["hyperparameters"]["maxSteps"] = 6000
-    pod.job["training"] |= {"evaluateEverySteps": 1000, "checkpoints": {"everySteps": 3000, "keep": 1}}
+    pod.job["training"] |= {"evaluateEverySteps": 1000, "checkpoints": {"everySteps": 3000, "historyLimit": 1}}
     starter = threading.Timer(3, late.start)
     starter.start()
     try:

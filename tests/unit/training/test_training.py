@@ -185,8 +185,8 @@ def test_training_goes_on_from_a_base_model(pod, trained):
 
 
 def test_a_training_that_stalls_stops_early_and_keeps_its_best(pod):
-    pod.job["training"] |= {"earlyStopping": {"patience": 2, "minDelta": 0.5}, "evaluateEverySteps": 1}
-    pod.job["training"]["hyperparameters"] |= {"learningRate": 1e-6, "schedule": "constant"}
+    pod.job["training"] |= {"earlyStopping": {"patience": 2, "minImprovement": 0.5}, "evaluateEverySteps": 1}
+    pod.job["training"]["hyperparameters"] |= {"learningRate": 1e-6, "learningRateSchedule": "constant"}
     ended = pod.run()
     assert ended.code == 0
     assert ended.message["stoppedEarly"]
@@ -224,7 +224,7 @@ def test_a_training_that_diverges_names_its_last_good_checkpoint_from_which_anot
     # The rate grows until more than the whole decays at each step: the weights then change their sign and grow.
     rising = {"learningRate": 10, "weightDecay": 1.0, "warmupSteps": 490, "maxSteps": 500}
     pod.job["training"]["hyperparameters"] |= rising
-    pod.job["training"]["checkpoints"] = {"everySteps": 5, "keep": 30}
+    pod.job["training"]["checkpoints"] = {"everySteps": 5, "historyLimit": 30}
     pod.job["training"]["evaluateEverySteps"] = 500
     ended = pod.run()
     assert (ended.code, ended.message["reason"]) == (BAD_DATA, "NonFiniteLoss"), ended.output

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Collection, Iterator
 
-from perennial_training.config import Augmentation
+from perennial_contract.job import Augmentation
 from perennial_training.data.example import Example
 
 

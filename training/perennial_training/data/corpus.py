@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perennial_contract.exits import BAD_DATA, Failure
+from perennial_contract.job import Data, DataSource, Validation
 from perennial_contract.report import Report
-from perennial_training.config import Data, Source, Validation
 from perennial_training.data import formats, sources
 from perennial_training.data.augmentation import augment
 from perennial_training.data.example import Example, share
@@ -46,7 +46,7 @@ def load(data: Data, roles: Roles, mounts: Path, downloads: Path, report: Report
     """
     columns = roles.columns(data.fields)
 
-    def read(inputs: list[Source], part: str) -> tuple[list[Example], Counts]:
+    def read(inputs: list[DataSource], part: str) -> tuple[list[Example], Counts]:
         examples: list[Example] = []
         for number, source in enumerate(inputs):
             folder = downloads / f"{part}-{number}"
@@ -81,9 +81,9 @@ def load(data: Data, roles: Roles, mounts: Path, downloads: Path, report: Report
     return Corpus(train, validation, digest(train, validation), all_counts)
 
 
-def _source(held_out: Validation) -> Source:
+def _source(held_out: Validation) -> DataSource:
     assert held_out.uri is not None
-    return Source(uri=held_out.uri, credentials=held_out.credentials)
+    return DataSource(uri=held_out.uri, credentials=held_out.credentials)
 
 
 def texts(examples: list[Example]) -> list[str]:

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 
-from perennial_training.config import Preprocessing
+from perennial_contract.job import Preprocessing
 from perennial_training.data.example import Example
 from perennial_training.data.roles import Roles
 
@@ -32,7 +32,7 @@ def _changed(parts: dict[str, str], rules: Preprocessing, roles: Roles) -> dict[
 
 
 def _changes(rules: Preprocessing) -> Iterator[Callable[[str], str]]:
-    if (form := rules.normalize_unicode) is not None:
+    if (form := rules.normalize_unicode) != "None":
         yield lambda text: unicodedata.normalize(form, text)
     if rules.strip_markup:
         yield without_markup

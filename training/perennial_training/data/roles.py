@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from perennial_training.config import Fields
+from perennial_contract.job import Fields
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from typing import Any
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 from perennial_contract.exits import BAD_DATA, Failure
+from perennial_contract.job import Architecture
 from perennial_contract.report import Report
-from perennial_training.config import Architecture
 
 END = "<|end|>"  # after each text; in a stream of texts before the first as well
 PAD = "<|pad|>"

@@ -12,10 +12,10 @@ from transformers import PreTrainedModel, TrainerState
 import perennial_networks
 from perennial_contract import cpus
 from perennial_contract.exits import BAD_CONFIGURATION, TERMINATED, Failure
+from perennial_contract.job import Job
 from perennial_contract.report import Report
 from perennial_training.checkpoints import checkpoints
 from perennial_training.checkpoints.checkpoints import Checkpoints
-from perennial_training.config import Config
 from perennial_training.distributed import processes
 from perennial_training.distributed.termination import Termination
 from perennial_training.encoding import tokenizer
@@ -51,7 +51,7 @@ class Fitted:
 class Fitting:
     """One training: its data, its rules, and the place of its state."""
 
-    def __init__(self, config: Config, prepared: Prepared[Any], output: Output, report: Report) -> None:
+    def __init__(self, config: Job, prepared: Prepared[Any], output: Output, report: Report) -> None:
         torch.set_num_threads(cpus.allowed())
         transformers.utils.logging.disable_progress_bar()
         perennial_networks.register()
@@ -62,7 +62,9 @@ class Fitting:
         self.report = report
         self.task = TASKS[config.task]
         self.objective: Objective[Any, Any] = self.task.objective(prepared)
-        self.kept = Checkpoints(output.work, prepared.identity, config.training.checkpoints.keep, output.mirror)
+        self.kept = Checkpoints(
+            output.work, prepared.identity, config.training.checkpoints.history_limit, output.mirror
+        )
         self.held_out = self.objective.held_out()
 
     def fit(self, metrics_port: int, termination: Termination, tracking: Tracking | None) -> Fitted:

@@ -5,7 +5,7 @@ from pathlib import Path
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import PreTrainedModel, set_seed
 
-from perennial_training.config import Lora
+from perennial_contract.job import Lora
 
 
 def wrap(model: PreTrainedModel, rules: Lora, task: str, seed: int) -> PeftModel:

@@ -17,9 +17,9 @@ from transformers import (
 )
 
 from perennial_contract.exits import BAD_CONFIGURATION, Failure
+from perennial_contract.job import EarlyStopping, JobTraining
 from perennial_training.checkpoints import checkpoints
 from perennial_training.checkpoints.checkpoints import Checkpoints
-from perennial_training.config import EarlyStopping, Training
 from perennial_training.distributed import processes
 from perennial_training.distributed.termination import Termination
 from perennial_training.fitting import stopping
@@ -171,7 +171,7 @@ def cross_entropy(smoothing: float, shifted: bool) -> Callable[..., torch.Tensor
     return loss
 
 
-def arguments(training: Training, work: Path, resumed: bool, micro_batch: int, parts: int) -> TrainingArguments:
+def arguments(training: JobTraining, work: Path, resumed: bool, micro_batch: int, parts: int) -> TrainingArguments:
     """The job's rules by the Trainer's names. Logging is up to Progress.
 
     A step of the optimiser takes `parts` times `micro_batch` sequences in each process.
@@ -188,12 +188,16 @@ def arguments(training: Training, work: Path, resumed: bool, micro_batch: int, p
         bf16=hyperparameters.precision == "bfloat16",
         fp16=hyperparameters.precision == "float16",
         # FSDP2; a checkpoint holds the whole weights, so any number of processes can go on from it.
-        fsdp=training.compute.sharding is not None,  # type: ignore[arg-type]  # since 5.23 a flag
-        fsdp_config={"version": 2, "state_dict_type": "FULL_STATE_DICT"} if training.compute.sharding else None,
+        fsdp=training.compute.sharding != "None",  # type: ignore[arg-type]  # since 5.23 a flag
+        fsdp_config={"version": 2, "state_dict_type": "FULL_STATE_DICT"}
+        if training.compute.sharding != "None"
+        else None,
         use_cpu=not torch.cuda.is_available(),
         learning_rate=hyperparameters.learning_rate,
-        lr_scheduler_type=_SCHEDULES.get(hyperparameters.schedule, hyperparameters.schedule),
-        lr_scheduler_kwargs=_OWN.get(hyperparameters.schedule),
+        lr_scheduler_type=_SCHEDULES.get(
+            hyperparameters.learning_rate_schedule, hyperparameters.learning_rate_schedule
+        ),
+        lr_scheduler_kwargs=_OWN.get(hyperparameters.learning_rate_schedule),
         warmup_steps=hyperparameters.warmup_steps,
         weight_decay=hyperparameters.weight_decay,
         max_grad_norm=hyperparameters.max_gradient_norm,

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from perennial_contract.job import Job
 from perennial_contract.report import Report
-from perennial_training.config import Config
 from perennial_training.output.claim import ClaimOutput
 from perennial_training.output.output import Output
 
 
-def output_of(config: Config, mounts: Path, report: Report) -> Output:
+def output_of(config: Job, mounts: Path, report: Report) -> Output:
     """The output of a job. Raises exits.Failure."""
     if not config.output.uri.startswith("s3://"):
         return ClaimOutput(config, mounts)

@@ -5,11 +5,11 @@ from typing import Any
 
 from perennial_contract import manifest, pod
 from perennial_contract.exits import TEMPORARY, Failure
+from perennial_contract.job import Job
 from perennial_contract.report import Report
 from perennial_contract.storage import credentials
 from perennial_contract.storage.s3 import Store
 from perennial_training.checkpoints.mirror import Mirror
-from perennial_training.config import Config
 from perennial_training.output.artifact import result, stage
 from perennial_training.output.output import taken
 
@@ -19,7 +19,7 @@ CLAIM = "publishing"  # the object below OUTPUT.partial/ that names the job whos
 class BucketOutput:
     """Objects below OUTPUT/; the work folder is on the pod's disk, with copies in OUTPUT.partial/."""
 
-    def __init__(self, config: Config, mounts: Path, report: Report) -> None:
+    def __init__(self, config: Job, mounts: Path, report: Report) -> None:
         self.uri, self.uid = config.output.uri.rstrip("/"), config.job.uid
         self.report = report
         name = config.output.credentials.secret_name if config.output.credentials else None

@@ -7,8 +7,8 @@ from typing import Any
 
 from perennial_contract import manifest
 from perennial_contract.exits import MISSING_INPUT, Failure
+from perennial_contract.job import Job
 from perennial_contract.uri import local_path
-from perennial_training.config import Config
 from perennial_training.output.artifact import result, stage
 from perennial_training.output.output import taken
 
@@ -18,7 +18,7 @@ class ClaimOutput:
 
     mirror = None  # the work folder outlives the pod
 
-    def __init__(self, config: Config, mounts: Path) -> None:
+    def __init__(self, config: Job, mounts: Path) -> None:
         self.config = config
         self.folder = local_path(config.output.uri, mounts)
         self.partial = self.folder.with_name(f"{self.folder.name}.partial")

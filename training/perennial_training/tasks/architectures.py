@@ -13,7 +13,7 @@ from transformers import (
     set_seed,
 )
 
-from perennial_training.config import Architecture
+from perennial_contract.job import Architecture
 from perennial_training.prepared import Prepared
 
 Common = dict[str, Any]

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from perennial_contract.exits import TERMINATED, Failure
+from perennial_contract.job import Job, MlflowRun
 from perennial_contract.report import Report
-from perennial_training.config import Config, Mlflow
 
 UID_TAG = "perennial.dev/job-uid"
 MOST_METRICS = 100_000  # kept while the server can't be reached; then the oldest go
@@ -33,7 +33,7 @@ _ENVIRONMENT = {
 class Tracking:
     """The run of one job. Nothing here raises or waits, but `end`, which waits up to LAST_WAIT_SECONDS."""
 
-    def __init__(self, config: Config, wanted: Mlflow, report: Report) -> None:
+    def __init__(self, config: Job, wanted: MlflowRun, report: Report) -> None:
         for name, value in _ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         self.config = config
@@ -158,7 +158,7 @@ class Tracking:
 
 
 @contextmanager
-def tracked(config: Config, report: Report) -> Iterator[Tracking | None]:
+def tracked(config: Job, report: Report) -> Iterator[Tracking | None]:
     """The job's run, if it wants one; what ends the block by an exception ends the run as FAILED or KILLED."""
     if config.training.tracking is None:
         yield None

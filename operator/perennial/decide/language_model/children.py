@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from perennial.api import LanguageModel, ModelDeployment, TrainingJob
 from perennial.api.deployment import ModelReference
 from perennial.api.language_model import Version
-from perennial.api.training import Output
 from perennial.api.training_job import TrainingJobSpec
 from perennial.decide.kube import is_true
 from perennial.decide.labels import API_VERSION
@@ -15,6 +14,7 @@ from perennial.decide.language_model.observed import Observed
 from perennial.decide.language_model.retention import cleanup, cleanup_name
 from perennial.decide.metadata import child
 from perennial.decide.outcome import Manifest, Reference
+from perennial_contract.job import Output
 
 
 def deployment_spec(model: LanguageModel, version: Version) -> Manifest:
@@ -88,7 +88,7 @@ def _training_job_spec(model: LanguageModel, stored: Ledger, version: Version) -
         data=model.spec.data,
         training=model.spec.training,
         compare_with=model.artifact_of(served) if served and served.is_kept else None,
-        storage=Output(uri=version.uri, credentials=model.credentials_of(version)),
+        output=Output(uri=version.uri, credentials=model.credentials_of(version)),
     )
 
 

@@ -6,7 +6,16 @@ import json
 from perennial.api.language_model import LanguageModelSpec
 
 # Where and how often it runs does not change what is learnt.
-_NOT_SHAPING = {"compute", "runtime", "pod", "queue", "deadline", "retries", "checkpoints", "tracking"}
+_NOT_SHAPING = {
+    "compute",
+    "runtime",
+    "pod",
+    "queue_name",
+    "active_deadline_seconds",
+    "backoff_limit",
+    "checkpoints",
+    "tracking",
+}
 
 
 def fingerprint(spec: LanguageModelSpec) -> str:

@@ -4,19 +4,19 @@ from datetime import datetime, timedelta
 
 from perennial.api import TrainingJob
 from perennial.api.common import Condition
-from perennial.api.training import VersionArtifact
 from perennial.api.training_job import Progress, TrainingJobStatus
 from perennial.decide import conditions
 from perennial.decide.kube import JobView, is_true
 from perennial.decide.labels import API_VERSION
 from perennial.decide.outcome import Event, Manifest, Outcome, Reference
 from perennial.decide.pods.diagnosis import waits_for_volumes
-from perennial.decide.training_job.base import awaited, find
-from perennial.decide.training_job.config import config_map
+from perennial.decide.training_job.configuration import config_map
 from perennial.decide.training_job.job import batch_job
 from perennial.decide.training_job.observed import Observed
-from perennial.decide.training_job.processes import nodes, service
+from perennial.decide.training_job.rendezvous import nodes, service
+from perennial.decide.training_job.starting_model import awaited, find
 from perennial.decide.training_job.state import PATIENCE, State, lacks_pods, state
+from perennial_contract.job import VersionArtifact
 
 PROGRESS_PERIOD = timedelta(seconds=5)
 MISSING_PERIOD = timedelta(seconds=10)
@@ -69,7 +69,7 @@ def _children(job: TrainingJob, seen: Observed, found: State) -> tuple[Manifest,
 
 def _is_withdrawn(job: TrainingJob) -> bool:
     """Kueue starts whatever Job is in its queue: a run that is to pause has none."""
-    return job.spec.suspend and job.spec.training.queue is not None
+    return job.spec.suspend and job.spec.training.queue_name is not None
 
 
 def _withdrawn(job: TrainingJob, seen: Observed, found: State) -> tuple[Reference, ...]:
@@ -83,7 +83,7 @@ def _withdrawn(job: TrainingJob, seen: Observed, found: State) -> tuple[Referenc
 
 def _runs_as_wanted(batch: JobView, job: TrainingJob) -> bool:
     """In a queue, Kueue says when the Job is suspended."""
-    suspends_as_wanted = job.spec.training.queue is not None or batch.is_suspended == job.spec.suspend
+    suspends_as_wanted = job.spec.training.queue_name is not None or batch.is_suspended == job.spec.suspend
     return suspends_as_wanted and batch.parallelism == nodes(job)
 
 

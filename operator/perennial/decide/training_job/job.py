@@ -3,14 +3,13 @@
 from typing import Any
 
 from perennial.api import TrainingJob
-from perennial.api.common import seconds
 from perennial.decide.labels import KUEUE_QUEUE_NAME, TRAINING_JOB
 from perennial.decide.metadata import child, labels_of
 from perennial.decide.outcome import Manifest
 from perennial.decide.pods.template import Volumes, container, environment, overlaid, pod_template
-from perennial.decide.training_job.config import config_map_name
+from perennial.decide.training_job.configuration import config_map_name
 from perennial.decide.training_job.observed import Observed, credentials, locations
-from perennial.decide.training_job.processes import nodes, variables
+from perennial.decide.training_job.rendezvous import nodes, variables
 from perennial_contract import pod
 from perennial_contract.exits import FINAL, PEER_LOST
 
@@ -22,25 +21,25 @@ def batch_job(job: TrainingJob, seen: Observed) -> Manifest:
 
     When one pod fails, the others lose their peer and end as well; all are started again and go on from the last
     checkpoint. Those that say so (PEER_LOST) don't count as failures; those that are torn down otherwise do, so that
-    the limit is that of `retries` failures of all pods.
+    the limit is that of `backoffLimit` failures of all pods.
     """
     count = nodes(job)
     spec = {
         "completionMode": "Indexed",
         "completions": count,
         "parallelism": count,
-        "backoffLimit": job.spec.training.retries * count,
+        "backoffLimit": job.spec.training.backoff_limit * count,
         "podReplacementPolicy": "Failed",
         "podFailurePolicy": {"rules": _failure_rules()},
         "template": _pod(job, seen),
     }
     if count > 1:  # the result is there when index 0 has ended well, whatever becomes of the others
         spec["successPolicy"] = {"rules": [{"succeededIndexes": "0", "succeededCount": 1}]}
-    if job.spec.training.deadline:
-        spec["activeDeadlineSeconds"] = seconds(job.spec.training.deadline)
-    if job.spec.training.queue is None:  # else it is Kueue's
+    if job.spec.training.active_deadline_seconds:
+        spec["activeDeadlineSeconds"] = job.spec.training.active_deadline_seconds
+    if job.spec.training.queue_name is None:  # else it is Kueue's
         spec["suspend"] = job.spec.suspend
-    labels = {KUEUE_QUEUE_NAME: job.spec.training.queue} if job.spec.training.queue else {}
+    labels = {KUEUE_QUEUE_NAME: job.spec.training.queue_name} if job.spec.training.queue_name else {}
     return child(job, "batch/v1", "Job", job.metadata.name, labels) | {"spec": spec}
 
 
@@ -101,7 +100,7 @@ def _arguments(job: TrainingJob) -> Manifest:
 def _work(job: TrainingJob) -> list[Manifest]:
     """The folder to work in, where it can't be beside the artifact."""
     return (
-        [{"name": "work", "mountPath": f"{pod.MOUNTS}/{pod.WORK}"}] if job.spec.storage.uri.startswith("s3://") else []
+        [{"name": "work", "mountPath": f"{pod.MOUNTS}/{pod.WORK}"}] if job.spec.output.uri.startswith("s3://") else []
     )
 
 
@@ -116,5 +115,5 @@ def _resources(job: TrainingJob) -> dict[str, Any]:
     compute = job.spec.training.compute
     resources = compute.resources.to_wire()
     if compute.gpus_per_node:
-        resources["limits"] = resources.get("limits", {}) | {"nvidia.com/gpu": str(compute.gpus_per_node)}
+        resources["limits"] = resources.get("limits", {}) | {compute.gpu_resource: str(compute.gpus_per_node)}
     return resources

@@ -4,15 +4,15 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from perennial.api import TrainingJob
-from perennial.decide.kube import JobView, PodView
+from perennial.decide.kube import JobView, PodView, is_true
 from perennial.decide.training_job.observed import Observed, locations
-from perennial.decide.training_job.processes import index
+from perennial.decide.training_job.rendezvous import index
 from perennial.decide.training_job.state import pods_are_overdue
 
 
 def is_over(job: TrainingJob) -> bool:
     """Whether the run has ended, so that nothing needs to be observed any more."""
-    return job.status.state in ("Complete", "Failed")
+    return is_true(job.status, "Complete") or is_true(job.status, "Failed")
 
 
 def confirmed_job(job: TrainingJob) -> bool:

@@ -8,7 +8,7 @@ from perennial.api.common import Credentials
 from perennial.api.training_job import Progress
 from perennial.decide.defaults import Defaults
 from perennial.decide.kube import JobView, PodView
-from perennial.decide.training_job.base import base
+from perennial.decide.training_job.starting_model import base
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ def locations(job: TrainingJob) -> Iterable[str]:
         yield start.uri
     if job.spec.compare_with:
         yield job.spec.compare_with.uri
-    yield job.spec.storage.uri
+    yield job.spec.output.uri
 
 
 def credentials(job: TrainingJob) -> Iterable[Credentials | None]:
     """The Secrets for those URIs."""
     spec = job.spec
-    places = (*spec.data.train, spec.data.validation, base(job), spec.compare_with, spec.storage)
+    places = (*spec.data.train, spec.data.validation, base(job), spec.compare_with, spec.output)
     return (place.credentials for place in places if place)

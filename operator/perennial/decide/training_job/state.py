@@ -13,9 +13,9 @@ from perennial.decide.kube import PodView, Termination, is_true, true_condition
 from perennial.decide.labels import KUEUE_JOB_UID
 from perennial.decide.pods.diagnosis import failure_of, message_of, trouble
 from perennial.decide.pods.template import Volumes
-from perennial.decide.training_job.base import NoBase, find
 from perennial.decide.training_job.observed import Observed, locations
-from perennial.decide.training_job.processes import index, nodes
+from perennial.decide.training_job.rendezvous import index, nodes
+from perennial.decide.training_job.starting_model import NoBase, find
 from perennial_contract.exits import CONSEQUENCES, FINAL
 
 # A pod usually comes with its Job's start; to tell of each second between would be a write for nothing.
@@ -62,8 +62,8 @@ def complete(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
             "The pod ended well but its result can't be read; the image must leave it in the termination message.",
             stalled=True,
         )
-    if result.artifact.uri.rstrip("/") != job.spec.storage.uri.rstrip("/"):
-        told = f"The pod's result speaks of an artifact at {result.artifact.uri} instead of {job.spec.storage.uri}."
+    if result.artifact.uri.rstrip("/") != job.spec.output.uri.rstrip("/"):
+        told = f"The pod's result speaks of an artifact at {result.artifact.uri} instead of {job.spec.output.uri}."
         return State("Failed", "WrongResult", told, stalled=True)
     loss = result.metrics.get("loss")
     found = f"validation loss {loss}" if loss is not None else ", ".join(f"{k} {v}" for k, v in result.metrics.items())
@@ -85,8 +85,8 @@ def failed(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
 
 def _too_late(job: TrainingJob) -> str:
     return (
-        f"The training ran for longer than training.deadline ({job.spec.training.deadline}); create another one "
-        "with a later deadline, fewer steps or more compute."
+        f"The training ran for more than training.activeDeadlineSeconds ({job.spec.training.active_deadline_seconds}); "
+        "create another one with a later deadline, fewer steps or more compute."
     )
 
 
@@ -104,7 +104,7 @@ def suspended(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
 
 def queued(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
     """Kueue holds the Job back, or has suspended it again for one that goes before."""
-    queue = job.spec.training.queue
+    queue = job.spec.training.queue_name
     if queue is None or seen.job is None or not seen.job.is_suspended:
         return None
     only = f"--namespace {job.metadata.namespace} --selector {KUEUE_JOB_UID}={seen.job.uid}"

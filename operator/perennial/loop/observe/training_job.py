@@ -10,9 +10,9 @@ from perennial.decide.defaults import Defaults
 from perennial.decide.kube import JobView, PodView
 from perennial.decide.labels import TRAINING_JOB
 from perennial.decide.training_job import needs
-from perennial.decide.training_job.base import awaited
-from perennial.decide.training_job.config import config_map_name
+from perennial.decide.training_job.configuration import config_map_name
 from perennial.decide.training_job.observed import Observed
+from perennial.decide.training_job.starting_model import awaited
 from perennial.kube.cache import Cache
 from perennial.kube.client import Cluster
 from perennial.kube.resources import CONFIG_MAP, CORE_EVENT, JOB, OWN, POD, is_owned_by

@@ -16,7 +16,7 @@ FLAVOR = "any"
 POOL = {"example.org/pool": "any"}
 URGENT = "urgent"
 # Each pod asks for one.
-CPU = {"training": {"queue": QUEUE, "compute": {"resources": {"requests": {"cpu": "1"}}}}}
+CPU = {"training": {"queueName": QUEUE, "compute": {"resources": {"requests": {"cpu": "1"}}}}}
 
 
 def flavor() -> Manifest:

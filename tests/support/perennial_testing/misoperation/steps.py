@@ -157,15 +157,17 @@ def _renamed(value: Any) -> Any:
 
 
 # What ends, hides or holds back a run for reasons of its own; tests/api/test_api_scale.py has them.
-_OTHER_STORIES = ("pod", "queue", "deadline")
+_OTHER_STORIES = ("pod", "queueName", "activeDeadlineSeconds")
 
 
 def _few_replicas(spec: Spec) -> Spec:
     """With at most three replicas and two nodes, trained by the built-in program: the rest is other tests' matter."""
     spec = deepcopy(spec)
     spec.pop("ttlSecondsAfterFinished", None)
-    if "storage" in spec:
-        if len(spec["model"]) == 1 or "languageModel" in spec["model"]:  # who waits for another model is another story
+    if "data" in spec:
+        if (
+            len(spec["model"]) == 1 or "languageModelRef" in spec["model"]
+        ):  # who waits for another model is another story
             spec["model"] = {"architecture": {}}
         spec["model"]["task"] = "text-generation"
     training = spec.get("training", {})
@@ -192,7 +194,7 @@ def _few_replicas(spec: Spec) -> Spec:
 
 def _moved(spec: Spec) -> Spec:
     """With its storage in a claim that nobody has made."""
-    place = spec.get("storage") or spec["model"]
+    place = spec.get("storage") or spec.get("output") or spec["model"]
     place["uri"] = f"pvc://{ABSENT}/a"
     return spec
 

@@ -35,6 +35,6 @@ def small_job(name: str, **spec: Any) -> Manifest:
     """A TrainingJob of the same size."""
     model = small_model()["spec"]
     parts = {key: model[key] for key in ("model", "data", "training")}
-    storage = {"uri": f"pvc://models/{name}"}
+    output = {"uri": f"pvc://models/{name}"}
     head = {"apiVersion": "perennial.dev/v1alpha1", "kind": "TrainingJob", "metadata": {"name": name}}
-    return head | {"spec": parts | {"storage": storage} | spec}
+    return head | {"spec": parts | {"output": output} | spec}

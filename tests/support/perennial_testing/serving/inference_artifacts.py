@@ -8,7 +8,7 @@ import torch
 
 import perennial_networks
 from perennial_contract import manifest
-from perennial_training.config import Architecture, Task
+from perennial_contract.job import Architecture, Task
 from perennial_training.data.corpus import Corpus
 from perennial_training.data.example import Example
 from perennial_training.encoding import tokenizer

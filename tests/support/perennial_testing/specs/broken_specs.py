@@ -48,9 +48,11 @@ _BREAKERS: dict[str, Callable[[Value], Value]] = {
     "self.sharding == 'None'": lambda v: v | {"nodes": 1, "gpusPerNode": 1, "sharding": "FSDP"},
     "!has(self.command) || has(self.image)": lambda v: {"command": ["train"]},
     "has(self.command) || (!has": lambda v: {"args": ["--fast"]},
-    "1 >= (has(self.architecture)": lambda v: v | {"pretrained": {"uri": "pvc://a/b"}, "languageModel": {"name": "a"}},
+    "1 >= (has(self.architecture)": lambda v: (
+        v | {"pretrained": {"uri": "pvc://a/b"}, "languageModelRef": {"name": "a"}}
+    ),
     "self.model.task in": lambda v: _with_model(v, task="summarisation"),
-    "has(self.model.architecture)": lambda v: _with_model(v, architecture=None, pretrained=None, languageModel=None),
+    "has(self.model.architecture)": lambda v: _with_model(v, architecture=None, pretrained=None, languageModelRef=None),
     "!(self.name in ['tmp'": lambda v: v | {"name": "claim-0"},
     "!(self.name in ['HOME'": lambda v: v | {"name": "PERENNIAL_NODES"},
     "!(has(self.value) && has": lambda v: v | {"value": "a", "valueFrom": {}},
@@ -66,7 +68,7 @@ def _with(value: Value, hyperparameter: str, number: object) -> Value:
 
 
 def _without_base(model: Value) -> Value:
-    return {name: inner for name, inner in model.items() if name not in ("pretrained", "languageModel")}
+    return {name: inner for name, inner in model.items() if name not in ("pretrained", "languageModelRef")}
 
 
 def _judged(value: Value, task: str, metric: str) -> Value:

@@ -19,7 +19,7 @@ _REPAIRS: dict[str, Callable[[Value], Value]] = {
     "self.warmupSteps < self.maxSteps": lambda v: _without(v, "warmupSteps"),
     "self.family != 'transformer' || self.hiddenSize": lambda v: _without(v, "heads") | {"hiddenSize": 64},
     "(has(self.hyperparameters) ? ": lambda v: _shared(v),
-    "!has(self.tuning)": lambda v: v if v.keys() & {"pretrained", "languageModel"} else _without(v, "tuning"),
+    "!has(self.tuning)": lambda v: v if v.keys() & {"pretrained", "languageModelRef"} else _without(v, "tuning"),
     "!has(self.architecture)": lambda v: v | {"task": "sentiment-analysis"} if "architecture" in v else v,
     "self.model.task != 'question-answering' || !has(self.training)": lambda v: _plain(v, "labelSmoothing"),
     "!has(self.model.architecture)": lambda v: _plain(v, "gradientCheckpointing"),
@@ -34,7 +34,7 @@ _REPAIRS: dict[str, Callable[[Value], Value]] = {
     "self.sharding == 'None'": lambda v: _without(v, "sharding"),
     "!has(self.command) || has(self.image)": lambda v: {"image": "x"} | v,
     "has(self.command) || (!has": lambda v: v if "command" in v else _without(v, "args", "parameters"),
-    "1 >= (has(self.architecture)": lambda v: _with_one_of(v, "architecture", "pretrained", "languageModel"),
+    "1 >= (has(self.architecture)": lambda v: _with_one_of(v, "architecture", "pretrained", "languageModelRef"),
     "self.model.task in": lambda v: v if _has_command(v) else v | {"model": v["model"] | {"task": "text-generation"}},
     "has(self.model.architecture)": lambda v: v if _is_given(v) else v | {"model": v["model"] | {"architecture": {}}},
     "!(self.name in ['tmp'": lambda v: v | {"name": f"my{v['name']}"[:63].rstrip("-")},
@@ -92,7 +92,7 @@ def _has_command(spec: Value) -> bool:
 
 
 def _is_given(spec: Value) -> bool:
-    return _has_command(spec) or bool(spec["model"].keys() & {"architecture", "pretrained", "languageModel"})
+    return _has_command(spec) or bool(spec["model"].keys() & {"architecture", "pretrained", "languageModelRef"})
 
 
 def _objects(schema: Schema) -> st.SearchStrategy[Value]:

@@ -16,7 +16,7 @@ SMALL: dict[str, Manifest] = {
     "TrainingJob": yaml.safe_load("""
         model: {task: text-generation, architecture: {}}
         data: {train: [{uri: "pvc://corpus/train.txt"}]}
-        storage: {uri: "pvc://models/one"}
+        output: {uri: "pvc://models/one"}
     """),
     "Deployment": {"model": {"name": "writer", "task": "text-generation", "uri": "pvc://models/one", "digest": DIGEST}},
 }
@@ -24,13 +24,14 @@ SMALL: dict[str, Manifest] = {
 _TRAINING = """
   hyperparameters:
     {maxSteps: 300, batchSize: 16, microBatchSize: 8, labelSmoothing: 0.1, precision: bfloat16,
-     gradientCheckpointing: true, learningRate: 1.0e-3, schedule: cosine, warmupSteps: 20, weightDecay: 0.1,
+     gradientCheckpointing: true, learningRate: 1.0e-3, learningRateSchedule: cosine, warmupSteps: 20, weightDecay: 0.1,
      maxGradientNorm: 1.0, seed: 1}
   evaluateEverySteps: 30
-  earlyStopping: {patience: 3, minDelta: 0.002}
-  checkpoints: {everySteps: 100, keep: 2}
+  earlyStopping: {patience: 3, minImprovement: 0.002}
+  checkpoints: {everySteps: 100, historyLimit: 2}
   compute:
-    {nodes: 2, gpusPerNode: 1, sharding: FSDP, resources: {requests: {cpu: 1, memory: 2Gi}, limits: {memory: 2Gi}}}
+    {nodes: 2, gpusPerNode: 1, gpuResource: amd.com/gpu, sharding: FSDP,
+     resources: {requests: {cpu: 1, memory: 2Gi}, limits: {memory: 2Gi}}}
   runtime: {image: "registry.example/training:1"}
   pod:
     labels: {team: docs}
@@ -47,9 +48,9 @@ _TRAINING = """
     volumeMounts: [{name: shm, mountPath: /dev/shm}, {name: cache, mountPath: /cache, subPath: hub, readOnly: true}]
     env: [{name: NCCL_DEBUG, value: INFO}, {name: TOKEN, valueFrom: {secretKeyRef: {name: hub, key: token}}}]
     envFrom: [{prefix: S3_, secretRef: {name: bucket}}]
-  queue: research
-  deadline: 2h30m
-  retries: 3
+  queueName: research
+  activeDeadlineSeconds: 9000
+  backoffLimit: 3
   tracking:
     mlflow:
       {uri: "https://mlflow.example/path", experiment: docs, registeredModel: writer, alias: candidate,
@@ -68,7 +69,7 @@ _MODEL = """
 _HUB_MODEL = {"uri": "hf://Qwen/Qwen3-0.6B", "revision": "main", "credentials": {"secretName": "hub"}}
 _CONTINUED = {
     "task": "text-generation",
-    "languageModel": {"name": "base", "version": 3},
+    "languageModelRef": {"name": "base", "version": 3},
     "tuning": {"lora": {"rank": 8}},
 }
 _ADAPTED = {
@@ -149,7 +150,7 @@ FULL: dict[str, list[Manifest]] = {
             "compareWith": {
                 "version": 1, "uri": "s3://models/v1", "digest": DIGEST, "credentials": {"secretName": "storage"},
             },
-            "storage": {"uri": "s3://models/docs/v2", "credentials": {"secretName": "storage"}},
+            "output": {"uri": "s3://models/docs/v2", "credentials": {"secretName": "storage"}},
             "suspend": True,
             "ttlSecondsAfterFinished": 3600,
         },

@@ -44,7 +44,7 @@ def language_model(status: dict[str, Any] | None = None, generation: int = 1, **
 
 
 def training_job(status: dict[str, Any] | None = None, generation: int = 1, **spec: Any) -> TrainingJob:
-    base = MODEL_SPEC | {"storage": {"uri": URI}}
+    base = {name: MODEL_SPEC[name] for name in ("model", "data")} | {"output": {"uri": URI}}
     return TrainingJob.model_validate(
         {"metadata": metadata("writer-v1", generation), "spec": merged(base, spec), "status": status or {}}
     )

@@ -16,7 +16,7 @@ V3 = {"version": 3, "uri": "s3://models/base/v3", "digest": DIGEST, "credentials
 
 
 def continued(status: dict[str, Any] | None = None, version: int | None = None, **spec: Any) -> TrainingJob:
-    model = {"architecture": None, "languageModel": {"name": "base", "version": version}}
+    model = {"architecture": None, "languageModelRef": {"name": "base", "version": version}}
     return training_job(status, model=model, **spec)
 
 
@@ -119,7 +119,7 @@ def test_a_base_that_went_does_a_running_training_no_harm() -> None:
 
 def test_another_base_is_another_model_but_a_newer_version_of_it_is_not() -> None:
     specs = [
-        language_model(model={"architecture": None, "languageModel": reference}).spec
+        language_model(model={"architecture": None, "languageModelRef": reference}).spec
         for reference in ({"name": "a"}, {"name": "b"}, {"name": "a", "version": 1})
     ]
     assert len(set(map(fingerprint, specs))) == 3

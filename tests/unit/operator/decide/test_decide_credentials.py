@@ -31,7 +31,7 @@ def _secrets(spec: dict[str, Any]) -> dict[str, str]:
 
 def test_a_training_pod_mounts_each_secret_once() -> None:
     data = {"train": [SOURCE, SOURCE, {"uri": "pvc://corpus/b.txt"}]}
-    job = training_job(data=data, storage=STORAGE, compareWith=STORAGE | {"version": 1, "digest": DIGEST})
+    job = training_job(data=data, output=STORAGE, compareWith=STORAGE | {"version": 1, "digest": DIGEST})
     spec = decide(job, Observed(DEFAULTS), NOW).apply[1]["spec"]["template"]["spec"]
     assert _secrets(spec) == {"corpus": "/perennial/secrets/corpus", "storage": "/perennial/secrets/storage"}
     assert {"name": "work", "emptyDir": {}} in spec["volumes"]
@@ -61,7 +61,7 @@ def _waiting(spec: dict[str, Any], since: str = "2026-03-01T11:59:00Z", **more: 
 
 
 def test_a_secret_that_is_missing_is_asked_for_after_some_time() -> None:
-    job = training_job(storage=STORAGE)
+    job = training_job(output=STORAGE)
     spec = {"volumes": [{"name": "secret-0", "secret": {"secretName": "storage"}}]}
     outcome = decide(job, Observed(DEFAULTS, job=JobView.of(batch_job()), pods=(_waiting(spec),)), NOW)
     stalled = next(c for c in outcome.status.conditions if c.type == "Stalled")
@@ -72,7 +72,7 @@ def test_a_secret_that_is_missing_is_asked_for_after_some_time() -> None:
 def test_of_a_pod_that_has_just_come_nothing_is_told_but_it_is_looked_at_again() -> None:
     spec = {"volumes": [{"name": "secret-0", "secret": {"secretName": "storage"}}]}
     seen = Observed(DEFAULTS, job=JobView.of(batch_job()), pods=(_waiting(spec, "2026-03-01T11:59:45Z"),))
-    outcome = decide(training_job(storage=STORAGE), seen, NOW)
+    outcome = decide(training_job(output=STORAGE), seen, NOW)
     assert next(c for c in outcome.status.conditions if c.type == "Ready").reason == "Starting"
     assert outcome.again_at == after(seconds=30)
 

@@ -50,7 +50,7 @@ def with_spec(before: LanguageModel, status: LanguageModelStatus, **spec: Any) -
 def job(number: int, state: str = "", **status: Any) -> TrainingJob:
     manifest = {
         "metadata": {"name": f"writer-v{number}", "namespace": "demo", "uid": f"job-{number}"},
-        "spec": merged(language_model().spec.to_wire(), {"storage": {"uri": f"pvc://models/writer/v{number}"}}),
+        "spec": merged(language_model().spec.to_wire(), {"output": {"uri": f"pvc://models/writer/v{number}"}}),
         "status": {"state": state, "conditions": [true(state)] if state in ("Complete", "Failed") else []} | status,
     }
     return TrainingJob.model_validate(manifest)
@@ -113,7 +113,7 @@ def test_the_first_version_is_allotted_and_trained_in_the_next_look() -> None:
     assert second.status == first.status
     (manifest,) = second.apply
     assert manifest["metadata"]["name"] == "writer-v1"
-    assert manifest["spec"]["storage"]["uri"] == "pvc://models/writer/v1-0f0e0d0c"
+    assert manifest["spec"]["output"]["uri"] == "pvc://models/writer/v1-0f0e0d0c"
     assert "compareWith" not in manifest["spec"]
     TrainingJob.model_validate(manifest | {"metadata": manifest["metadata"] | {"uid": "x"}})
 
@@ -166,7 +166,7 @@ def test_a_change_of_the_training_starts_the_next_version_judged_against_the_ser
     "spec",
     [
         {"training": {"compute": {"gpusPerNode": 1}}},
-        {"training": {"retries": 9}},
+        {"training": {"backoffLimit": 9}},
         {"training": {"runtime": {"image": "x"}}},
         {"training": {"checkpoints": {"everySteps": 7}}},
         {"training": {"hyperparameters": {"maxSteps": 1000}}},  # the default

@@ -105,7 +105,7 @@ class Cluster:
         if loss is None:
             job["status"] = {"conditions": [_condition("Failed", 1)]}
             return
-        uri = job["spec"]["storage"]["uri"]
+        uri = job["spec"]["output"]["uri"]
         served = job["spec"].get("compareWith")
         assert served is None or served["uri"] in self.folders, "what is judged against must be there"
         comparison = {"version": served["version"], "metrics": {"loss": 2.0}} if served else None

@@ -55,7 +55,7 @@ def env_of(batch: Manifest) -> dict[str, str]:
 
 
 def test_two_nodes_are_two_pods_that_find_each_other() -> None:
-    job = training_job(training=TWO | {"retries": 3})
+    job = training_job(training=TWO | {"backoffLimit": 3})
     config, service, batch = decide(job, seen(), NOW).apply
     spec = batch["spec"]
     assert (spec["completions"], spec["parallelism"], spec["completionMode"]) == (2, 2, "Indexed")
@@ -77,7 +77,8 @@ def test_one_node_has_no_service_and_finds_itself() -> None:
     assert "subdomain" not in batch["spec"]["template"]["spec"]
     assert "successPolicy" not in batch["spec"]
     assert env_of(batch)["MASTER_ADDR"] == "localhost"
-    assert "compute" not in json.loads(config["data"]["job.json"])["training"]
+    compute = json.loads(config["data"]["job.json"])["training"]["compute"]
+    assert compute == {"nodes": 1, "gpusPerNode": 0, "sharding": "None"}
 
 
 def test_a_job_with_too_few_pods_is_put_right() -> None:
@@ -165,7 +166,7 @@ def test_it_looks_again_while_a_pod_is_awaited() -> None:
     assert decide(training_job(training=TWO), observed, NOW).again_at == after(seconds=30)
 
 
-QUEUED = training_job(training={"queue": "research"})
+QUEUED = training_job(training={"queueName": "research"})
 
 
 def test_a_job_in_a_queue_is_kueues_to_suspend() -> None:
@@ -184,7 +185,7 @@ def test_a_job_in_a_queue_is_kueues_to_suspend() -> None:
 
 
 def test_a_run_in_a_queue_pauses_by_leaving_it() -> None:
-    paused = training_job(suspend=True, training={"queue": "research"})
+    paused = training_job(suspend=True, training={"queueName": "research"})
     assert decide(paused, seen(), NOW).apply == ()
     outcome = decide(paused, seen(pod("Running"), job=running(nodes=1)), NOW)
     assert [(r.kind, r.name, r.uid) for r in outcome.delete] == [("Job", "w", "u")]
@@ -192,7 +193,7 @@ def test_a_run_in_a_queue_pauses_by_leaving_it() -> None:
     going = running(nodes=1)
     going["metadata"]["deletionTimestamp"] = "2026-03-01T12:00:00Z"
     assert decide(paused, seen(job=going), NOW).delete == ()
-    again = decide(training_job({"state": "Suspended"}, training={"queue": "research"}), seen(), NOW)
+    again = decide(training_job({"state": "Suspended"}, training={"queueName": "research"}), seen(), NOW)
     assert [manifest["kind"] for manifest in again.apply] == ["ConfigMap", "Job"]
 
 
@@ -205,13 +206,13 @@ def test_a_pause_that_ends_while_the_old_pod_writes_its_checkpoint_is_not_traini
 
 
 def test_a_deadline_is_the_jobs_and_is_told() -> None:
-    job = training_job(training={"deadline": "1h30m"})
+    job = training_job(training={"activeDeadlineSeconds": 5400})
     *_, batch = decide(job, seen(), NOW).apply
     assert batch["spec"]["activeDeadlineSeconds"] == 5400
     observed = seen(pod("Failed", ended(143)), job=batch_job("Failed", reason="DeadlineExceeded"))
     state, reason, message = told(decide(job, observed, NOW))
     assert (state, reason) == ("Failed", "DeadlineExceeded")
-    assert "(1h30m)" in message
+    assert "(5400)" in message
 
 
 def finished(**spec: Any) -> TrainingJob:
@@ -284,8 +285,8 @@ def test_a_result_without_a_loss_is_told_by_what_it_has() -> None:
 
 # A change of training; whether another version is to be trained for it.
 CHANGES: list[tuple[dict[str, Any], bool]] = [
-    ({"queue": "research"}, False),
-    ({"deadline": "1h"}, False),
+    ({"queueName": "research"}, False),
+    ({"activeDeadlineSeconds": 3600}, False),
     ({"pod": {"nodeSelector": {"a": "b"}}}, False),
     ({"compute": {"nodes": 2}}, False),
     ({"runtime": {"image": "other:1"}}, False),

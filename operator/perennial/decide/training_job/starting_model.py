@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from perennial.api import LanguageModel, TrainingJob
 from perennial.api.language_model import Version
-from perennial.api.training import LanguageModelReference, Pretrained, VersionArtifact
+from perennial.api.training import LanguageModelReference
+from perennial_contract.job import Pretrained, VersionArtifact
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class NoBase:
 
 def awaited(job: TrainingJob) -> LanguageModelReference | None:
     """The LanguageModel that is still to be looked up."""
-    return job.spec.model.language_model if job.status.base is None else None
+    return job.spec.model.language_model_ref if job.status.base is None else None
 
 
 def base(job: TrainingJob) -> Pretrained | VersionArtifact | None:
