@@ -2,10 +2,10 @@
 
 import json
 
-from perennial_contract.job.job import Job
 from pydantic import BaseModel
 
 from perennial.api.training_job import Result
+from perennial_contract.job.job import Job
 
 _FOLDER = "reference/schemas"
 # By name of the file: title, what it describes, the class that operator and pods use.
