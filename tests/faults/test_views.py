@@ -1,4 +1,4 @@
-"""What the operator does while it sees the cluster wrong, late, or not at all; and how long it takes to mend."""
+"""The operator while its view of the cluster is wrong, late or missing, and how long it takes to recover."""
 
 import random
 import socket
@@ -52,8 +52,8 @@ class ServedScene(Scene):
 
 def uids(stage: Stage) -> dict[str, str]:
     """Every child and every pod."""
-    found = stage.control_plane.objects(stage.namespace, *CHILDREN, "v1/pods")
-    return {f"{o['kind']} {o['metadata']['name']}": o["metadata"]["uid"] for o in found}
+    objects = stage.control_plane.objects(stage.namespace, *CHILDREN, "v1/pods")
+    return {f"{each['kind']} {each['metadata']['name']}": each["metadata"]["uid"] for each in objects}
 
 
 def version_of_the_cluster(stage: Stage) -> str:
@@ -200,23 +200,23 @@ def training(stage: Stage, name: str) -> Manifest:
 
 
 def ready_pods(stage: Stage, name: str) -> int:
-    found = listed(stage, "apps/v1", f"deployments/{name}")
-    return int(found.get("status", {}).get("readyReplicas", 0))
+    deployment = listed(stage, "apps/v1", f"deployments/{name}")
+    return int(deployment.get("status", {}).get("readyReplicas", 0))
 
 
 def nothing_leaks(stage: Stage) -> None:
-    """Whatever has an owner has one that is there."""
-    found = stage.control_plane.objects(stage.namespace, *CHILDREN, "v1/pods")
-    there = {o["metadata"]["uid"] for o in found}
+    """Each owner reference names an existing object."""
+    objects = stage.control_plane.objects(stage.namespace, *CHILDREN, "v1/pods")
+    uids_present = {o["metadata"]["uid"] for o in objects}
     owners = (f"{OURS}/languagemodels", f"{OURS}/trainingjobs", f"{OURS}/deployments", "apps/v1/replicasets")
     for plural in owners:  # ours with and without the label that children have
         version, _, name = plural.rpartition("/")
-        there |= {o["metadata"]["uid"] for o in listed(stage, version, name)["items"]}
+        uids_present |= {o["metadata"]["uid"] for o in listed(stage, version, name)["items"]}
     orphans = [
         f"{o['kind']} {o['metadata']['name']}"
-        for o in found
+        for o in objects
         for owner in o["metadata"].get("ownerReferences", ())
-        if owner["uid"] not in there
+        if owner["uid"] not in uids_present
     ]
     assert not orphans
 

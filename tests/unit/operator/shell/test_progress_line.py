@@ -27,11 +27,19 @@ def test_the_validation_loss_of_the_report_before_is_kept():
 @pytest.mark.parametrize(
     "log",
     [
-        "", "{", "{}", "[1]", "{\"perennial\": []}", line(step="many"), line(step=None), line(loss="low"),
-        "{\"perennial\":\"progress\"}", "{" * 10_000, '{"a":' * 10_000,
+        pytest.param("", id="an empty log"),
+        pytest.param("{", id="broken JSON"),
+        pytest.param("{}", id="an empty object"),
+        pytest.param("[1]", id="a list"),
+        pytest.param('{"perennial": []}', id="a kind that is a list"),
+        pytest.param(line(step="many"), id="text for a number"),
+        pytest.param(line(step=None), id="null for a number"),
+        pytest.param(line(loss="low"), id="text for a loss"),
+        pytest.param('{"perennial":"progress"}', id="no field"),
+        pytest.param("{" * 10_000, id="many braces"),
+        pytest.param('{"a":' * 10_000, id="deep nesting"),
     ],
-    ids=lambda log: log[:30],
-)  # fmt: skip
+)
 def test_a_line_that_is_not_a_report_is_skipped(log):
     assert last_progress(log) is None
     assert last_progress(f"{line()}\n{log}").step == 30
