@@ -12,8 +12,10 @@ import pytest
 from perennial_testing.cluster.control_plane import ControlPlane
 from perennial_testing.cluster.node import SERVED_LOSS, Node, empty_corpus, eventually, loss_by_seed
 from perennial_testing.cluster.operator_process import Operator
-from perennial_testing.cluster.story import Story, writes
+from perennial_testing.cluster.story import Story, with_loss, writes
 from perennial_testing.specs.small_manifests import SMALL, manifest, merged
+
+TRAINING_JOBS = "perennial.dev/v1alpha1/trainingjobs"
 
 
 @pytest.fixture
@@ -78,6 +80,34 @@ def _check_that_the_users_object_is_the_users(story: Story) -> None:
     assert "finalizers" not in model["metadata"]
     written = [w["objectRef"] for w in writes(story.control_plane, story.namespace)]
     assert [w for w in written if w["resource"] == "languagemodels" and w.get("subresource") != "status"] == []
+
+
+def test_a_suspended_model_suspends_its_training_and_an_approval_promotes(
+    story: Story, control_plane: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    def training() -> dict[str, Any]:
+        found: dict[str, Any] = control_plane.objects(namespace, TRAINING_JOBS)[0]
+        return found
+
+    def condition(type_: str) -> dict[str, str]:
+        return next((c for c in story.status().get("conditions", []) if c["type"] == type_), {})
+
+    with Operator(control_plane, tmp_path / "log", namespace):
+        story.apply(promotion={"policy": "Manual"}, **with_loss(3.0))
+        eventually(lambda: control_plane.objects(namespace, TRAINING_JOBS), "a TrainingJob")
+        before = training()["spec"]
+        story.apply(suspend=True)
+        eventually(
+            lambda: training()["spec"] == before | {"suspend": True}, "the TrainingJob is suspended, and only that"
+        )
+        eventually(lambda: "training of v1 is suspended" in condition("Suspended").get("message", ""), "it says so")
+        story.apply(suspend=False)
+        eventually(lambda: training()["spec"] == before, "the TrainingJob is resumed")
+        with Node(control_plane, namespace, loss_by_seed):
+            eventually(lambda: condition("Ready").get("reason") == "AwaitingApproval", "v1 awaits approval", 60)
+            assert condition("Stalled")["status"] == "False"
+            story.apply(promotion={"approve": {"version": 1}})
+            story.wait({1: "Accepted"}, serving=1)
 
 
 def outcome(story: Story) -> dict[str, Any]:
