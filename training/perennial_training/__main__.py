@@ -18,9 +18,9 @@ from perennial_training.output import deletion
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command; returns its exit code, and leaves result or failure as the termination message."""
+    """Runs one command and returns its exit code; the termination message is the result or the failure."""
     options = _parser().parse_args(arguments)
-    options.given = sys.argv[1:] if arguments is None else arguments
+    options.arguments = sys.argv[1:] if arguments is None else arguments
     cpus.limit_threads(launch.processes_per_node(os.environ))
     try:
         options.run(options)
@@ -32,10 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def train(options: argparse.Namespace) -> None:
-    wanted = config.load(options.config)  # before processes are started that would each refuse it
-    launch.join(os.environ, ["perennial_training", *options.given])
+    configuration = config.load(options.config)  # refused once, before several processes start
+    launch.join(os.environ, ["perennial_training", *options.arguments])
     termination = Termination()
-    result = job.run(wanted, options.mounts, options.metrics_port, termination, report)
+    result = job.run(configuration, options.mounts, options.metrics_port, termination, report)
     if launch.leads(os.environ):
         _leave(result, options.termination_log)
         print(json.dumps(result), flush=True)
@@ -55,25 +55,27 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m perennial_training",
         description="Trains a language model from a job's configuration, or deletes an artifact.",
-        epilog="Exit codes: 0 done, 65 bad data, 66 input missing, 75 try again later, 78 bad configuration, "
+        epilog="Exit codes: 0 done, 65 bad data, 66 input missing, 75 temporary, retry later, 78 bad configuration, "
         "76 another pod of the training is gone, "
-        "143 stopped by SIGTERM (a checkpoint was saved); any other: unexpected, try again.",
+        "143 stopped by SIGTERM (a checkpoint was saved); any other: unexpected, retry.",
     )
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
         "--mounts",
         type=Path,
         default=pod.MOUNTS,
-        help="folder that holds claims/ and configmaps/ (default: %(default)s)",
+        help="folder with claims/ and configmaps/ (default: %(default)s)",
     )
     common.add_argument(
         "--termination-log",
         type=Path,
         default=exits.TERMINATION_LOG,
-        help="where to leave result or failure as JSON (default: %(default)s, if it is there)",
+        help="file for the result or the failure as JSON (default: %(default)s, if it exists)",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    run = commands.add_parser("train", parents=[common], help="train, evaluate and publish; resumes where it was")
+    run = commands.add_parser(
+        "train", parents=[common], help="train, evaluate and publish; resumes from the last checkpoint"
+    )
     run.add_argument("--config", type=Path, default=pod.CONFIGURATION, help="the job (default: %(default)s)")
     run.add_argument(
         "--metrics-port",
@@ -82,10 +84,16 @@ def _parser() -> argparse.ArgumentParser:
         help="port of /metrics, 0 for none (default: %(default)s)",
     )
     run.set_defaults(run=train)
-    remove = commands.add_parser("delete-artifact", parents=[common], help="delete an artifact if it is the one meant")
+    remove = commands.add_parser(
+        "delete-artifact", parents=[common], help="delete an artifact, identified by digest or job"
+    )
     remove.add_argument("--uri", required=True, help="pvc://CLAIM/PATH or s3://BUCKET/PATH")
-    remove.add_argument("--digest", help="sha256:… of its manifest; without it only what is unfinished is deleted …")
-    remove.add_argument("--job", metavar="NAMESPACE/NAME", help="… or what this job made, where nobody knows a digest")
+    remove.add_argument(
+        "--digest", help="digest of its manifest (sha256:…); without it only unfinished files are deleted"
+    )
+    remove.add_argument(
+        "--job", metavar="NAMESPACE/NAME", help="the job that made the artifact, if its digest is unknown"
+    )
     remove.add_argument("--secret", help="name of the mounted Secret with the credentials for s3://")
     remove.set_defaults(run=delete_artifact)
     return parser
@@ -93,28 +101,28 @@ def _parser() -> argparse.ArgumentParser:
 
 def _fail(failure: Failure, log: Path) -> int:
     print(f"{failure.reason}: {failure.message}", file=sys.stderr, flush=True)
-    if _is_there(log) and not (failure.code in exits.CONSEQUENCES and _is_written(log)):
+    if _exists(log) and not (failure.code in exits.CONSEQUENCES and _is_written(log)):
         exits.report(failure, log)
     return failure.code
 
 
 def _leave(result: dict[str, Any], log: Path) -> None:
-    if _is_there(log):
+    if _exists(log):
         exits.leave(result, log)
 
 
 def _is_written(log: Path) -> bool:
-    """Whether another process of this pod has said already what began it all."""
+    """Whether another process of this pod has already reported the cause."""
     return log.exists() and log.stat().st_size > 0
 
 
-def _is_there(log: Path) -> bool:
-    """The kubelet makes the default log; outside of a pod there is none, and none is made in /dev."""
+def _exists(log: Path) -> bool:
+    """The kubelet creates the default log; outside of a pod none is created in /dev."""
     return log != exits.TERMINATION_LOG or log.exists()
 
 
 def _explain(error: Exception) -> Failure:
-    """What nobody foresaw: a full disk and missing rights in words, the rest with its traceback in the log."""
+    """An unexpected error: a full disk and missing rights in a sentence, others with a traceback in the log."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Failure("DiskFull", f"no space is left for {error.filename or 'the output'}", exits.TEMPORARY)
     if isinstance(error, PermissionError):

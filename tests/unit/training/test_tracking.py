@@ -113,7 +113,7 @@ def test_a_server_that_is_not_there_stops_nothing(pod):
     ended = pod.run()
     assert ended.code == 0, ended.output
     assert ended.message["tracking"]["state"] == "Incomplete"
-    assert ended.output.count("MLflow can't be told") == 1
+    assert ended.output.count("MLflow can't be reached") == 1
     assert ended.message["artifact"]["digest"]
 
 
@@ -158,7 +158,7 @@ def test_a_server_that_comes_late_is_told_all(pod, tmp_path):
         ended = pod.run()
         assert ended.code == 0, ended.output
         assert ended.message["tracking"]["state"] == "Complete", ended.output
-        assert "MLflow is told again" in ended.output
+        assert "MLflow is reachable again" in ended.output
         client, run = run_of(late, "late")
         history = client.get_metric_history(run.info.run_id, "validation_loss")
         assert sorted((entry.step, entry.value) for entry in history) == ended.curve

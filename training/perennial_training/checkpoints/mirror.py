@@ -31,7 +31,7 @@ class Mirror:
         self._there = self._here()
 
     def push(self) -> None:
-        """Sends what is new and deletes what is gone. If that fails the training goes on, and it is tried again."""
+        """Sends new folders and deletes old ones. A failure is reported and retried at the next checkpoint."""
         try:
             self._push()
         except Failure as failure:

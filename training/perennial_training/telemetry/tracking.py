@@ -1,7 +1,7 @@
 """A run in MLflow for each job: parameters, metrics over steps, reports, a registered version.
 
-MLflow must never stop or slow a training. All that goes there goes from a thread of its own, with short time-outs; what
-can't be sent is kept, up to a bound, and sent later. A job that goes on after its pod was killed has its run again.
+MLflow must never stop or slow a training. A thread of its own sends everything, with short timeouts; what can't be sent
+is kept, up to a bound, and sent later. A job that resumes after its pod was killed continues its run.
 """
 
 import os
@@ -18,8 +18,8 @@ from perennial_contract.job import Job, MlflowRun
 from perennial_contract.report import Report
 
 UID_TAG = "perennial.dev/job-uid"
-MOST_METRICS = 100_000  # kept while the server can't be reached; then the oldest go
-LAST_WAIT_SECONDS = 30.0  # for what is left at the end
+MOST_METRICS = 100_000  # kept while the server can't be reached; the oldest are dropped first
+LAST_WAIT_SECONDS = 30.0  # for the rest at the end
 _EVERY_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
 _ENVIRONMENT = {
@@ -31,16 +31,16 @@ _ENVIRONMENT = {
 
 
 class Tracking:
-    """The run of one job. Nothing here raises or waits, but `end`, which waits up to LAST_WAIT_SECONDS."""
+    """The run of one job. Nothing here raises or waits, except `end`, which waits up to LAST_WAIT_SECONDS."""
 
-    def __init__(self, config: Job, wanted: MlflowRun, report: Report) -> None:
+    def __init__(self, config: Job, server: MlflowRun, report: Report) -> None:
         for name, value in _ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         self.config = config
-        self.wanted = wanted
+        self.server = server
         self.report = report
         self._metrics: deque[tuple[str, float, int, int]] = deque(maxlen=MOST_METRICS)
-        self._last_words: list[Callable[[Any, str], None]] = []
+        self._final_calls: list[Callable[[Any, str], None]] = []
         self._ending = threading.Event()
         self._run: str | None = None
         self._experiment = ""
@@ -53,20 +53,20 @@ class Tracking:
         self._metrics.extend((name, float(value), now, step) for name, value in values.items())
 
     def end(self, status: str, result: dict[str, Any] | None = None, folder: Path | None = None) -> dict[str, Any]:
-        """Sends what is left, sets the run's status (FINISHED, FAILED, KILLED); says how far that came."""
+        """Sends the rest and sets the run's status (FINISHED, FAILED, KILLED); returns a summary for the result."""
         if result is not None:
             self.metrics(result["steps"], {f"final_{name}": value for name, value in result["metrics"].items()})
-            self._last_words.append(lambda client, run: self._register(client, run, result, folder))
-        self._last_words.append(lambda client, run: client.set_terminated(run, status))
+            self._final_calls.append(lambda client, run: self._register(client, run, result, folder))
+        self._final_calls.append(lambda client, run: client.set_terminated(run, status))
         self._ending.set()
         self._thread.join(LAST_WAIT_SECONDS)
-        told = {"state": "Incomplete" if self._thread.is_alive() or self._problem else "Complete"}
+        summary = {"state": "Incomplete" if self._thread.is_alive() or self._problem else "Complete"}
         if self._run:
-            told["url"] = f"{self.wanted.uri.rstrip('/')}/#/experiments/{self._experiment}/runs/{self._run}"
-        if told["state"] == "Incomplete":
-            told["message"] = self._problem or f"{self.wanted.uri} took longer than {LAST_WAIT_SECONDS:g} s"
-            self.report(f"MLflow does not know all of this run: {told['message']}")
-        return told
+            summary["url"] = f"{self.server.uri.rstrip('/')}/#/experiments/{self._experiment}/runs/{self._run}"
+        if summary["state"] == "Incomplete":
+            summary["message"] = self._problem or f"{self.server.uri} took longer than {LAST_WAIT_SECONDS:g} s"
+            self.report(f"the run in MLflow is incomplete: {summary['message']}")
+        return summary
 
     def _work(self) -> None:
         pause = _EVERY_SECONDS
@@ -90,7 +90,7 @@ class Tracking:
         from mlflow.entities import Metric
         from mlflow.tracking import MlflowClient
 
-        client = MlflowClient(self.wanted.uri)
+        client = MlflowClient(self.server.uri)
         if self._run is None:
             self._run = self._begun(client)
         while self._metrics:
@@ -98,14 +98,14 @@ class Tracking:
             client.log_batch(self._run, metrics=[Metric(*entry) for entry in batch])
             for _ in batch:
                 self._metrics.popleft()
-        while self._ending.is_set() and self._last_words:
-            self._last_words[0](client, self._run)
-            self._last_words.pop(0)
+        while self._ending.is_set() and self._final_calls:
+            self._final_calls[0](client, self._run)
+            self._final_calls.pop(0)
 
     def _begun(self, client: Any) -> str:
-        """The run of this job: the one that an earlier pod began, or a new one."""
+        """The run of this job: that of an earlier pod, or a new one."""
         job = self.config.job
-        name = self.wanted.experiment or f"{job.namespace}/{job.name}"
+        name = self.server.experiment or f"{job.namespace}/{job.name}"
         known = client.get_experiment_by_name(name)
         self._experiment = known.experiment_id if known else client.create_experiment(name)
         found = client.search_runs([self._experiment], f"tags.`{UID_TAG}` = '{job.uid}'", max_results=1)
@@ -131,35 +131,35 @@ class Tracking:
         client.set_tag(run, "data_digest", result["data"]["digest"])
         if folder is not None:
             client.log_artifacts(run, str(folder))
-        if self.wanted.registered_model:
+        if self.server.registered_model:
             self._version(client, run, result["artifact"])
 
     def _version(self, client: Any, run: str, artifact: dict[str, Any]) -> None:
         """A version whose source is our artifact, once for a run."""
-        name = self.wanted.registered_model
+        name = self.server.registered_model
         if not client.search_registered_models(f"name = '{name}'"):
             client.create_registered_model(name)
         found = client.search_model_versions(f"name = '{name}' and run_id = '{run}'")
         version = found[0] if found else client.create_model_version(name, artifact["uri"], run_id=run)
         client.set_model_version_tag(name, version.version, "digest", artifact["digest"])
-        if self.wanted.alias:
-            client.set_registered_model_alias(name, self.wanted.alias, version.version)
+        if self.server.alias:
+            client.set_registered_model_alias(name, self.server.alias, version.version)
 
     def _failed(self, error: Exception) -> None:
         problem = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
         if self._problem is None:
-            self.report(f"MLflow can't be told: {problem}; the training goes on, and it is tried again")
+            self.report(f"MLflow can't be reached: {problem}; the training continues, and sending is retried")
         self._problem = problem
 
     def _recovered(self) -> None:
         if self._problem is not None:
-            self.report("MLflow is told again")
+            self.report("MLflow is reachable again")
         self._problem = None
 
 
 @contextmanager
 def tracked(config: Job, report: Report) -> Iterator[Tracking | None]:
-    """The job's run, if it wants one; what ends the block by an exception ends the run as FAILED or KILLED."""
+    """The job's run, if it is tracked; an exception in the block ends the run as FAILED or KILLED."""
     if config.training.tracking is None:
         yield None
         return
@@ -175,7 +175,7 @@ def tracked(config: Job, report: Report) -> Iterator[Tracking | None]:
 
 
 def _flat(document: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Of nested objects and lists the leaves, by names such as training.hyperparameters.seed."""
+    """The leaves of nested objects and lists, by names such as training.hyperparameters.seed."""
     entries = document.items() if isinstance(document, dict) else enumerate(document)
     for name, value in entries:
         inner = f"{path}.{name}" if path else str(name)
