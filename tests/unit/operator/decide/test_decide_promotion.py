@@ -155,7 +155,7 @@ def job(number: int, *conditions: str, suspend: bool = False, **status: Any) -> 
     training = {"hyperparameters": {"maxSteps": 20}}
     spec = merged(
         language_model().spec.to_wire(),
-        {"storage": {"uri": f"pvc://models/writer/v{number}-0f0e0d0c"}, "suspend": suspend, "training": training},
+        {"output": {"uri": f"pvc://models/writer/v{number}-0f0e0d0c"}, "suspend": suspend, "training": training},
     )
     at = {"name": f"writer-v{number}", "namespace": "demo", "uid": f"job-{number}"}
     conditions_ = [true(type_) for type_ in conditions]
