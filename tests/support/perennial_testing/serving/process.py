@@ -19,7 +19,10 @@ from openai import OpenAI
 from perennial_testing.serving.artifacts import NAME, VERSION
 from perennial_testing.serving.server_entry import PRELOAD, run_server
 
-PORTS = range(20_000, 30_000)  # below the ephemeral ports, which clients of other tests take at any moment
+# Below the ephemeral ports, which clients of other tests take at any moment; each worker of pytest-xdist has its own,
+# since between the choice of a port and its use another worker would find it free as well.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+PORTS = range(20_000 + 1_000 * (_WORKER % 10), 21_000 + 1_000 * (_WORKER % 10))
 
 
 @dataclass
@@ -40,8 +43,12 @@ class RunningServer:
         return httpx.get(self.url + path)
 
     def wait_ready(self) -> "RunningServer":
-        wait_until(lambda: self.status("/health/ready") == 200, seconds=300)  # a busy machine imports torch for long
+        wait_until(self._is_ready, seconds=300)  # a busy machine imports torch for long
         return self
+
+    def _is_ready(self) -> bool:
+        assert self.process.exitcode is None, f"the server exited with {self.process.exitcode}: {self.log.read_text()}"
+        return self.status("/health/ready") == 200
 
     def status(self, path: str) -> int | None:
         with contextlib.suppress(httpx.TransportError):
@@ -122,7 +129,7 @@ def serve_command(folder: Path, *options: str) -> list[str]:
 
 def free_port() -> int:
     while True:
-        port = random.choice(PORTS)
+        port = random.SystemRandom().choice(PORTS)  # hypothesis seeds the module's own generator
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
