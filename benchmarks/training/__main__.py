@@ -111,7 +111,7 @@ class Bench:
         job = self.job(steps)
         job["training"] |= {
             "evaluateEverySteps": max(1, steps // 10),
-            "checkpoints": {"everySteps": max(1, steps // 5), "keep": 2},
+            "checkpoints": {"everySteps": max(1, steps // 5), "historyLimit": 2},
         }
         ran = self.run("perennial", job)
         share = ran.not_training(steps)
