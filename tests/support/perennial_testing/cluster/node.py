@@ -24,7 +24,7 @@ PERIOD = 0.3
 def loss_by_seed(config: dict[str, Any]) -> End:
     """Ends well; the seed says the loss in tenths, and the served version has the loss of its own seed."""
     seed = config["training"]["hyperparameters"]["seed"]
-    served = config["compareWith"]
+    served = config.get("compareWith")
     comparison = {"version": served["version"], "metrics": metrics(SERVED_LOSS)} if served else None
     artifact = {"uri": config["output"]["uri"], "digest": DIGEST, "sizeBytes": 4096}
     common = {"perennial": "result", "schema": 1, "artifact": artifact, "steps": 300, "comparison": comparison}

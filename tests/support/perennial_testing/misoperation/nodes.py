@@ -92,7 +92,7 @@ def _end(pod: Manifest, config: dict[str, Any]) -> Manifest | None:
         return None
     if seed % 10 == 7:
         return _ended(pod, 65, _failure("EmptyCorpus", "There is no text."))
-    served = config["compareWith"]
+    served = config.get("compareWith")
     result = {
         "perennial": "result",
         "schema": 1,
