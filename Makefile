@@ -59,10 +59,10 @@ test-api: venv ## The operator against a real control plane; pods are simulated 
 	@$(VENV)/bin/pytest tests/api
 
 test-faults: venv ## The operator under fire: lies, silence, two at once, a part of the crash sweep and of the fuzz (7 min)
-	@$(VENV)/bin/pytest -n 2 --dist loadfile tests/faults
+	@$(VENV)/bin/pytest tests/faults
 
 test-e2e: venv ## The whole story in real pods (32 min)
-	@$(VENV)/bin/pytest -n 4 --dist loadfile -m "not long" tests/e2e
+	@$(VENV)/bin/pytest -n 2 --dist loadfile -m "not long" tests/e2e
 
 test-kueue: venv ## training.queue against a real Kueue (3 min; the first time 7 min); a part of make test-long
 	@$(VENV)/bin/pytest tests/kueue

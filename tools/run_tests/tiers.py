@@ -24,9 +24,9 @@ def usual() -> list[list[Tier]]:
         [unit],
         [
             pytest("api", "tests/api", PERENNIAL_TEST_CLUSTER="api"),
-            pytest("faults", "-n", "2", "--dist", "loadfile", "tests/faults", PERENNIAL_TEST_CLUSTER="faults"),
+            pytest("faults", "tests/faults", PERENNIAL_TEST_CLUSTER="faults"),
         ],
-        [pytest("e2e", "-n", "4", "--dist", "loadfile", "-m", "not long", "tests/e2e")],
+        [pytest("e2e", "-n", "2", "--dist", "loadfile", "-m", "not long", "tests/e2e")],
     ]
 
 

@@ -57,7 +57,7 @@ def start() -> Iterator[Start]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
 
-    def run(*arguments: str, nodes: int = 1, index: int = 0, processes: int = 1, patience: float = 60) -> object:
+    def run(*arguments: str, nodes: int = 1, index: int = 0, processes: int = 1, patience: float = 240) -> object:
         environment = os.environ | {
             "PERENNIAL_NODES": str(nodes), "PERENNIAL_PROCESSES_PER_NODE": str(processes),
             "JOB_COMPLETION_INDEX": str(index), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port,
@@ -77,13 +77,13 @@ def start() -> Iterator[Start]:
 
 
 def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=240)  # a busy machine imports torch for long
     return process.returncode, output
 
 
 def await_ranks(folder: Path, count: int) -> dict[str, int]:
     """The process of each rank, once all work together."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 240
     while len(ranks := {path.name: path.read_text() for path in folder.iterdir()}) < count or "" in ranks.values():
         assert time.monotonic() < end, ranks
         time.sleep(0.05)
