@@ -10,6 +10,18 @@ from pathlib import Path
 from typing import Any
 
 NAME = "perennial.json"
+# Facts that the result of a training repeats.
+RESULT_FACTS = (
+    "metrics",
+    "initialMetrics",
+    "baseline",
+    "trainingLoss",
+    "comparison",
+    "data",
+    "steps",
+    "stoppedEarly",
+    "madeWith",
+)
 SCHEMA = 1
 
 

@@ -19,19 +19,6 @@ from perennial_contract import exits, manifest, pod
 from perennial_contract.exits import Failure
 from perennial_contract.uri import local_path
 
-# Facts of the artifact that its result repeats.
-RESULT_FACTS = (
-    "metrics",
-    "initialMetrics",
-    "baseline",
-    "trainingLoss",
-    "comparison",
-    "data",
-    "steps",
-    "stoppedEarly",
-    "madeWith",
-)
-
 
 @dataclass(frozen=True)
 class Example:
@@ -108,7 +95,7 @@ class Job:
             "digest": manifest.digest_of(self.output),
             "sizeBytes": manifest.size(self.output),
         }
-        repeated = {name: facts[name] for name in RESULT_FACTS if name in facts}
+        repeated = {name: facts[name] for name in manifest.RESULT_FACTS if name in facts}
         exits.leave({"perennial": "result", "schema": 1, "artifact": artifact} | repeated, self.log)
 
     def is_done(self) -> bool:

@@ -42,19 +42,10 @@ def copy_tokenizer(tokenizer: Path, folder: Path) -> None:
 
 def result(uri: str, facts: dict[str, Any], digest: str, size: int) -> dict[str, Any]:
     """The result of a job from the manifest of its artifact; `size` in bytes."""
-    copied = (
-        "metrics",
-        "initialMetrics",
-        "baseline",
-        "trainingLoss",
-        "comparison",
-        "data",
-        "steps",
-        "stoppedEarly",
-        "madeWith",
-    )
     artifact = {"uri": uri, "digest": digest, "sizeBytes": size}
-    return {"perennial": "result", "schema": 1, "artifact": artifact} | {name: facts[name] for name in copied}
+    return {"perennial": "result", "schema": 1, "artifact": artifact} | {
+        name: facts[name] for name in manifest.RESULT_FACTS
+    }
 
 
 def made_with() -> dict[str, str]:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from perennial.api.common import Decision, seconds
 from perennial.api.deployment import Autoscaling, AutoscalingStatus, Recommendation, ScalingMetric
+from perennial.decide.readings import reading
 
 PERIOD = timedelta(seconds=15)
 KEPT = 64
@@ -40,7 +41,7 @@ def scale(
     current = _clamp(spec, before.desired_replicas)
     # The first number counts as a recommendation, so that it is not scaled down at once.
     history = before.recommendations or [Recommendation(start_time=now, replicas=current)]
-    missing = {metric.name: text for metric in spec.metrics if isinstance(text := _reading(metric, readings), str)}
+    missing = {metric.name: text for metric in spec.metrics if isinstance(text := reading(metric.name, readings), str)}
     recommended = _recommended(spec, current, readings)
     if recommended is None or (missing and recommended < current):
         reasons = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
@@ -50,7 +51,7 @@ def scale(
     recommended = min(recommended, max(2 * ready, ready + 4, current))
     history = _remember(spec, history, _clamp(spec, recommended), now)
     desired = _clamp(spec, _stabilized(spec, history, current, now))
-    observed = "; ".join(f"{m.name} {_reading(m, readings)}, target {m.target:g} per replica" for m in spec.metrics)
+    observed = "; ".join(f"{m.name} {reading(m.name, readings)}, target {m.target:g} per replica" for m in spec.metrics)
     status = AutoscalingStatus(desired_replicas=desired, recommendations=history)
     decision = _decision(spec, before, desired, observed, now)
     return Scaling(
@@ -58,15 +59,9 @@ def scale(
     )
 
 
-def _reading(metric: ScalingMetric, readings: dict[str, float | str]) -> float | str:
-    """The value, or why there is none; a value that is not finite counts as none."""
-    reading = readings.get(metric.name, "not read yet")
-    return f"is {reading}" if isinstance(reading, float) and not math.isfinite(reading) else reading
-
-
 def _recommended(spec: Autoscaling, current: int, readings: dict[str, float | str]) -> int | None:
     """The highest recommendation of all metrics; None if none has a value."""
-    values = [(metric, _reading(metric, readings)) for metric in spec.metrics]
+    values = [(metric, reading(metric.name, readings)) for metric in spec.metrics]
     numbers = [
         _replicas(metric, value, current, spec.tolerance) for metric, value in values if isinstance(value, float)
     ]

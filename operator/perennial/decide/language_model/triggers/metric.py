@@ -1,6 +1,5 @@
 """A Prometheus metric that stays out of bounds starts a version."""
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,8 +7,8 @@ from datetime import datetime, timedelta
 from perennial.api import LanguageModel
 from perennial.api.common import seconds
 from perennial.api.language_model import MetricStatus, MetricTrigger, TriggerStatus
-from perennial.decide.language_model.observed import Observed
 from perennial.decide.language_model.triggers.trigger import Due, Trigger, View, clock
+from perennial.decide.readings import reading
 
 PERIOD = timedelta(seconds=15)
 
@@ -32,32 +31,27 @@ class Metric(Trigger):
         return self.spec.query
 
     def observe(self, status: TriggerStatus, view: View) -> TriggerStatus:
-        reading = self._reading(view.observed)
+        value = reading(self.name, view.observed.readings)
         before = _breach_start(status)
-        if isinstance(reading, str):
-            return status.model_copy(update={"metric": MetricStatus(breach_start_time=before, missing=reading)})
-        if not self._breached(reading):
+        if isinstance(value, str):
+            return status.model_copy(update={"metric": MetricStatus(breach_start_time=before, missing=value)})
+        if not self._breached(value):
             return status.model_copy(update={"metric": None, "held": None})
         return status.model_copy(update={"metric": MetricStatus(breach_start_time=before or view.now)})
 
     def due(self, status: TriggerStatus, view: View) -> Due | None:
         """While a version is in training, the metric still describes the one before."""
-        reading, since = self._reading(view.observed), _breach_start(status)
-        if view.ledger.in_training or isinstance(reading, str) or since is None:
+        value, since = reading(self.name, view.observed.readings), _breach_start(status)
+        if view.ledger.in_training or isinstance(value, str) or since is None:
             return None
         if view.now < since + timedelta(seconds=seconds(self.spec.for_)):
             return None
         bound = f"above {self.spec.above:g}" if self.spec.above is not None else f"below {self.spec.below:g}"
         rule = f"retraining.triggers {self.name}: metric {bound} for {self.spec.for_}"
-        return Due(rule, f"{self.name} is {reading:g} since {clock(since)}")
+        return Due(rule, f"{self.name} is {value:g} since {clock(since)}")
 
     def next_time(self, status: TriggerStatus, view: View) -> datetime | None:
         return view.now + PERIOD
-
-    def _reading(self, observed: Observed) -> float | str:
-        """The value, or the reason why there is none; a number that is not finite counts as none."""
-        reading = observed.readings.get(self.name, "not read yet")
-        return f"is {reading}" if isinstance(reading, float) and not math.isfinite(reading) else reading
 
     def _breached(self, value: float) -> bool:
         if self.spec.above is not None:

@@ -1,0 +1,12 @@
+"""Readings from Prometheus as decisions read them: a value, or the reason why there is none."""
+
+import math
+from collections.abc import Mapping
+
+Reading = float | str
+
+
+def reading(name: str, readings: Mapping[str, Reading]) -> Reading:
+    """The value, or why there is none; a number that is not finite counts as none."""
+    value = readings.get(name, "not read yet")
+    return f"is {value}" if isinstance(value, float) and not math.isfinite(value) else value
