@@ -220,6 +220,16 @@ def test_a_loss_that_is_no_number_ends_the_job_with_advice(pod, trained):
     assert "checkpoint" not in ended.message["message"]  # there was no good one
 
 
+@pytest.fixture
+def two_threads():
+    """A sum over other threads rounds otherwise, and a training that diverges makes much of it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
 def test_a_training_that_diverges_names_its_last_good_checkpoint_from_which_another_goes_on(pod):
     # The rate grows until more than the whole decays at each step: the weights then change their sign and grow.
     rising = {"learningRate": 10, "weightDecay": 1.0, "warmupSteps": 490, "maxSteps": 500}
@@ -236,8 +246,7 @@ def test_a_training_that_diverges_names_its_last_good_checkpoint_from_which_anot
     pod.job["training"]["hyperparameters"] |= {"learningRate": 0.001, "warmupSteps": 0, "maxSteps": 4}
     again = pod.run()
     assert again.code == 0, again.output
-    # About that of an untrained model, or less; that of a diverged one is far above. The digits depend on the cores.
-    assert again.message["initialMetrics"]["loss"] < 2 * ended.curve[0][1]
+    assert again.message["initialMetrics"]["loss"] < ended.curve[0][1]
     assert manifest.verify(pod.output, None)["parent"]["uri"] == place
 
 
