@@ -2,8 +2,11 @@
 
 import math
 from collections.abc import Mapping
+from datetime import timedelta
 
 Reading = float | str
+# Between two readings of a metric.
+PERIOD = timedelta(seconds=15)
 
 
 def reading(name: str, readings: Mapping[str, Reading]) -> Reading:

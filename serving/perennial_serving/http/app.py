@@ -70,10 +70,10 @@ def application(
     """The whole application. `draining` tells whether the server is shutting down."""
     common = CommonRoutes(engine, metrics, draining)
     of_tasks = [(route, api.error_body) for api in dict.fromkeys(apis) for route in api.routes(engine)]
-    counted = [*(route for route, _ in of_tasks), *common.counted()]
+    counted, uncounted = [*(route for route, _ in of_tasks), *common.counted()], common.uncounted()
     errors = ErrorResponses(counted, {route.path: error_body for route, error_body in of_tasks})
-    app = Starlette(routes=[*counted, *common.uncounted()], exception_handlers=errors.handlers())
-    return ServingMiddleware(app, counted, common.uncounted(), metrics, version, draining)
+    app = Starlette(routes=[*counted, *uncounted], exception_handlers=errors.handlers())
+    return ServingMiddleware(app, counted, uncounted, metrics, version, draining)
 
 
 def _health(problem: str | None) -> Response:

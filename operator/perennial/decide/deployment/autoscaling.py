@@ -14,7 +14,6 @@ from perennial.api.common import Decision, seconds
 from perennial.api.deployment import Autoscaling, AutoscalingStatus, Recommendation, ScalingMetric
 from perennial.decide.readings import reading
 
-PERIOD = timedelta(seconds=15)
 KEPT = 64
 
 

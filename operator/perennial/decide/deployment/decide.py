@@ -1,20 +1,19 @@
 """The decision on a Deployment: its children, their number, and its status."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from perennial.api import ModelDeployment
 from perennial.api.common import Condition
 from perennial.api.deployment import Autoscaling, AutoscalingStatus, ModelDeploymentStatus
 from perennial.decide import conditions
-from perennial.decide.deployment.autoscaling import PERIOD, Scaling, scale
+from perennial.decide.deployment.autoscaling import Scaling, scale
 from perennial.decide.deployment.children import children, url
 from perennial.decide.deployment.observed import Observed
 from perennial.decide.deployment.state import State, available, rolled_out, state
 from perennial.decide.deployment.workload import selector
 from perennial.decide.outcome import Event, Outcome, earliest, event_of, record
-from perennial.decide.pods.diagnosis import MOUNTING_PATIENCE, waits_for_volumes
-
-MISSING_PERIOD = timedelta(seconds=10)
+from perennial.decide.pods.diagnosis import MISSING_PERIOD, MOUNTING_PATIENCE, waits_for_volumes
+from perennial.decide.readings import PERIOD
 
 
 def decide(deployment: ModelDeployment, observed: Observed, now: datetime) -> Outcome:

@@ -10,6 +10,8 @@ from perennial.api.common import CONDITION_REASON
 from perennial.decide.kube import ContainerView, PodView, Termination, Waiting, condition
 
 MOUNTING_PATIENCE = timedelta(seconds=30)
+# Between two looks for a missing claim or ConfigMap, which is not watched.
+MISSING_PERIOD = timedelta(seconds=10)
 _IMAGE_REASONS = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 _START_REASONS = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 # Reasons of kube-scheduler's plugins, and advice for each.

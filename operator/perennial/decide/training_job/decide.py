@@ -9,7 +9,7 @@ from perennial.decide import conditions
 from perennial.decide.kube import JobView, is_true
 from perennial.decide.labels import API_VERSION
 from perennial.decide.outcome import Event, Manifest, Outcome, Reference
-from perennial.decide.pods.diagnosis import waits_for_volumes
+from perennial.decide.pods.diagnosis import MISSING_PERIOD, waits_for_volumes
 from perennial.decide.training_job.configuration import config_map
 from perennial.decide.training_job.job import batch_job
 from perennial.decide.training_job.observed import Observed
@@ -19,7 +19,6 @@ from perennial.decide.training_job.state import PATIENCE, State, lacks_pods, sta
 from perennial_contract.job import VersionArtifact
 
 PROGRESS_PERIOD = timedelta(seconds=5)
-MISSING_PERIOD = timedelta(seconds=10)
 ENDED = ("Complete", "Failed")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from perennial.api import LanguageModel, ModelDeployment, TrainingJob
 from perennial.decide.defaults import Defaults
+from perennial.decide.language_model.fingerprint import fingerprint
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 DEFAULTS = Defaults(training_image="training:1", serving_image="serving:1")
@@ -105,6 +106,20 @@ FACTS: dict[str, dict[str, Any]] = {
     "Failed": ENDED,
     "Superseded": ENDED | {"supersededTime": "2026-02-01T01:00:00Z"},
 }
+
+
+def version(number: int = 1, state: str = "Accepted", **fields: Any) -> dict[str, Any]:
+    """A version as the status keeps it, of the spec that language_model() has by default."""
+    basis = {
+        "number": number,
+        "state": state,
+        "trigger": "Initial",
+        "fingerprint": fingerprint(language_model().spec),
+        "trainingJob": f"writer-v{number}",
+        "uri": f"pvc://models/writer/v{number}-0f0e0d0c",
+        "startTime": "2026-02-01T00:00:00Z",
+    }
+    return basis | FACTS[state] | fields
 
 
 def batch_job(*conditions: str, suspend: bool = False, **reason: str) -> dict[str, Any]:

@@ -2,14 +2,14 @@
 
 from typing import Any
 
+import given
 import pytest
-from given import DEFAULTS, DIGEST, FACTS, NOW, after, language_model, merged, result, true
+from given import DEFAULTS, DIGEST, NOW, after, language_model, merged, result, true
 
 from perennial.api import LanguageModel, ModelDeployment, TrainingJob
 from perennial.api.language_model import LanguageModelStatus
 from perennial.decide.kube import JobView
 from perennial.decide.language_model.decide import decide
-from perennial.decide.language_model.fingerprint import fingerprint
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.outcome import Manifest, Outcome
 
@@ -20,21 +20,8 @@ CLEANED = {"metadata": {"name": "c", "uid": "c"}, "status": {"conditions": [{"ty
 def version(number: int, state: str = "Accepted", artifact: bool = True, **more: Any) -> dict[str, Any]:
     """A version as the status keeps it, of the spec that language_model() has by default."""
     uri = f"pvc://models/writer/v{number}-0f0e0d0c"
-    return (
-        {
-            "number": number,
-            "state": state,
-            "trigger": "SpecChanged",
-            "fingerprint": fingerprint(language_model().spec),
-            "trainingJob": f"writer-v{number}",
-            "uri": uri,
-            "startTime": "2026-02-01T00:00:00Z",
-            "message": "told",
-        }
-        | FACTS[state]
-        | ({"artifact": {"uri": uri, "digest": DIGEST}} if artifact else {})
-        | more
-    )
+    kept = {"artifact": {"uri": uri, "digest": DIGEST}} if artifact else {}
+    return given.version(number, state, **{"trigger": "SpecChanged", "message": "told"} | kept | more)
 
 
 def model(*versions: dict[str, Any], serving: int | None = None, spec: dict[str, Any] | None = None) -> LanguageModel:

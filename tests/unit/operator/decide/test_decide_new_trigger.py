@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from given import DEFAULTS, FACTS, NOW, language_model
+from given import DEFAULTS, NOW, language_model, version
 from pydantic import Field
 
 from perennial.api import LanguageModel
@@ -11,7 +11,6 @@ from perennial.api import language_model as api
 from perennial.api.common import ApiModel
 from perennial.api.language_model import TriggerStatus
 from perennial.decide.language_model import retraining
-from perennial.decide.language_model.fingerprint import fingerprint
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.language_model.triggers import TRIGGERS
@@ -55,16 +54,7 @@ def served(high: bool) -> LanguageModel:
     """A model with an accepted version and the new trigger."""
     model = language_model()
     block = RetrainingWithTide.model_validate({"triggers": [{"name": "moon", "tide": {"high": high}}]})
-    version = {
-        "number": 1,
-        "state": "Accepted",
-        "trigger": "Initial",
-        "fingerprint": fingerprint(model.spec),
-        "trainingJob": "writer-v1",
-        "uri": "pvc://models/writer/v1",
-        "startTime": "2026-02-01T00:00:00Z",
-    }
-    status = api.LanguageModelStatus.model_validate({"versions": [version | FACTS["Accepted"]], "lastVersion": 1})
+    status = api.LanguageModelStatus.model_validate({"versions": [version()], "lastVersion": 1})
     spec = model.spec.model_copy(update={"retraining": block})
     return model.model_copy(update={"spec": spec, "status": status})
 

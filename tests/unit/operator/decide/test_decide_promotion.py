@@ -3,14 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import given
 import pytest
-from given import DEFAULTS, DIGEST, FACTS, NOW, language_model, merged, result, true
+from given import DEFAULTS, DIGEST, NOW, language_model, merged, result, true
 
 from perennial.api import LanguageModel, TrainingJob
 from perennial.api.common import Condition
 from perennial.decide.kube import JobView
 from perennial.decide.language_model.decide import decide
-from perennial.decide.language_model.fingerprint import fingerprint
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.outcome import Manifest, Outcome
 
@@ -21,17 +21,7 @@ CHANGED = {"training": {"hyperparameters": {"seed": 7}}}
 def version(number: int, state: str = "Accepted", **fields: Any) -> dict[str, Any]:
     uri = f"pvc://models/writer/v{number}-0f0e0d0c"
     artifact = {"artifact": {"uri": uri, "digest": DIGEST}} if state in ("Accepted", "Refused") else {}
-    basis = {
-        "number": number,
-        "state": state,
-        "trigger": "Initial",
-        "fingerprint": fingerprint(language_model().spec),
-        "trainingJob": f"writer-v{number}",
-        "uri": uri,
-        "startTime": "2026-02-01T00:00:00Z",
-        "message": "a message",
-    }
-    return basis | FACTS[state] | artifact | fields
+    return given.version(number, state, **{"message": "a message"} | artifact | fields)
 
 
 def model(*versions: dict[str, Any], serving: int | None = None, **spec: Any) -> LanguageModel:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from given import DEFAULTS, FACTS, NOW, after, language_model
+from given import DEFAULTS, NOW, after, language_model, version
 
 from perennial.api import LanguageModel
 from perennial.api.language_model import LanguageModelStatus
@@ -37,16 +37,7 @@ def request(value: str) -> Trigger:
 def served(*triggers: Trigger, suspend: bool = False, **retraining: Any) -> LanguageModel:
     """A model whose first version is in service."""
     model = language_model(retraining={"triggers": list(triggers)} | retraining, suspend=suspend)
-    version = {
-        "number": 1,
-        "state": "Accepted",
-        "trigger": "Initial",
-        "fingerprint": fingerprint(model.spec),
-        "trainingJob": "writer-v1",
-        "uri": "pvc://models/writer/v1",
-        "startTime": "2026-02-01T00:00:00Z",
-    }
-    return with_status(model, {"versions": [version | FACTS["Accepted"]], "lastVersion": 1})
+    return with_status(model, {"versions": [version(fingerprint=fingerprint(model.spec))], "lastVersion": 1})
 
 
 def with_status(model: LanguageModel, status: dict[str, Any]) -> LanguageModel:

@@ -8,9 +8,7 @@ from perennial.api import LanguageModel
 from perennial.api.common import seconds
 from perennial.api.language_model import MetricStatus, MetricTrigger, TriggerStatus
 from perennial.decide.language_model.triggers.trigger import Due, Trigger, View, clock
-from perennial.decide.readings import reading
-
-PERIOD = timedelta(seconds=15)
+from perennial.decide.readings import PERIOD, reading
 
 
 @dataclass(frozen=True)
