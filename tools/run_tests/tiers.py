@@ -20,8 +20,7 @@ def usual() -> list[list[Tier]]:
     checks = Tier("checks", (("make", "--no-print-directory", "lint", "types", "docs"),))
     unit = pytest("unit", "-n", "2", "--dist", "loadfile", "tests/unit", **ONE_THREAD)
     return [
-        [prepare, checks],
-        [unit],
+        [prepare, checks, unit],
         [
             pytest("api", "tests/api", PERENNIAL_TEST_CLUSTER="api"),
             pytest("faults", "tests/faults", PERENNIAL_TEST_CLUSTER="faults"),

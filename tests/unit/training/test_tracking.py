@@ -72,7 +72,7 @@ def test_a_run_holds_parameters_metrics_and_reports(pod, server):
 def test_a_job_that_is_killed_goes_on_in_its_run(pod, server):
     track(pod, server.uri, "killed", experiment="ours")
     pod.job["training"]["hyperparameters"]["maxSteps"] = 2000
-    pod.job["training"]["checkpoints"]["everySteps"] = 20
+    pod.job["training"] |= {"evaluateEverySteps": 100, "checkpoints": {"everySteps": 200, "historyLimit": 1}}
     process = pod.start()
     assert process.stdout is not None
     for line in process.stdout:
@@ -147,21 +147,21 @@ def test_a_server_that_never_answers_costs_but_the_last_wait(pod):
         assert time.monotonic() - began < 120  # it would else wait for ever; most of this is the training
 
 
-def test_a_server_that_comes_late_is_told_all(pod, tmp_path):
-    late = MlflowServer(tmp_path)
-    track(pod, late.uri, "late")
-    pod.job["training"]["hyperparameters"]["maxSteps"] = 6000
-    pod.job["training"] |= {"evaluateEverySteps": 1000, "checkpoints": {"everySteps": 3000, "historyLimit": 1}}
-    starter = threading.Timer(3, late.start)
+def test_a_server_that_comes_late_is_told_all(pod, server, monkeypatch):
+    monkeypatch.setattr(tracking, "LAST_WAIT_SECONDS", 120.0)  # MLflow needs its time to start
+    track(pod, server.uri, "late")
+    pod.job["training"]["hyperparameters"]["maxSteps"] = 2000
+    pod.job["training"] |= {"evaluateEverySteps": 500, "checkpoints": {"everySteps": 1000, "historyLimit": 1}}
+    server.stop()
+    starter = threading.Timer(3, server.start)
     starter.start()
     try:
         ended = pod.run()
-        assert ended.code == 0, ended.output
-        assert ended.message["tracking"]["state"] == "Complete", ended.output
-        assert "MLflow is reachable again" in ended.output
-        client, run = run_of(late, "late")
-        history = client.get_metric_history(run.info.run_id, "validation_loss")
-        assert sorted((entry.step, entry.value) for entry in history) == ended.curve
     finally:
         starter.join()
-        late.stop()
+    assert ended.code == 0, ended.output
+    assert ended.message["tracking"]["state"] == "Complete", ended.output
+    assert "MLflow is reachable again" in ended.output
+    client, run = run_of(server, "late")
+    history = client.get_metric_history(run.info.run_id, "validation_loss")
+    assert sorted((entry.step, entry.value) for entry in history) == ended.curve

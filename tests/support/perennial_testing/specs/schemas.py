@@ -1,5 +1,6 @@
 """Hypothesis strategies for what the API server lets pass: from the schemas and the CEL rules of the CRDs."""
 
+import functools
 import string
 from collections.abc import Callable
 from typing import Any
@@ -55,6 +56,7 @@ def is_exactly_one(rule: str) -> bool:
     return rule.startswith(_EXACTLY_ONE) and rule.endswith(" == 1")
 
 
+@functools.cache  # making a strategy of hundreds of fields takes longer than an example of it
 def specs(kind: type[Kind]) -> st.SearchStrategy[Value]:
     """Specs of a kind that its CRD accepts."""
     (version,) = definition(kind)["spec"]["versions"]
