@@ -111,7 +111,7 @@ def test_question_answering(kubectl: Kubectl, data: dict[str, str]) -> None:
 
 def test_what_is_not_understood_is_refused_with_a_sentence(kubectl: Kubectl) -> None:
     with service_url(kubectl, "reviews") as url:
-        with pytest.raises(HfHubHTTPError, match="at most 32 are read"):
+        with pytest.raises(HfHubHTTPError, match="105 tokens, and the maximum is 32"):
             InferenceClient(model=url).text_classification("superb " * 100)
         with pytest.raises(openai.BadRequestError, match="a model for sentiment-analysis; call POST /"):
             openai.OpenAI(base_url=f"{url}/v1", api_key="none").completions.create(model="reviews", prompt="x")
