@@ -82,6 +82,7 @@ def test_the_loss_that_two_tell_is_that_of_the_whole_batch(pod, together):
 
 def test_a_stop_of_one_is_a_stop_of_both_and_they_go_on_together(pod, together):
     pod.job["training"]["hyperparameters"]["maxSteps"] = 400
+    pod.job["training"] |= {"evaluateEverySteps": 20, "checkpoints": {"everySteps": 100, "historyLimit": 1}}
     undisturbed, _ = ended(pod, together())
     assert undisturbed.code == 0, undisturbed.output
     elsewhere(pod, "uid-2")

@@ -161,12 +161,17 @@ class Fitting:
         if failure.reason != "NonFiniteLoss" or self.config.model.tuning is not None or not processes.leads():
             return failure
         whole = self.kept.whole(self.report)
-        good = next((folder for folder in whole if trainer.was_sound(state, checkpoints.step(folder))), None)
+        good = next((folder for folder in whole if self._has_learned(folder, state)), None)
         if good is None:
             return failure
         place = f"{self.config.output.uri.rstrip('/')}.partial/{self.config.job.uid}/{good.name}"
         advice = f"the last good checkpoint stays, to start from with model.pretrained: {{uri: {place}}}"
         return Failure(failure.reason, f"{failure.message}; {advice}", failure.code)
+
+    def _has_learned(self, checkpoint: Path, state: TrainerState) -> bool:
+        """Whether it knows the held-out examples better than the untrained model did."""
+        held_out = self.objective.measure(self._saved(checkpoint), self.held_out)["loss"]
+        return held_out < trainer.evaluations(state)[0]["eval_loss"]
 
     def _loss(self) -> Callable[..., torch.Tensor] | None:
         """None: the model's own."""

@@ -147,12 +147,6 @@ def best_step(state: TrainerState) -> int:
     return int(min(evaluations(state), key=lambda entry: entry["eval_loss"])["step"])
 
 
-def was_sound(state: TrainerState, step: int) -> bool:
-    """Whether the training loss after this step was first below that of the untrained model; it rises, to diverge."""
-    later = [entry["loss"] for entry in state.log_history if "loss" in entry and entry["step"] > step]
-    return bool(later) and later[0] < evaluations(state)[0]["eval_loss"]
-
-
 def cross_entropy(smoothing: float, shifted: bool) -> Callable[..., torch.Tensor]:
     """The mean over all labels of a batch, however many parts it has.
 
