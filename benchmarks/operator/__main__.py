@@ -12,14 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import report
-from direct import Direct
-from measure import measure
-from ours import Perennial
-from systems import System
-from trainer import KubeflowTrainer
-
-from perennial_testing.cluster.control_plane import ROOT
+import results_page
+from direct_writes import Direct
+from fresh_control_plane import ROOT
+from kubeflow_trainer import KubeflowTrainer
+from measured_system import System
+from measurement import measure
+from perennial_operator import Perennial
 
 SYSTEMS: dict[str, Callable[[], System]] = {
     "direct": Direct,
@@ -39,9 +38,9 @@ def main() -> None:
         options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_text(json.dumps(runs, indent=1) + "\n")
         print(f"Written: {options.output}")
-    print(report.table(runs))
+    print(results_page.table(runs))
     if options.output.resolve() == RESULTS:
-        report.write(runs, PAGE, PLOT)
+        results_page.write(runs, PAGE, PLOT)
         print(f"Written: {PAGE}, {PLOT}")
 
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from api import Api, Manifest
+from api_client import Api, Manifest
 
 Clock = dict[str, float]
 _Look = Callable[[Manifest], bool]

@@ -1,9 +1,8 @@
 """Our objects under load: small TrainingJobs, and the claims they need."""
 
-from api import Api, Manifest
-from systems import NAMESPACE
-
-from perennial_testing.cluster.control_plane import ROOT, ControlPlane
+from api_client import Api, Manifest
+from fresh_control_plane import ROOT, ControlPlane
+from measured_system import NAMESPACE
 
 TRAINING_JOBS = f"/apis/perennial.dev/v1alpha1/namespaces/{NAMESPACE}/trainingjobs"
 JOBS = f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs"

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-import objects
-from api import APPLY, JSON, Api, Manifest
-
+import training_jobs
+from api_client import APPLY, JSON, Api, Manifest
+from fresh_control_plane import ControlPlane
 from perennial.api import TrainingJob
 from perennial.decide.defaults import Defaults
 from perennial.decide.labels import FIELD_MANAGER
@@ -21,7 +21,6 @@ from perennial.kube.cache import Cache
 from perennial.kube.resources import Resource
 from perennial.loop.apply import Applier
 from perennial.loop.metrics import Metrics
-from perennial_testing.cluster.control_plane import ControlPlane
 
 # What stands for the name, the uid and the resourceVersion in what is recorded.
 _NAME, _UID, _VERSION = "recorded-name", "00000000-feed-4bee-8bad-000000000000", "987654321012345"
@@ -62,7 +61,7 @@ class _Recorder:
 
 def record() -> list[Write]:
     """The writes of the operator's own decision on a new TrainingJob, by its own writer."""
-    stored = objects.training_job(_NAME)
+    stored = training_jobs.training_job(_NAME)
     stored["metadata"] |= {"uid": _UID, "resourceVersion": _VERSION, "generation": 1}
     job = TrainingJob.model_validate(stored)
     now = datetime.now(UTC).replace(microsecond=0)
@@ -78,8 +77,8 @@ class Direct:
     """No process: the client that creates the objects does the rest too."""
 
     name = "direct"
-    owners = objects.TRAINING_JOBS
-    children = objects.JOBS
+    owners = training_jobs.TRAINING_JOBS
+    children = training_jobs.JOBS
     agents = ("bench-load",)
     gives_status = True
 
@@ -88,14 +87,14 @@ class Direct:
         self.version = f"{len(self._writes)} writes an object"
 
     async def prepare(self, api: Api, control_plane: ControlPlane) -> None:
-        await objects.prepare(api, control_plane)
+        await training_jobs.prepare(api, control_plane)
 
     @contextmanager
     def run(self, control_plane: ControlPlane) -> Iterator[None]:
         yield
 
     async def create(self, api: Api, name: str) -> None:
-        at = (await api.create(self.owners, objects.training_job(name)))["metadata"]
+        at = (await api.create(self.owners, training_jobs.training_job(name)))["metadata"]
         for write in self._writes:
             body = write.body
             for recorded, real in ((_NAME, name), (_UID, at["uid"]), (_VERSION, at["resourceVersion"])):

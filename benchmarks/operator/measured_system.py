@@ -1,13 +1,12 @@
-"""What is measured has this shape; one module for each: ours, direct, trainer."""
+"""The interface of a measured system; perennial_operator, direct_writes and kubeflow_trainer implement it."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from api import Api, Manifest
-from process import Process
-
-from perennial_testing.cluster.control_plane import ControlPlane
+from api_client import Api, Manifest
+from fresh_control_plane import ControlPlane
+from measured_process import Process
 
 NAMESPACE = "bench"
 

@@ -7,16 +7,15 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from api import Api
-from audit import AuditLog
-from ours import Perennial
+import fresh_control_plane
+from api_client import Api
+from audit_log import AuditLog
+from fresh_control_plane import ControlPlane
+from measured_process import Process
+from measured_system import System
 from percentiles import percentile
-from process import Process
-from systems import System
+from perennial_operator import Perennial
 from timeline import Clock, Timeline
-
-from perennial_testing.cluster import control_plane
-from perennial_testing.cluster.control_plane import ControlPlane
 
 CONCURRENCY = 16
 IDLE_SECONDS = 40.0  # the operator compares its cache with the server 30 s after its start, then every 5 min
@@ -63,7 +62,7 @@ class Run:
 
 async def measure(system: System, objects: int) -> Run:
     """Brings up what is needed, measures, and takes it down."""
-    with control_plane.fresh() as plane:
+    with fresh_control_plane.fresh() as plane:
         async with Api(plane.kubeconfig, USER_AGENT) as api:
             await system.prepare(api, plane)
             return await _Measurement(system, objects, plane, api).run()

@@ -10,11 +10,10 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 
-import objects
-from api import Api, Manifest
-from process import Process, running
-
-from perennial_testing.cluster.control_plane import ControlPlane
+import training_jobs
+from api_client import Api, Manifest
+from fresh_control_plane import ControlPlane
+from measured_process import Process, running
 
 _START_SECONDS = 60
 _POLL_SECONDS = 0.1
@@ -24,8 +23,8 @@ class Perennial:
     """`python -m perennial`; a port of its own for the metrics is the only flag."""
 
     name = "perennial"
-    owners = objects.TRAINING_JOBS
-    children = objects.JOBS
+    owners = training_jobs.TRAINING_JOBS
+    children = training_jobs.JOBS
     agents = ("perennial-operator", "kopf")
     gives_status = True
 
@@ -35,7 +34,7 @@ class Perennial:
         self._pods: dict[str, str] = {}
 
     async def prepare(self, api: Api, control_plane: ControlPlane) -> None:
-        await objects.prepare(api, control_plane)
+        await training_jobs.prepare(api, control_plane)
 
     @contextmanager
     def run(self, control_plane: ControlPlane) -> Iterator[Process]:
@@ -72,7 +71,7 @@ class Perennial:
             return ""
 
     async def create(self, api: Api, name: str) -> None:
-        await api.create(self.owners, objects.training_job(name))
+        await api.create(self.owners, training_jobs.training_job(name))
 
     def has_status(self, owner: Manifest) -> bool:
         return bool(owner.get("status", {}).get("conditions"))
@@ -82,14 +81,14 @@ class Perennial:
 
     async def changeable(self, api: Api) -> AsyncIterator[str]:
         """Those whose pod the Job controller has made by now."""
-        for pod in (await api.get(objects.PODS))["items"]:
+        for pod in (await api.get(training_jobs.PODS))["items"]:
             name = pod["metadata"]["labels"]["perennial.dev/training-job"]
             self._pods[name] = pod["metadata"]["name"]
             yield name
 
     async def change_child(self, api: Api, name: str) -> None:
         """What a kubelet writes when it has started the pod."""
-        await api.patch(f"{objects.PODS}/{self._pods[name]}/status", {"status": {"phase": "Running"}})
+        await api.patch(f"{training_jobs.PODS}/{self._pods[name]}/status", {"status": {"phase": "Running"}})
 
 
 def value(text: str, name: str) -> float:

@@ -1,14 +1,10 @@
 """The pure parts of the benchmark: percentiles, the table, the plot, the page."""
 
-import sys
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-sys.path.append(str(Path(__file__).parents[3] / "benchmarks" / "operator"))
-
-import report
+import results_page
 from percentiles import percentile
 
 MACHINE = {"date": "2026-11-24T00:00:00+00:00", "cores": 2, "processor": "X", "memory_bytes": 2**35, "system": "6.1"}
@@ -39,26 +35,26 @@ def test_a_percentile_is_a_value_that_was_measured(values, percent, expected):
 
 
 def test_the_table_leaves_empty_what_was_not_measured():
-    titles, _, line = (row.split(" | ") for row in report.table([RUN]).splitlines())
+    titles, _, line = (row.split(" | ") for row in results_page.table([RUN]).splitlines())
     shown = dict(zip(titles, line, strict=True))
     assert (shown["objects/s"], shown["RSS"], shown["idle writes"], shown["restart"]) == ("51.3", "101 MB", "0", "")
 
 
 def test_the_page_keeps_what_is_around_the_results(tmp_path):
     page, plot = tmp_path / "page.md", tmp_path / "plot.svg"
-    page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    page.write_text(f"before\n{results_page.BEGIN}\nold\n{results_page.END}\nafter\n")
     for _ in range(2):
-        report.write([RUN, DIRECT], page, plot)
+        results_page.write([RUN, DIRECT], page, plot)
     text = page.read_text()
-    assert text.startswith(f"before\n{report.BEGIN}\n")
-    assert text.endswith(f"{report.END}\nafter\n")
+    assert text.startswith(f"before\n{results_page.BEGIN}\n")
+    assert text.endswith(f"{results_page.END}\nafter\n")
     assert "old" not in text
     assert text.count("| 1,000 | perennial | 51.3 |") == 1
     assert "2 cores (X), 32 GiB, Linux 6.1, Python 3.11.7." in text
 
 
 def test_the_plot_has_a_bar_for_each_run_as_long_as_it_is_fast(tmp_path):
-    tree = ElementTree.fromstring(report.svg([DIRECT, RUN]))
+    tree = ElementTree.fromstring(results_page.svg([DIRECT, RUN]))
     bars = [float(bar.get("width")) for bar in tree.iter("{http://www.w3.org/2000/svg}rect") if bar.get("x")]
     assert bars[1] / bars[0] == pytest.approx(51.26 / 80, abs=0.001)
 
@@ -67,4 +63,4 @@ def test_a_page_without_markers_is_refused(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("nothing\n")
     with pytest.raises(ValueError, match="between which the results go"):
-        report.write([RUN], page, tmp_path / "plot.svg")
+        results_page.write([RUN], page, tmp_path / "plot.svg")

@@ -12,11 +12,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from api import Api, Manifest
-from process import Process, running
-from systems import NAMESPACE
-
-from perennial_testing.cluster.control_plane import ControlPlane
+from api_client import Api, Manifest
+from fresh_control_plane import ControlPlane
+from measured_process import Process, running
+from measured_system import NAMESPACE
 
 SOURCES = Path(__file__).parent / "trainer"
 TOOL = "github.com/kubeflow/trainer/v2/cmd/trainer-controller-manager"
