@@ -3,8 +3,8 @@
 import math
 
 import pytest
-from test_tasks import ROWS, give, learned
 
+from perennial_testing.training.task_corpora import ROWS, give, learned
 from perennial_training.data.example import Example
 from perennial_training.tasks.question_answering.baseline import first_sentence
 from perennial_training.tasks.translation.baseline import dictionary

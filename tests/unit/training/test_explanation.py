@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from test_tasks import ROWS, give, learned
 
+from perennial_testing.training.task_corpora import ROWS, give, learned
 from perennial_training.report.page import page
 from perennial_training.tasks.sentiment_analysis.calibration import calibration
 

@@ -13,7 +13,6 @@ import pytest
 
 from perennial_training.distributed.launch import Group, exit_code, group_of, torchrun, variables
 
-HERE = Path(__file__).parent
 PAIR = {"PERENNIAL_NODES": "2", "MASTER_ADDR": "writer-0.writer", "MASTER_PORT": "29500"}
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -61,9 +60,9 @@ def start() -> Iterator[Start]:
         environment = os.environ | {
             "PERENNIAL_NODES": str(nodes), "PERENNIAL_PROCESSES_PER_NODE": str(processes),
             "JOB_COMPLETION_INDEX": str(index), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port,
-            "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path]), "PATIENCE": str(patience), "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": os.pathsep.join(sys.path), "PATIENCE": str(patience), "OMP_NUM_THREADS": "1",
         }  # fmt: skip
-        command = [sys.executable, str(HERE / "peer.py"), *arguments]
+        command = [sys.executable, "-m", "perennial_testing.training.process_group", *arguments]
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
         begun.append(process)
         return process

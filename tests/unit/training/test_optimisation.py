@@ -5,11 +5,11 @@ import json
 import pytest
 import torch
 from safetensors.torch import load_file
-from test_tasks import ROWS, give, learned
 from transformers import AutoModelForCausalLM
 
 from perennial_contract import manifest
 from perennial_contract.exits import BAD_CONFIGURATION, Failure
+from perennial_testing.training.task_corpora import ROWS, give, learned
 from perennial_training.fitting.batch_size import fitting_part
 from perennial_training.fitting.trainer import cross_entropy
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from test_tasks import give
 
 from perennial_contract import manifest
 from perennial_contract.exits import TERMINATED
+from perennial_testing.training.task_corpora import give
 
 Node = subprocess.Popen
 TIMEOUT = 120

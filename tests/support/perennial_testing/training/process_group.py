@@ -1,6 +1,6 @@
-"""A program of several processes, started as the training is: sums their ranks until told otherwise.
+"""A program of several processes, started like the training: sums the ranks of its group.
 
-peer.py sum | wait FOLDER | fail CODE RANK | shards
+python -m perennial_testing.training.process_group sum | wait FOLDER | fail CODE RANK | shards
 """
 
 import os
@@ -15,7 +15,7 @@ from perennial_training.distributed.termination import Termination
 
 
 def main(arguments: list[str]) -> int:
-    launch.join(os.environ, ["peer", *arguments])
+    launch.join(os.environ, ["perennial_testing.training.process_group", *arguments])
     import torch
 
     Termination()

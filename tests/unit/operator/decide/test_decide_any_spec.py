@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from given import DEFAULTS, NOW, after, metadata
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from perennial.decide.language_model import observed as language_model_observed
 from perennial.decide.outcome import Outcome
 from perennial.decide.training_job import decide as training_job
 from perennial.decide.training_job import observed as training_job_observed
+from perennial_testing.specs.api_objects import DEFAULTS, NOW, after, metadata
 from perennial_testing.specs.schemas import specs
 
 KINDS = {

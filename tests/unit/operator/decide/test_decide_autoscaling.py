@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
-from given import NOW, after
 from hypothesis import given
 from hypothesis import strategies as st
 
 from perennial.api.deployment import Autoscaling, AutoscalingStatus, Recommendation, ScalingMetric
 from perennial.decide.deployment.autoscaling import scale
+from perennial_testing.specs.api_objects import NOW, after
 
 QUEUE = ScalingMetric(name="queue-depth", target=4)
 OTHER = ScalingMetric(name="other", query="x", target=10)

@@ -4,13 +4,23 @@ import json
 from typing import Any
 
 import pytest
-from given import DEFAULTS, DIGEST, FACTS, NOW, after, batch_job, language_model, pod, training_job
 
 from perennial.api import LanguageModel, TrainingJob
 from perennial.decide.kube import JobView, PodView
 from perennial.decide.language_model.fingerprint import fingerprint
 from perennial.decide.training_job.decide import decide
 from perennial.decide.training_job.observed import Observed, locations
+from perennial_testing.specs.api_objects import (
+    DEFAULTS,
+    DIGEST,
+    FACTS,
+    NOW,
+    after,
+    batch_job,
+    language_model,
+    pod,
+    training_job,
+)
 
 V3 = {"version": 3, "uri": "s3://models/base/v3", "digest": DIGEST, "credentials": {"secretName": "storage"}}
 

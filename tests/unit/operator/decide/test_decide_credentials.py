@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from given import DEFAULTS, DIGEST, NOW, after, batch_job, deployment, language_model, pod, training_job
 
 from perennial.api.language_model import Version
 from perennial.decide.deployment.decide import decide as decide_deployment
@@ -14,6 +13,17 @@ from perennial.decide.language_model.fingerprint import fingerprint, run_fingerp
 from perennial.decide.language_model.retention import cleanup
 from perennial.decide.training_job.decide import decide
 from perennial.decide.training_job.observed import Observed
+from perennial_testing.specs.api_objects import (
+    DEFAULTS,
+    DIGEST,
+    NOW,
+    after,
+    batch_job,
+    deployment,
+    language_model,
+    pod,
+    training_job,
+)
 
 STORAGE = {"uri": "s3://models/writer/v1", "credentials": {"secretName": "storage"}}
 SOURCE = {"uri": "s3://corpus/a.txt", "credentials": {"secretName": "corpus"}}

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from given import DEFAULTS, DIGEST, NOW, URI, after, deployment, ended, pod
 
 from perennial.api import ModelDeployment
 from perennial.decide.deployment.decide import decide
@@ -12,6 +11,7 @@ from perennial.decide.deployment.observed import Observed
 from perennial.decide.deployment.queries import queries
 from perennial.decide.kube import AppsView, PodView
 from perennial.decide.outcome import Manifest
+from perennial_testing.specs.api_objects import DEFAULTS, DIGEST, NOW, URI, after, deployment, ended, pod
 
 AVAILABLE = {"type": "Available", "status": "True"}
 OVERDUE = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "overdue"}

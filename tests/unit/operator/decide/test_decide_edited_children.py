@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
-from given import DEFAULTS, NOW, deployment, training_job
 
 from perennial.decide.deployment.children import children
 from perennial.decide.kube import JobView
 from perennial.decide.training_job.decide import decide
 from perennial.decide.training_job.job import batch_job
 from perennial.decide.training_job.observed import Observed
+from perennial_testing.specs.api_objects import DEFAULTS, NOW, deployment, training_job
 
 
 def applied(has_config: bool = True, **edit: Any) -> list[str]:

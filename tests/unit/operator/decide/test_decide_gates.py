@@ -1,11 +1,11 @@
 """Whether a version is good enough: one row per gate."""
 
 import pytest
-from given import result
 
 from perennial.api.language_model import Gate
 from perennial.api.training_job import Result
 from perennial.decide.language_model.gates import judge
+from perennial_testing.specs.api_objects import result
 
 LOSS = {"metric": "loss"}
 

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import given
 import pytest
-from given import DEFAULTS, DIGEST, NOW, after, language_model, merged, result, true
 
 from perennial.api import LanguageModel, ModelDeployment, TrainingJob
 from perennial.api.language_model import LanguageModelStatus
@@ -12,6 +10,8 @@ from perennial.decide.kube import JobView
 from perennial.decide.language_model.decide import decide
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.outcome import Manifest, Outcome
+from perennial_testing.specs import api_objects
+from perennial_testing.specs.api_objects import DEFAULTS, DIGEST, NOW, after, language_model, merged, result, true
 
 STEPS_20 = {"training": {"hyperparameters": {"maxSteps": 20}}}
 CLEANED = {"metadata": {"name": "c", "uid": "c"}, "status": {"conditions": [{"type": "Complete", "status": "True"}]}}
@@ -21,7 +21,7 @@ def version(number: int, state: str = "Accepted", artifact: bool = True, **more:
     """A version as the status keeps it, of the spec that language_model() has by default."""
     uri = f"pvc://models/writer/v{number}-0f0e0d0c"
     kept = {"artifact": {"uri": uri, "digest": DIGEST}} if artifact else {}
-    return given.version(number, state, **{"trigger": "SpecChanged", "message": "told"} | kept | more)
+    return api_objects.version(number, state, **{"trigger": "SpecChanged", "message": "told"} | kept | more)
 
 
 def model(*versions: dict[str, Any], serving: int | None = None, spec: dict[str, Any] | None = None) -> LanguageModel:

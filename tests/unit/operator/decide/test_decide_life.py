@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from given import DEFAULTS, NOW, language_model, result
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -22,6 +21,7 @@ from perennial.decide.language_model.decide import decide
 from perennial.decide.language_model.ledger import state_of
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.outcome import Manifest, Outcome
+from perennial_testing.specs.api_objects import DEFAULTS, NOW, language_model, result
 
 LOSSES = st.sampled_from([1.0, 1.5, 2.0, 4.0])
 LOOKS = 40

@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
-from given import NOW, language_model, training_job, true
 
 from perennial.api import LanguageModel, TrainingJob
 from perennial.decide.defaults import Defaults
 from perennial.decide.language_model.decide import decide
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.outcome import Outcome
+from perennial_testing.specs.api_objects import NOW, language_model, training_job, true
 
 MENDED: list[dict[str, Any]] = [
     {"storage": {"uri": "pvc://other"}},

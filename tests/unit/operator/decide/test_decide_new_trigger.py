@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from given import DEFAULTS, NOW, language_model, version
 from pydantic import Field
 
 from perennial.api import LanguageModel
@@ -15,6 +14,7 @@ from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.language_model.triggers import TRIGGERS
 from perennial.decide.language_model.triggers.trigger import Due, Trigger, View
+from perennial_testing.specs.api_objects import DEFAULTS, NOW, language_model, version
 
 
 class TideTrigger(ApiModel):

@@ -1,10 +1,10 @@
 """What keeps a pod from running, in words."""
 
 import pytest
-from given import NOW, ended
 
 from perennial.decide.kube import PodView
 from perennial.decide.pods.diagnosis import trouble
+from perennial_testing.specs.api_objects import NOW, ended
 
 REFUSED = 'failed to resolve reference "a:1": connection refused'
 

@@ -3,9 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import given
 import pytest
-from given import DEFAULTS, DIGEST, NOW, language_model, merged, result, true
 
 from perennial.api import LanguageModel, TrainingJob
 from perennial.api.common import Condition
@@ -13,6 +11,8 @@ from perennial.decide.kube import JobView
 from perennial.decide.language_model.decide import decide
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.outcome import Manifest, Outcome
+from perennial_testing.specs import api_objects
+from perennial_testing.specs.api_objects import DEFAULTS, DIGEST, NOW, language_model, merged, result, true
 
 Promotion = dict[str, Any]
 CHANGED = {"training": {"hyperparameters": {"seed": 7}}}
@@ -21,7 +21,7 @@ CHANGED = {"training": {"hyperparameters": {"seed": 7}}}
 def version(number: int, state: str = "Accepted", **fields: Any) -> dict[str, Any]:
     uri = f"pvc://models/writer/v{number}-0f0e0d0c"
     artifact = {"artifact": {"uri": uri, "digest": DIGEST}} if state in ("Accepted", "Refused") else {}
-    return given.version(number, state, **{"message": "a message"} | artifact | fields)
+    return api_objects.version(number, state, **{"message": "a message"} | artifact | fields)
 
 
 def model(*versions: dict[str, Any], serving: int | None = None, **spec: Any) -> LanguageModel:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from given import DEFAULTS, DIGEST, NOW, URI, metadata
 
 from perennial.api import deployment
 from perennial.decide import deployment as decisions
@@ -14,6 +13,7 @@ from perennial.decide.deployment.observed import Observed
 from perennial.decide.deployment.queries import queries
 from perennial.decide.deployment.runtimes import RUNTIMES
 from perennial.decide.deployment.runtimes.runtime import ServingRuntime
+from perennial_testing.specs.api_objects import DEFAULTS, DIGEST, NOW, URI, metadata
 from perennial_testing.specs.echo_runtime import DeploymentWithEcho, Echo
 
 QUEUE_DEPTH = {"maxReplicas": 2, "metrics": [{"name": "queue-depth", "target": 4}]}

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from given import DEFAULTS, NOW, after, batch_job, ended, language_model, pod, result, training_job
 
 from perennial.api import TrainingJob
 from perennial.decide.kube import JobView, PodView
@@ -13,6 +12,17 @@ from perennial.decide.outcome import Manifest, Outcome
 from perennial.decide.pods.diagnosis import trouble
 from perennial.decide.training_job.decide import decide
 from perennial.decide.training_job.observed import Observed
+from perennial_testing.specs.api_objects import (
+    DEFAULTS,
+    NOW,
+    after,
+    batch_job,
+    ended,
+    language_model,
+    pod,
+    result,
+    training_job,
+)
 
 TWO: dict[str, Any] = {"compute": {"nodes": 2, "gpusPerNode": 4, "sharding": "FSDP"}}
 INDEX = "batch.kubernetes.io/job-completion-index"

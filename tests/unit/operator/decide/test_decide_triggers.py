@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from given import DEFAULTS, NOW, after, language_model, version
 
 from perennial.api import LanguageModel
 from perennial.api.language_model import LanguageModelStatus
@@ -14,6 +13,7 @@ from perennial.decide.language_model.decide import decide
 from perennial.decide.language_model.fingerprint import fingerprint
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.outcome import Outcome
+from perennial_testing.specs.api_objects import DEFAULTS, NOW, after, language_model, version
 
 Readings = dict[str, float | str]
 Trigger = dict[str, Any]
