@@ -1,6 +1,7 @@
 """A training that continues from a version of a LanguageModel: which one, and what is told until it is there."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -82,35 +83,57 @@ def test_the_pod_is_told_of_an_artifact_and_mounts_what_it_needs_to_read_it() ->
     assert V3["uri"] in locations(job)
 
 
-# The version that is named, what is known of the LanguageModel; a part of the message, and whether it stands still.
-NOT_FOUND: dict[str, tuple[int | None, LanguageModel | None, str, bool]] = {
-    "There is no such LanguageModel": (None, None, 'LanguageModel "base" not found in namespace "demo"', True),
-    "Its first version is in training": (
-        None, base(version(1, "Training")), 'Waits for LanguageModel "base" to have a version in service', False,
-    ),
-    "It was created this moment": (None, base(), "to have a version in service", False),
-    "The version is in training": (
-        2, base(version(1), version(2, "Training"), serving=1), "Waits for version 2 of LanguageModel", False,
-    ),
-    "The version is still to come": (5, base(version(1), serving=1), "Waits for version 5", False),
-    "Its training failed": (
-        2, base(version(1), version(2, "Failed", artifact=None), serving=1), "versions that have one: 1.", True,
-    ),
-    "Its artifact is being deleted": (
-        1, base(version(1, artifactState="Deleting"), version(2), serving=2), "versions that have one: 2.", True,
-    ),
-    "It is forgotten": (1, base(version(3), version(4), serving=4), "versions that have one: 3, 4.", True),
-}  # fmt: skip
+@dataclass(frozen=True)
+class NotFoundCase:
+    """The version that the reference names, the LanguageModel, and what the conditions say."""
+
+    model: LanguageModel | None
+    message: str
+    version: int | None = None
+    stalled: bool = False
 
 
-@pytest.mark.parametrize("case", NOT_FOUND)
-def test_what_is_not_there_is_told_and_looked_for_again(case: str) -> None:
-    number, model, told, stalled = NOT_FOUND[case]
-    outcome = decide(continued(version=number), seen(model), NOW)
+NOT_FOUND = {
+    "There is no such LanguageModel": NotFoundCase(
+        model=None, message='LanguageModel "base" not found in namespace "demo"', stalled=True
+    ),
+    "Its first version is in training": NotFoundCase(
+        model=base(version(1, "Training")), message='Waits for LanguageModel "base" to have a version in service'
+    ),
+    "It was created this moment": NotFoundCase(model=base(), message="to have a version in service"),
+    "The version is in training": NotFoundCase(
+        version=2,
+        model=base(version(1), version(2, "Training"), serving=1),
+        message="Waits for version 2 of LanguageModel",
+    ),
+    "The version is still to come": NotFoundCase(
+        version=5, model=base(version(1), serving=1), message="Waits for version 5"
+    ),
+    "Its training failed": NotFoundCase(
+        version=2,
+        model=base(version(1), version(2, "Failed", artifact=None), serving=1),
+        message="versions that have one: 1.",
+        stalled=True,
+    ),
+    "Its artifact is being deleted": NotFoundCase(
+        version=1,
+        model=base(version(1, artifactState="Deleting"), version(2), serving=2),
+        message="versions that have one: 2.",
+        stalled=True,
+    ),
+    "It is forgotten": NotFoundCase(
+        version=1, model=base(version(3), version(4), serving=4), message="versions that have one: 3, 4.", stalled=True
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NOT_FOUND.values(), ids=NOT_FOUND)
+def test_what_is_not_there_is_told_and_looked_for_again(case: NotFoundCase) -> None:
+    outcome = decide(continued(version=case.version), seen(case.model), NOW)
     (ready,) = [condition for condition in outcome.status.conditions if condition.type == "Ready"]
     assert ready.reason == "BaseNotFound"
-    assert told in ready.message
-    assert {c.type: c.status for c in outcome.status.conditions}["Stalled"] == str(stalled)
+    assert case.message in ready.message
+    assert {c.type: c.status for c in outcome.status.conditions}["Stalled"] == str(case.stalled)
     assert (outcome.apply, outcome.again_at, outcome.status.base) == ((), after(seconds=10), None)
 
 

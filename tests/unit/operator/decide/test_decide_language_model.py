@@ -1,5 +1,6 @@
 """The life of a LanguageModel: one test per thing that happens to it."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -248,27 +249,45 @@ def pinned(number: int) -> dict[str, Any]:
     return {"promotion": {"pin": {"version": number}}}
 
 
-# The versions, the served one, the pin; the version that is served then, and what is recorded.
+@dataclass(frozen=True)
+class PinCase:
+    """The versions, the one in service and the pin; then the one in service and the reasons of the decisions."""
+
+    versions: list[dict[str, Any]]
+    serving: int
+    pin: int | None
+    served: int
+    decided: list[str] = field(default_factory=list)
+
+
 PINS = {
-    "Back to an older version": ([version(1), version(2)], 2, 1, 1, ["VersionRolledBack"]),
-    "To a refused version": ([version(1), version(2, "Refused")], 1, 2, 2, ["VersionPromoted"]),
-    "To what is served already": ([version(1), version(2)], 2, 2, 2, []),
-    "To a version that failed": ([version(1), version(2, "Failed", artifact=False)], 1, 2, 1, []),
-    "To a version that never was": ([version(1)], 1, 7, 1, []),
-    "To a version that is being deleted": ([version(1, artifactState="Deleting"), version(2)], 2, 1, 2, []),
-    "No pin any more: the newest accepted one": ([version(1), version(2)], 1, None, 2, ["VersionPromoted"]),
-    "No pin any more, and the newest was refused": (
-        [version(1), version(2, "Refused")], 2, None, 1, ["VersionRolledBack"],
+    "Back to an older version": PinCase(
+        [version(1), version(2)], serving=2, pin=1, served=1, decided=["VersionRolledBack"]
     ),
-}  # fmt: skip
+    "To a refused version": PinCase(
+        [version(1), version(2, "Refused")], serving=1, pin=2, served=2, decided=["VersionPromoted"]
+    ),
+    "To what is served already": PinCase([version(1), version(2)], serving=2, pin=2, served=2),
+    "To a version that failed": PinCase([version(1), version(2, "Failed", artifact=False)], serving=1, pin=2, served=1),
+    "To a version that never was": PinCase([version(1)], serving=1, pin=7, served=1),
+    "To a version that is being deleted": PinCase(
+        [version(1, artifactState="Deleting"), version(2)], serving=2, pin=1, served=2
+    ),
+    "No pin any more: the newest accepted one": PinCase(
+        [version(1), version(2)], serving=1, pin=None, served=2, decided=["VersionPromoted"]
+    ),
+    "No pin any more, and the newest was refused": PinCase(
+        [version(1), version(2, "Refused")], serving=2, pin=None, served=1, decided=["VersionRolledBack"]
+    ),
+}
 
 
-@pytest.mark.parametrize("case", PINS)
-def test_pin(case: str) -> None:
-    versions, serving, pin, expected, recorded = PINS[case]
-    outcome = decide(model(*versions, serving=serving, spec=pinned(pin) if pin else None), seen(), NOW)
-    assert (outcome.status.serving_version, reasons(outcome)) == (expected, recorded)
-    bad = expected != pin and pin is not None
+@pytest.mark.parametrize("case", PINS.values(), ids=PINS)
+def test_pin(case: PinCase) -> None:
+    spec = pinned(case.pin) if case.pin else None
+    outcome = decide(model(*case.versions, serving=case.serving, spec=spec), seen(), NOW)
+    assert (outcome.status.serving_version, reasons(outcome)) == (case.served, case.decided)
+    bad = case.served != case.pin and case.pin is not None
     assert (condition(outcome, "Stalled")[1] == "InvalidSpec") == bad
     if bad:
         assert "versions that have one:" in condition(outcome, "Stalled")[2]
@@ -278,34 +297,49 @@ def collecting(outcome: Outcome) -> set[int]:
     return {v.number for v in outcome.status.versions if v.artifact_state == "Deleting"}
 
 
-# Versions, the served one, the spec, what is in service by now; what is deleted.
-KEPT: dict[str, tuple[list[dict[str, Any]], int | None, dict[str, Any], int | None, set[int]]] = {
-    "No more than are kept": ([version(1), version(2)], 2, {}, 2, set()),
-    "The oldest goes": ([version(1), version(2), version(3)], 3, {}, 3, {1}),
-    "The served one stays while its pods are not there yet": (
-        [version(1), *(version(n, "Refused") for n in (2, 3, 4))], 1, {}, None, {2},
+@dataclass(frozen=True)
+class RetentionCase:
+    """The versions, the one to serve and the one that pods serve; then those whose artifacts are being deleted."""
+
+    versions: list[dict[str, Any]]
+    serving: int
+    in_service: int | None
+    deleted: set[int] = field(default_factory=set)
+    spec: dict[str, Any] = field(default_factory=dict)
+
+
+KEPT = {
+    "No more than are kept": RetentionCase([version(1), version(2)], serving=2, in_service=2),
+    "The oldest goes": RetentionCase([version(1), version(2), version(3)], serving=3, in_service=3, deleted={1}),
+    "The served one stays while its pods are not there yet": RetentionCase(
+        [version(1), *(version(n, "Refused") for n in (2, 3, 4))], serving=1, in_service=None, deleted={2}
     ),
-    "The served one stays": ([version(1), *(version(n, "Refused") for n in (2, 3, 4))], 1, {}, 1, {2}),
-    "What pods still serve stays": ([version(1), version(2), version(3)], 3, {}, 1, set()),
-    "The pinned one stays": ([version(1), version(2), version(3)], 1, pinned(1), 1, set()),
-    "What is judged against stays": (
+    "The served one stays": RetentionCase(
+        [version(1), *(version(n, "Refused") for n in (2, 3, 4))], serving=1, in_service=1, deleted={2}
+    ),
+    "What pods still serve stays": RetentionCase([version(1), version(2), version(3)], serving=3, in_service=1),
+    "The pinned one stays": RetentionCase(
+        [version(1), version(2), version(3)], serving=1, spec=pinned(1), in_service=1
+    ),
+    "What is judged against stays": RetentionCase(
         [version(1), version(2, "Refused"), version(3), version(4, "Training", False, judgedAgainst=1)],
-        3, {}, 3, {2},
+        serving=3,
+        in_service=3,
+        deleted={2},
     ),
-    "What is being deleted counts no more": (
-        [version(1, artifactState="Deleting"), version(2), version(3)], 3, {}, 3, {1},
+    "What is being deleted counts no more": RetentionCase(
+        [version(1, artifactState="Deleting"), version(2), version(3)], serving=3, in_service=3, deleted={1}
     ),
-}  # fmt: skip
+}
 
 
-@pytest.mark.parametrize("case", KEPT)
-def test_kept(case: str) -> None:
-    versions, serving, spec, in_service, deleted = KEPT[case]
-    before = model(*versions, serving=serving, spec=merged({"versionHistoryLimit": 2}, spec))
-    lmd = service(applied(decide(before, seen(), NOW))["Deployment/writer"]["spec"], in_service)
+@pytest.mark.parametrize("case", KEPT.values(), ids=KEPT)
+def test_kept(case: RetentionCase) -> None:
+    before = model(*case.versions, serving=case.serving, spec=merged({"versionHistoryLimit": 2}, case.spec))
+    lmd = service(applied(decide(before, seen(), NOW))["Deployment/writer"]["spec"], case.in_service)
     outcome = decide(before, seen(service=lmd), NOW)
-    assert collecting(outcome) == deleted
-    fresh = deleted - {v["number"] for v in versions if v.get("artifactState") == "Deleting"}
+    assert collecting(outcome) == case.deleted
+    fresh = case.deleted - {v["number"] for v in case.versions if v.get("artifactState") == "Deleting"}
     assert reasons(outcome).count("VersionCollected") == len(fresh)
 
 

@@ -1,6 +1,7 @@
 """Several pods, queues, deadlines, what is laid over pods, programs of one's own."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -102,73 +103,106 @@ UNSCHEDULED = [
 ]
 LOST = of_index(1, pod("Failed", ended(76, finishedAt="2026-03-01T12:05:00Z")))
 CULPRIT = of_index(0, pod("Failed", ended(1, {"perennial": "failure", "reason": "NaN", "message": "It diverged."})))
-# What is observed of two pods; state, reason, part of the message.
-STATES: dict[str, tuple[Observed, str, str, str]] = {
-    "One runs, the other has no node": (
+
+
+@dataclass(frozen=True)
+class StateCase:
+    """What is observed of a run with two pods, and what its status says."""
+
+    observed: Observed
+    state: str
+    reason: str
+    message: str = ""
+
+
+STATES = {
+    "One runs, the other has no node": StateCase(
         seen(of_index(0, pod("Running")), of_index(1, pod("Pending", conditions=UNSCHEDULED)), job=running()),
-        "Pending", "Unschedulable", "enough nvidia.com/gpu free",
+        state="Pending",
+        reason="Unschedulable",
+        message="enough nvidia.com/gpu free",
     ),
-    "One runs, the other starts": (
+    "One runs, the other starts": StateCase(
         seen(of_index(0, pod("Running")), of_index(1, pod("Pending")), job=running()),
-        "Pending", "Starting", "1 of 2 pods run",
+        state="Pending",
+        reason="Starting",
+        message="1 of 2 pods run",
     ),
-    "One runs, the other is not there": (
-        seen(of_index(0, pod("Running")), job=running()), "Pending", "WaitingForPod", "Not all of the 2 pods",
+    "One runs, the other is not there": StateCase(
+        seen(of_index(0, pod("Running")), job=running()),
+        state="Pending",
+        reason="WaitingForPod",
+        message="Not all of the 2 pods",
     ),
-    "Both run": (
-        seen(of_index(0, pod("Running")), of_index(1, pod("Running")), job=running()), "Running", "Training", "",
+    "Both run": StateCase(
+        seen(of_index(0, pod("Running")), of_index(1, pod("Running")), job=running()),
+        state="Running",
+        reason="Training",
     ),
-    "One runs, the other is on its way out": (
+    "One runs, the other is on its way out": StateCase(
         seen(of_index(0, pod("Running")), of_index(1, leaving(pod("Running"))), job=running()),
-        "Pending", "Starting", "1 of 2 pods run",
+        state="Pending",
+        reason="Starting",
+        message="1 of 2 pods run",
     ),
-    "The helper has ended already": (
+    "The helper has ended already": StateCase(
         seen(of_index(0, pod("Running")), of_index(1, pod("Succeeded", ended(0))), job=running()),
-        "Running", "Training", "",
+        state="Running",
+        reason="Training",
     ),
-    "Only the helper has ended: that is no end": (
+    "Only the helper has ended: that is no end": StateCase(
         seen(of_index(0, pod("Pending")), of_index(1, pod("Succeeded", ended(0))), job=running()),
-        "Pending", "Starting", "",
+        state="Pending",
+        reason="Starting",
     ),
-    "A result counts from index 0 only": (
+    "A result counts from index 0 only": StateCase(
         seen(
             of_index(1, pod("Succeeded", ended(0, result(loss=9.0)))),
             of_index(0, pod("Succeeded", ended(0, result(loss=2.0)))),
             job=batch_job("Complete"),
         ),
-        "Complete", "Trained", "loss 2.0",
+        state="Complete",
+        reason="Trained",
+        message="loss 2.0",
     ),
-    "Index 1 can't stand in for index 0": (
+    "Index 1 can't stand in for index 0": StateCase(
         seen(of_index(1, pod("Succeeded", ended(0, result()))), job=batch_job("Complete")),
-        "Failed", "NoResult", "",
+        state="Failed",
+        reason="NoResult",
     ),
-    "The pod that began it says why, though the one that lost its peer ended later": (
-        seen(CULPRIT, LOST, job=batch_job("Failed")), "Failed", "NaN", "It diverged.",
+    "The pod that began it says why, though the one that lost its peer ended later": StateCase(
+        seen(CULPRIT, LOST, job=batch_job("Failed")), state="Failed", reason="NaN", message="It diverged."
     ),
-    "Bad input outweighs the crash of another": (
+    "Bad input outweighs the crash of another": StateCase(
         seen(
             of_index(1, pod("Failed", ended(1, finishedAt="2026-03-01T12:09:00Z"))),
             of_index(0, pod("Failed", ended(65, {"perennial": "failure", "reason": "EmptyCorpus", "message": "x"}))),
             job=batch_job("Failed"),
         ),
-        "Failed", "EmptyCorpus", "x",
+        state="Failed",
+        reason="EmptyCorpus",
+        message="x",
     ),
-    "The quota lets one pod be made": (
+    "The quota lets one pod be made": StateCase(
         seen(of_index(0, pod("Running")), job=running(), refusal='pods "w-1" is forbidden: exceeded quota: gpus'),
-        "Pending", "QuotaExceeded", "exceeded quota: gpus. Raise the quota",
+        state="Pending",
+        reason="QuotaExceeded",
+        message="exceeded quota: gpus. Raise the quota",
     ),
-    "Something else refuses the pod": (
-        seen(job=running(), refusal="violates PodSecurity"), "Pending", "PodRefused", "violates PodSecurity.",
+    "Something else refuses the pod": StateCase(
+        seen(job=running(), refusal="violates PodSecurity"),
+        state="Pending",
+        reason="PodRefused",
+        message="violates PodSecurity.",
     ),
-}  # fmt: skip
+}
 
 
-@pytest.mark.parametrize("case", STATES)
-def test_state_of_two_pods(case: str) -> None:
-    observed, *expected = STATES[case]
-    state, reason, message = told(decide(training_job(training=TWO), observed, NOW))
-    assert [state, reason] == expected[:2]
-    assert expected[2] in message
+@pytest.mark.parametrize("case", STATES.values(), ids=STATES)
+def test_state_of_two_pods(case: StateCase) -> None:
+    state, reason, message = told(decide(training_job(training=TWO), case.observed, NOW))
+    assert (state, reason) == (case.state, case.reason)
+    assert case.message in message
 
 
 def test_it_looks_again_while_a_pod_is_awaited() -> None:

@@ -1,6 +1,7 @@
 """What follows for a TrainingJob: one row per rule."""
 
 import json
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -37,162 +38,238 @@ def just_begun(job: dict[str, Any]) -> dict[str, Any]:
     return job | {"status": job["status"] | {"startTime": NOW.isoformat()}}
 
 
-# What is observed; the state, the reason, a part of the message, and whether it stands still.
-STATES: dict[str, tuple[TrainingJob, Observed, str, str, str, bool]] = {
-    "A new object: the pod is being started": (
-        training_job(), seen(), "Pending", "Starting", "being started", False,
+@dataclass(frozen=True)
+class StateCase:
+    """What is observed of a run, and what its status says."""
+
+    observed: Observed
+    state: str
+    reason: str
+    message: str = ""
+    stalled: bool = False
+    job: TrainingJob = field(default_factory=training_job)
+
+
+STATES = {
+    "A new object: the pod is being started": StateCase(
+        seen(), state="Pending", reason="Starting", message="being started"
     ),
-    "A Job without a pod: where to look is said": (
-        training_job(), seen(job=batch_job()), "Pending", "WaitingForPod", "kubectl describe job writer-v1", False,
+    "A Job without a pod: where to look is said": StateCase(
+        seen(job=batch_job()), state="Pending", reason="WaitingForPod", message="kubectl describe job writer-v1"
     ),
-    "A Job that has just begun: its pod will come": (
-        training_job(), seen(job=just_begun(batch_job())), "Pending", "Starting", "being started", False,
+    "A Job that has just begun: its pod will come": StateCase(
+        seen(job=just_begun(batch_job())), state="Pending", reason="Starting", message="being started"
     ),
-    "A Job that nobody has begun yet": (
-        training_job(), seen(job=batch_job() | {"status": {}}), "Pending", "Starting", "being started", False,
+    "A Job that nobody has begun yet": StateCase(
+        seen(job=batch_job() | {"status": {}}), state="Pending", reason="Starting", message="being started"
     ),
-    "A URI that can't be read": (
-        training_job(data={"train": [{"uri": UNPARSABLE}]}), seen(), "Pending", "InvalidUri", "leaves its root", True,
+    "A URI that can't be read": StateCase(
+        job=training_job(data={"train": [{"uri": UNPARSABLE}]}),
+        observed=seen(),
+        state="Pending",
+        reason="InvalidUri",
+        message="leaves its root",
+        stalled=True,
     ),
-    "A claim that is not there": (
-        training_job(), seen(missing=('PersistentVolumeClaim "corpus"',)),
-        "Pending", "InputMissing", 'PersistentVolumeClaim "corpus" not found in namespace "demo"', True,
+    "A claim that is not there": StateCase(
+        seen(missing=('PersistentVolumeClaim "corpus"',)),
+        state="Pending",
+        reason="InputMissing",
+        message='PersistentVolumeClaim "corpus" not found in namespace "demo"',
+        stalled=True,
     ),
-    "Two things that are not there are both named": (
-        training_job(), seen(missing=("A", "B")), "Pending", "InputMissing", "A and B not found", True,
+    "Two things that are not there are both named": StateCase(
+        seen(missing=("A", "B")), state="Pending", reason="InputMissing", message="A and B not found", stalled=True
     ),
-    "A ConfigMap that was deleted under a running pod does it no harm": (
-        training_job(), seen(pod("Running"), job=batch_job(), missing=("A",)), "Running", "Training", "", False,
+    "A ConfigMap that was deleted under a running pod does it no harm": StateCase(
+        seen(pod("Running"), job=batch_job(), missing=("A",)), state="Running", reason="Training"
     ),
-    "A pod that runs": (
-        training_job(), seen(pod("Running"), job=batch_job(), progress=PROGRESS),
-        "Running", "Training", "at step 30 of 300", False,
+    "A pod that runs": StateCase(
+        seen(pod("Running"), job=batch_job(), progress=PROGRESS),
+        state="Running",
+        reason="Training",
+        message="at step 30 of 300",
     ),
-    "A pod that no node takes may get a node later": (
-        training_job(), seen(pod("Pending", conditions=UNSCHEDULED), job=batch_job()),
-        "Pending", "Unschedulable", "0/1 nodes are available", False,
+    "A pod that no node takes may get a node later": StateCase(
+        seen(pod("Pending", conditions=UNSCHEDULED), job=batch_job()),
+        state="Pending",
+        reason="Unschedulable",
+        message="0/1 nodes are available",
     ),
-    "An image that can't be pulled": (
-        training_job(), seen(pod("Pending", WAITING), job=batch_job()),
-        "Pending", "ImagePullFailed", "training:1 can't be pulled: not found", True,
+    "An image that can't be pulled": StateCase(
+        seen(pod("Pending", WAITING), job=batch_job()),
+        state="Pending",
+        reason="ImagePullFailed",
+        message="training:1 can't be pulled: not found",
+        stalled=True,
     ),
-    "A container that can't be made": (
-        training_job(),
+    "A container that can't be made": StateCase(
         seen(pod("Pending", {"waiting": {"reason": "CreateContainerConfigError", "message": "no key"}})),
-        "Pending", "ContainerNotStarted", "no key", True,
+        state="Pending",
+        reason="ContainerNotStarted",
+        message="no key",
+        stalled=True,
     ),
-    "A pod that failed and is followed by another": (
-        training_job(), seen(pod("Failed", ended(1)), job=batch_job()),
-        "Pending", "ContainerFailed", "exit code 1. A new pod will be tried.", False,
+    "A pod that failed and is followed by another": StateCase(
+        seen(pod("Failed", ended(1)), job=batch_job()),
+        state="Pending",
+        reason="ContainerFailed",
+        message="exit code 1. A new pod will be tried.",
     ),
-    "A pod that ran out of memory and is followed by another": (
-        training_job(), seen(pod("Failed", ended(137, reason="OOMKilled")), job=batch_job()),
-        "Pending", "OutOfMemory", "raise resources.limits.memory. A new pod", False,
+    "A pod that ran out of memory and is followed by another": StateCase(
+        seen(pod("Failed", ended(137, reason="OOMKilled")), job=batch_job()),
+        state="Pending",
+        reason="OutOfMemory",
+        message="raise resources.limits.memory. A new pod",
     ),
-    "The second pod runs: the first one's end is the past": (
-        training_job(), seen(pod("Failed", ended(1)), pod("Running", created="2026-03-01T11:30:00Z")),
-        "Running", "Training", "", False,
+    "The second pod runs: the first one's end is the past": StateCase(
+        seen(pod("Failed", ended(1)), pod("Running", created="2026-03-01T11:30:00Z")),
+        state="Running",
+        reason="Training",
     ),
-    "The second pod succeeded and the Job does not know yet": (
-        training_job(), seen(pod("Failed", ended(1)), pod("Succeeded", ended(0), created="2026-03-01T11:30:00Z")),
-        "Running", "Finishing", "", False,
+    "The second pod succeeded and the Job does not know yet": StateCase(
+        seen(pod("Failed", ended(1)), pod("Succeeded", ended(0), created="2026-03-01T11:30:00Z")),
+        state="Running",
+        reason="Finishing",
     ),
-    "A Job that failed, with the reason that the pod left": (
-        training_job(), seen(pod("Failed", ended(65, FAILURE)), job=batch_job("Failed")),
-        "Failed", "EmptyCorpus", "pvc://corpus/train.txt holds no text.", True,
+    "A Job that failed, with the reason that the pod left": StateCase(
+        seen(pod("Failed", ended(65, FAILURE)), job=batch_job("Failed")),
+        state="Failed",
+        reason="EmptyCorpus",
+        message="pvc://corpus/train.txt holds no text.",
+        stalled=True,
     ),
-    "A Job that failed, of which the last pod's end counts": (
-        training_job(),
+    "A Job that failed, of which the last pod's end counts": StateCase(
         seen(
             pod("Failed", ended(65, FAILURE, finishedAt="2026-03-01T12:02:00Z")),
             pod("Failed", ended(1)),
             job=batch_job("Failed"),
         ),
-        "Failed", "EmptyCorpus", "", True,
+        state="Failed",
+        reason="EmptyCorpus",
+        stalled=True,
     ),
-    "A Job that failed and whose pods are gone: what the Job says": (
-        training_job(),
+    "A Job that failed and whose pods are gone: what the Job says": StateCase(
         seen(job=batch_job("Failed", reason="BackoffLimitExceeded", message="Job has reached the backoff limit")),
-        "Failed", "BackoffLimitExceeded", "backoff limit", True,
+        state="Failed",
+        reason="BackoffLimitExceeded",
+        message="backoff limit",
+        stalled=True,
     ),
-    "A failure message that is no JSON": (
-        training_job(), seen(pod("Failed", ended(1, "Traceback …")), job=batch_job("Failed")),
-        "Failed", "ContainerFailed", "exit code 1", True,
+    "A failure message that is no JSON": StateCase(
+        seen(pod("Failed", ended(1, "Traceback …")), job=batch_job("Failed")),
+        state="Failed",
+        reason="ContainerFailed",
+        message="exit code 1",
+        stalled=True,
     ),
-    "A failure message that is JSON, but no object": (
-        training_job(), seen(pod("Failed", ended(1, "[1]")), job=batch_job("Failed")),
-        "Failed", "ContainerFailed", "exit code 1", True,
+    "A failure message that is JSON, but no object": StateCase(
+        seen(pod("Failed", ended(1, "[1]")), job=batch_job("Failed")),
+        state="Failed",
+        reason="ContainerFailed",
+        message="exit code 1",
+        stalled=True,
     ),
-    "A complete Job with a result": (
-        training_job(), seen(pod("Succeeded", ended(0, result())), job=batch_job("Complete")),
-        "Complete", "Trained", "300 steps; validation loss 2.0", False,
+    "A complete Job with a result": StateCase(
+        seen(pod("Succeeded", ended(0, result())), job=batch_job("Complete")),
+        state="Complete",
+        reason="Trained",
+        message="300 steps; validation loss 2.0",
     ),
-    "A complete Job whose first pod failed": (
-        training_job(), seen(pod("Failed", ended(1)), pod("Succeeded", ended(0, result())), job=batch_job("Complete")),
-        "Complete", "Trained", "", False,
+    "A complete Job whose first pod failed": StateCase(
+        seen(pod("Failed", ended(1)), pod("Succeeded", ended(0, result())), job=batch_job("Complete")),
+        state="Complete",
+        reason="Trained",
     ),
-    "A complete Job without a pod": (
-        training_job(), seen(job=batch_job("Complete")), "Failed", "NoResult", "termination message", True,
+    "A complete Job without a pod": StateCase(
+        seen(job=batch_job("Complete")), state="Failed", reason="NoResult", message="termination message", stalled=True
     ),
-    "A result without metrics": (
-        training_job(),
+    "A result without metrics": StateCase(
         seen(pod("Succeeded", ended(0, {"perennial": "result", "steps": 1})), job=batch_job("Complete")),
-        "Failed", "NoResult", "termination message", True,
+        state="Failed",
+        reason="NoResult",
+        message="termination message",
+        stalled=True,
     ),
-    "A result whose loss is not a number": (
-        training_job(), seen(pod("Succeeded", ended(0, result(loss=float("nan")))), job=batch_job("Complete")),
-        "Failed", "NoResult", "termination message", True,
+    "A result whose loss is not a number": StateCase(
+        seen(pod("Succeeded", ended(0, result(loss=float("nan")))), job=batch_job("Complete")),
+        state="Failed",
+        reason="NoResult",
+        message="termination message",
+        stalled=True,
     ),
-    "A result that speaks of another folder": (
-        training_job(),
+    "A result that speaks of another folder": StateCase(
         seen(pod("Succeeded", ended(0, result(uri="pvc://elsewhere/v1"))), job=batch_job("Complete")),
-        "Failed", "WrongResult", "pvc://elsewhere/v1 instead of pvc://models/demo/v1", True,
+        state="Failed",
+        reason="WrongResult",
+        message="pvc://elsewhere/v1 instead of pvc://models/demo/v1",
+        stalled=True,
     ),
-    "Suspended": (
-        training_job(suspend=True), seen(job=batch_job()), "Suspended", "Suspended", "set it to false", False,
+    "Suspended": StateCase(
+        job=training_job(suspend=True),
+        observed=seen(job=batch_job()),
+        state="Suspended",
+        reason="Suspended",
+        message="set it to false",
     ),
-    "Suspended, though something is missing": (
-        training_job(suspend=True), seen(missing=("A",)), "Suspended", "Suspended", "", False,
+    "Suspended, though something is missing": StateCase(
+        job=training_job(suspend=True), observed=seen(missing=("A",)), state="Suspended", reason="Suspended"
     ),
-    "Complete before it was suspended": (
-        training_job(suspend=True), seen(pod("Succeeded", ended(0, result())), job=batch_job("Complete")),
-        "Complete", "Trained", "", False,
+    "Complete before it was suspended": StateCase(
+        job=training_job(suspend=True),
+        observed=seen(pod("Succeeded", ended(0, result())), job=batch_job("Complete")),
+        state="Complete",
+        reason="Trained",
     ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("case", STATES)
-def test_state(case: str) -> None:
-    job, observed, state, reason, message, stalled = STATES[case]
-    status = decide(job, observed, NOW).status
-    conditions = {c.type: c for c in status.conditions}
-    assert (status.state, conditions["Ready"].reason) == (state, reason)
-    assert message in conditions["Ready"].message
-    assert (conditions["Stalled"].status == "True") == stalled
-    assert (conditions["Ready"].status == "True") == (state == "Complete")
-    for name in ("Complete", "Failed", "Suspended"):
-        assert (conditions[name].status == "True") == (state == name)
-    assert not (conditions["Reconciling"].status == "True" and stalled)
-
-
-# What exists; the kinds that are applied.
-APPLIED = {
-    "At first, configuration and Job": (training_job(), seen(), ["ConfigMap", "Job"]),
-    "Once there is a Job, nothing": (training_job(), seen(job=batch_job()), []),
-    "A Job to be suspended": (training_job(suspend=True), seen(job=batch_job()), ["ConfigMap", "Job"]),
-    "A suspended Job to be resumed": (training_job(), seen(job=batch_job(suspend=True)), ["ConfigMap", "Job"]),
-    "A suspended Job that stays so": (training_job(suspend=True), seen(job=batch_job(suspend=True)), []),
-    "Nothing while an input is missing": (training_job(), seen(missing=("A",)), []),
-    "Nothing with a URI that can't be read": (training_job(data={"train": [{"uri": UNPARSABLE}]}), seen(), []),
-    "Nothing once it has ended": (training_job(), seen(job=batch_job("Failed")), []),
-    "A Job that somebody deleted is made again": (training_job({"state": "Running"}), seen(), ["ConfigMap", "Job"]),
 }
 
 
-@pytest.mark.parametrize("case", APPLIED)
-def test_what_is_applied(case: str) -> None:
-    job, observed, kinds = APPLIED[case]
-    assert [manifest["kind"] for manifest in decide(job, observed, NOW).apply] == kinds
+@pytest.mark.parametrize("case", STATES.values(), ids=STATES)
+def test_state(case: StateCase) -> None:
+    status = decide(case.job, case.observed, NOW).status
+    conditions = {c.type: c for c in status.conditions}
+    assert (status.state, conditions["Ready"].reason) == (case.state, case.reason)
+    assert case.message in conditions["Ready"].message
+    assert (conditions["Stalled"].status == "True") == case.stalled
+    assert (conditions["Ready"].status == "True") == (case.state == "Complete")
+    for name in ("Complete", "Failed", "Suspended"):
+        assert (conditions[name].status == "True") == (case.state == name)
+    assert not (conditions["Reconciling"].status == "True" and case.stalled)
+
+
+@dataclass(frozen=True)
+class AppliedCase:
+    """What exists, and the kinds that are applied."""
+
+    observed: Observed = field(default_factory=seen)
+    job: TrainingJob = field(default_factory=training_job)
+    kinds: list[str] = field(default_factory=list)
+
+
+APPLIED = {
+    "At first, configuration and Job": AppliedCase(kinds=["ConfigMap", "Job"]),
+    "Once there is a Job, nothing": AppliedCase(observed=seen(job=batch_job())),
+    "A Job to be suspended": AppliedCase(
+        job=training_job(suspend=True), observed=seen(job=batch_job()), kinds=["ConfigMap", "Job"]
+    ),
+    "A suspended Job to be resumed": AppliedCase(
+        observed=seen(job=batch_job(suspend=True)), kinds=["ConfigMap", "Job"]
+    ),
+    "A suspended Job that stays so": AppliedCase(
+        job=training_job(suspend=True), observed=seen(job=batch_job(suspend=True))
+    ),
+    "Nothing while an input is missing": AppliedCase(observed=seen(missing=("A",))),
+    "Nothing with a URI that can't be read": AppliedCase(job=training_job(data={"train": [{"uri": UNPARSABLE}]})),
+    "Nothing once it has ended": AppliedCase(observed=seen(job=batch_job("Failed"))),
+    "A Job that somebody deleted is made again": AppliedCase(
+        job=training_job({"state": "Running"}), kinds=["ConfigMap", "Job"]
+    ),
+}
+
+
+@pytest.mark.parametrize("case", APPLIED.values(), ids=APPLIED)
+def test_what_is_applied(case: AppliedCase) -> None:
+    assert [manifest["kind"] for manifest in decide(case.job, case.observed, NOW).apply] == case.kinds
 
 
 @pytest.mark.parametrize("state", ["Complete", "Failed"])
