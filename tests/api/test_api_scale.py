@@ -64,7 +64,7 @@ def test_a_quota_that_keeps_a_pod_away_is_told(control_plane: ControlPlane, name
         create(control_plane, namespace, **TWO)
         message = await_reason(control_plane, namespace, "QuotaExceeded", seconds=90)
         assert "exceeded quota: pods" in message
-        assert message.endswith("Raise the quota of the namespace, or ask for less in training.compute.")
+        assert message.endswith("Raise the quota of the namespace, or request less in training.compute.")
 
 
 @pytest.mark.usefixtures("claims")

@@ -39,6 +39,11 @@ def is_true(obj: _HasConditions[Any] | None, type_: str) -> bool:
     return true_condition(obj, type_) is not None
 
 
+def has_ended(run: _HasConditions[Any] | None) -> bool:
+    """Whether a Job or TrainingJob is complete or has failed."""
+    return is_true(run, "Complete") or is_true(run, "Failed")
+
+
 @dataclass(frozen=True, slots=True)
 class ConditionView:
     """A condition of a Pod, Job or apps/v1 Deployment."""
@@ -157,7 +162,7 @@ class JobView:
     @property
     def has_ended(self) -> bool:
         """Whether it is complete or has failed."""
-        return is_true(self, "Complete") or is_true(self, "Failed")
+        return has_ended(self)
 
 
 @dataclass(frozen=True, slots=True)

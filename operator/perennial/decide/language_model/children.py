@@ -6,7 +6,7 @@ from perennial.api import LanguageModel, ModelDeployment, TrainingJob
 from perennial.api.deployment import ModelReference
 from perennial.api.language_model import Version
 from perennial.api.training_job import TrainingJobSpec
-from perennial.decide.kube import is_true
+from perennial.decide.kube import has_ended
 from perennial.decide.labels import API_VERSION
 from perennial.decide.language_model.fingerprint import fingerprint
 from perennial.decide.language_model.ledger import Ledger
@@ -72,13 +72,8 @@ def _training(model: LanguageModel, stored: Ledger, version: Version, observed: 
     if job is None:
         if not suspend:
             yield _manifest(model, version, _training_job_spec(model, stored, version))
-    elif job.spec.suspend != suspend and not _is_over(job):
+    elif job.spec.suspend != suspend and not has_ended(job.status) and job.metadata.deletion_timestamp is None:
         yield _manifest(model, version, job.spec.model_copy(update={"suspend": suspend}))
-
-
-def _is_over(job: TrainingJob) -> bool:
-    ended = is_true(job.status, "Complete") or is_true(job.status, "Failed")
-    return ended or job.metadata.deletion_timestamp is not None
 
 
 def _training_job_spec(model: LanguageModel, stored: Ledger, version: Version) -> TrainingJobSpec:

@@ -22,7 +22,7 @@ def config_map_name(job: TrainingJob) -> str:
 
 
 def configuration(job: TrainingJob) -> Job:
-    """The spec without what only the operator needs, and with the resolved starting model."""
+    """The spec without the fields that only the operator reads, and with the resolved starting model."""
     at, spec = job.metadata, job.spec
     return Job(
         job=JobName(namespace=at.namespace, name=at.name, uid=at.uid),
@@ -59,7 +59,7 @@ def _training(training: Training) -> JobTraining:
 
 
 def _tracking(training: Training) -> JobTracking | None:
-    """Without the Secret, which the pod has in its environment."""
+    """Tracking without its Secret, which the pod has in its environment."""
     if training.tracking is None:
         return None
     return JobTracking(mlflow=MlflowRun.model_validate(training.tracking.mlflow.model_dump()))

@@ -1,4 +1,4 @@
-"""What follows for a TrainingJob: a ConfigMap, a Job, a Service where there are several pods, and a status."""
+"""The decision on a TrainingJob: a ConfigMap, a Job, a Service if there are several pods, and a status."""
 
 from datetime import datetime, timedelta
 
@@ -6,7 +6,7 @@ from perennial.api import TrainingJob
 from perennial.api.common import Condition
 from perennial.api.training_job import Progress, TrainingJobStatus
 from perennial.decide import conditions
-from perennial.decide.kube import JobView, is_true
+from perennial.decide.kube import JobView, has_ended, is_true
 from perennial.decide.labels import API_VERSION
 from perennial.decide.outcome import Event, Manifest, Outcome, Reference
 from perennial.decide.pods.diagnosis import MISSING_PERIOD, waits_for_volumes
@@ -14,31 +14,33 @@ from perennial.decide.training_job.configuration import config_map
 from perennial.decide.training_job.job import batch_job
 from perennial.decide.training_job.observed import Observed
 from perennial.decide.training_job.rendezvous import nodes, service
-from perennial.decide.training_job.starting_model import awaited, find
+from perennial.decide.training_job.starting_model import resolve, unresolved
 from perennial.decide.training_job.state import PATIENCE, State, lacks_pods, state
 from perennial_contract.job import VersionArtifact
 
 PROGRESS_PERIOD = timedelta(seconds=5)
 ENDED = ("Complete", "Failed")
+# Conditions of which at most one is true; of a pending run none is.
+STATE_CONDITIONS = (*ENDED, "Suspended", "Running")
 
 
-def decide(job: TrainingJob, seen: Observed, now: datetime) -> Outcome:
-    """Pure. A run that has ended is never started again, even if its Job is gone."""
-    if job.status.state in ENDED:
-        return _at_rest(job, now)
-    found = state(job, seen, now)
+def decide(job: TrainingJob, observed: Observed, now: datetime) -> Outcome:
+    """A run that has ended never starts again, even if its Job is deleted."""
+    if has_ended(job.status):
+        return _ended(job, now)
+    verdict = state(job, observed, now)
     return Outcome(
-        status=_status(job, seen, found, now),
-        apply=_children(job, seen, found),
-        delete=_withdrawn(job, seen, found),
-        events=(Event(found.reason, found.message),) if _is_news(job, found) else (),
-        again_at=_again_at(job, found, seen, now),
+        status=_status(job, observed, verdict, now),
+        apply=_children(job, observed, verdict),
+        delete=_withdrawn(job, observed, verdict),
+        events=(Event(verdict.reason, verdict.message),) if _is_news(job, verdict) else (),
+        again_at=_again_at(job, verdict, observed, now),
     )
 
 
-def _at_rest(job: TrainingJob, now: datetime) -> Outcome:
-    """A run that has ended is deleted when its time is over; what it owns goes with it, its artifact stays."""
-    status, ttl = _seen_again(job), job.spec.ttl_seconds_after_finished
+def _ended(job: TrainingJob, now: datetime) -> Outcome:
+    """A run that has ended is deleted after its TTL, and its children with it; the artifact is kept."""
+    status, ttl = _final_status(job), job.spec.ttl_seconds_after_finished
     if ttl is None or job.status.completion_time is None:
         return Outcome(status=status)
     at, due = job.metadata, job.status.completion_time + timedelta(seconds=ttl)
@@ -47,106 +49,96 @@ def _at_rest(job: TrainingJob, now: datetime) -> Outcome:
     return Outcome(status=status, delete=(Reference(API_VERSION, job.KIND, at.namespace, at.name, at.uid),))
 
 
-def _seen_again(job: TrainingJob) -> TrainingJobStatus:
-    """The status of a run that has ended: nothing in a newer spec (suspend) changes it."""
+def _final_status(job: TrainingJob) -> TrainingJobStatus:
+    """The status of a run that has ended; a newer spec (suspend) changes only its observed generation."""
     generation = job.metadata.generation
     kept = [condition.model_copy(update={"observed_generation": generation}) for condition in job.status.conditions]
     return job.status.model_copy(update={"observed_generation": generation, "conditions": kept})
 
 
-def _children(job: TrainingJob, seen: Observed, found: State) -> tuple[Manifest, ...]:
-    """The Job is applied once, and again only for what of it can be changed: its pods can't be.
+def _children(job: TrainingJob, observed: Observed, verdict: State) -> tuple[Manifest, ...]:
+    """The Job is applied once, and again only if one of its mutable fields differs.
 
-    What is continued from is stored first: whoever asks again later must find the same.
+    A reference to a LanguageModel is resolved and stored first, so that each reconcile uses the same artifact.
     """
-    if awaited(job) or found.reason in ("InvalidUri", "InputMissing") or found.name in ENDED or _is_withdrawn(job):
+    blocked = verdict.reason in ("InvalidUri", "InputMissing") or verdict.name in ENDED
+    if blocked or unresolved(job) or _leaves_queue(job):
         return ()
-    if seen.job is None or not _runs_as_wanted(seen.job, job):
-        return (config_map(job), *((service(job),) if nodes(job) > 1 else ()), batch_job(job, seen))
-    return () if seen.has_config else (config_map(job),)
+    if observed.job is None or not _is_up_to_date(observed.job, job):
+        return (config_map(job), *((service(job),) if nodes(job) > 1 else ()), batch_job(job, observed))
+    return () if observed.has_config else (config_map(job),)
 
 
-def _is_withdrawn(job: TrainingJob) -> bool:
-    """Kueue starts whatever Job is in its queue: a run that is to pause has none."""
+def _leaves_queue(job: TrainingJob) -> bool:
+    """Whether the run is suspended in a queue: Kueue resumes any Job in its queue, so there must be none."""
     return job.spec.suspend and job.spec.training.queue_name is not None
 
 
-def _withdrawn(job: TrainingJob, seen: Observed, found: State) -> tuple[Reference, ...]:
-    if seen.job is None or not _is_withdrawn(job) or found.name in ENDED:
+def _withdrawn(job: TrainingJob, observed: Observed, verdict: State) -> tuple[Reference, ...]:
+    """The Job to delete, if the run leaves its queue."""
+    batch = observed.job
+    if batch is None or batch.is_terminating or not _leaves_queue(job) or verdict.name in ENDED:
         return ()
-    batch = seen.job
-    return (
-        () if batch.is_terminating else (Reference("batch/v1", "Job", job.metadata.namespace, batch.name, batch.uid),)
-    )
+    return (Reference("batch/v1", "Job", job.metadata.namespace, batch.name, batch.uid),)
 
 
-def _runs_as_wanted(batch: JobView, job: TrainingJob) -> bool:
-    """In a queue, Kueue says when the Job is suspended."""
-    suspends_as_wanted = job.spec.training.queue_name is not None or batch.is_suspended == job.spec.suspend
-    return suspends_as_wanted and batch.parallelism == nodes(job)
+def _is_up_to_date(batch: JobView, job: TrainingJob) -> bool:
+    """Whether the mutable fields of the Job are those of the spec. In a queue, Kueue owns `suspend`."""
+    is_suspended_as_specified = job.spec.training.queue_name is not None or batch.is_suspended == job.spec.suspend
+    return is_suspended_as_specified and batch.parallelism == nodes(job)
 
 
-def _status(job: TrainingJob, seen: Observed, found: State, now: datetime) -> TrainingJobStatus:
+def _status(job: TrainingJob, observed: Observed, verdict: State, now: datetime) -> TrainingJobStatus:
     before = job.status
-    ended = found.name in ENDED
     return TrainingJobStatus(
         observed_generation=job.metadata.generation,
-        state=found.name,
-        conditions=_conditions(job, found, now),
-        base=before.base or _base(job, seen),
-        progress=_progress(seen.progress or before.progress, found),
-        result=found.result,
-        start_time=before.start_time or (seen.job.start_time if seen.job else None),
-        completion_time=now if ended else None,
+        state=verdict.name,
+        conditions=_conditions(job, verdict, now),
+        base=before.base or _base(job, observed),
+        progress=_progress(observed.progress or before.progress, verdict),
+        result=verdict.result,
+        start_time=before.start_time or (observed.job.start_time if observed.job else None),
+        completion_time=now if verdict.name in ENDED else None,
     )
 
 
-def _base(job: TrainingJob, seen: Observed) -> VersionArtifact | None:
-    found = find(job, seen.awaited)
-    return found if isinstance(found, VersionArtifact) else None
+def _base(job: TrainingJob, observed: Observed) -> VersionArtifact | None:
+    base = resolve(job, observed.language_model)
+    return base if isinstance(base, VersionArtifact) else None
 
 
-def _progress(progress: Progress | None, found: State) -> Progress | None:
-    """The last report; of a complete run, with what the result says is final."""
-    if found.result is None or progress is None:
+def _progress(progress: Progress | None, verdict: State) -> Progress | None:
+    """The last report; for a complete run, with the final numbers of its result."""
+    if verdict.result is None or progress is None:
         return progress
-    final = {"step": found.result.steps, "validation_loss": found.result.metrics.get("loss"), "eta_seconds": 0.0}
+    final = {"step": verdict.result.steps, "validation_loss": verdict.result.metrics.get("loss"), "eta_seconds": 0.0}
     return progress.model_copy(update=final)
 
 
-def _conditions(job: TrainingJob, found: State, now: datetime) -> list[Condition]:
-    ready = found.name == "Complete"
-    parked = found.name == "Suspended"
+def _conditions(job: TrainingJob, verdict: State, now: datetime) -> list[Condition]:
     states = (
         *conditions.summary(
-            ready=ready,
-            stalled=found.stalled,
-            reason=found.reason,
-            message=found.message,
-            reconciling=False if parked else None,
+            ready=verdict.name == "Complete",
+            stalled=verdict.stalled,
+            reason=verdict.reason,
+            message=verdict.message,
+            reconciling=False if verdict.name == "Suspended" else None,
         ),
-        *(
-            conditions.State(name, found.name == name, found.reason, found.message)
-            for name in (*ENDED, "Suspended", "Running")
-        ),
+        *(conditions.State(name, verdict.name == name, verdict.reason, verdict.message) for name in STATE_CONDITIONS),
     )
     return conditions.conditions(states, job.status.conditions, job.metadata.generation, now)
 
 
-def _was_stalled(job: TrainingJob) -> bool:
-    return is_true(job.status, "Stalled")
+def _is_news(job: TrainingJob, verdict: State) -> bool:
+    """Whether the state differs from that of the stored conditions; the start of a new object is no news."""
+    before = next((name for name in STATE_CONDITIONS if is_true(job.status, name)), "Pending")
+    return verdict.name != before or verdict.stalled != is_true(job.status, "Stalled")
 
 
-def _is_news(job: TrainingJob, found: State) -> bool:
-    """A change of state is, but that a new object is being started goes without saying."""
-    before = job.status.state or "Pending"
-    return found.name != before or found.stalled != _was_stalled(job)
-
-
-def _again_at(job: TrainingJob, found: State, seen: Observed, now: datetime) -> datetime | None:
-    if found.name == "Running":
+def _again_at(job: TrainingJob, verdict: State, observed: Observed, now: datetime) -> datetime | None:
+    if verdict.name == "Running":
         return now + PROGRESS_PERIOD
-    if found.reason in ("InputMissing", "BaseNotFound"):
+    if verdict.reason in ("InputMissing", "BaseNotFound"):
         return now + MISSING_PERIOD
-    waits = lacks_pods(job, seen) or any(map(waits_for_volumes, seen.pods))
-    return now + PATIENCE if found.name == "Pending" and waits else None
+    is_waiting = lacks_pods(job, observed) or any(map(waits_for_volumes, observed.pods))
+    return now + PATIENCE if verdict.name == "Pending" and is_waiting else None

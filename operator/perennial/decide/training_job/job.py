@@ -1,4 +1,4 @@
-"""The Indexed Job that trains."""
+"""The Indexed Job of a training."""
 
 from typing import Any
 
@@ -16,12 +16,12 @@ from perennial_contract.exits import FINAL, PEER_LOST
 CONTAINER = "training"
 
 
-def batch_job(job: TrainingJob, seen: Observed) -> Manifest:
-    """A pod per node; a disruption is not a failure, and bad input is not tried again (KEP-3329).
+def batch_job(job: TrainingJob, observed: Observed) -> Manifest:
+    """One pod per node. A disruption is not a failure, and bad input is not retried (KEP-3329).
 
-    When one pod fails, the others lose their peer and end as well; all are started again and go on from the last
-    checkpoint. Those that say so (PEER_LOST) don't count as failures; those that are torn down otherwise do, so that
-    the limit is that of `backoffLimit` failures of all pods.
+    When a pod fails, the others lose their peer and exit; all restart and resume from the last checkpoint. A pod that
+    exits with PEER_LOST does not count as failed, one that is torn down otherwise does; hence the limit of
+    `backoffLimit` failures per pod.
     """
     count = nodes(job)
     spec = {
@@ -31,13 +31,13 @@ def batch_job(job: TrainingJob, seen: Observed) -> Manifest:
         "backoffLimit": job.spec.training.backoff_limit * count,
         "podReplacementPolicy": "Failed",
         "podFailurePolicy": {"rules": _failure_rules()},
-        "template": _pod(job, seen),
+        "template": _pod(job, observed),
     }
-    if count > 1:  # the result is there when index 0 has ended well, whatever becomes of the others
+    if count > 1:  # the result is complete when index 0 has succeeded, whatever the others do
         spec["successPolicy"] = {"rules": [{"succeededIndexes": "0", "succeededCount": 1}]}
     if job.spec.training.active_deadline_seconds:
         spec["activeDeadlineSeconds"] = job.spec.training.active_deadline_seconds
-    if job.spec.training.queue_name is None:  # else it is Kueue's
+    if job.spec.training.queue_name is None:  # otherwise Kueue suspends and resumes it
         spec["suspend"] = job.spec.suspend
     labels = {KUEUE_QUEUE_NAME: job.spec.training.queue_name} if job.spec.training.queue_name else {}
     return child(job, "batch/v1", "Job", job.metadata.name, labels) | {"spec": spec}
@@ -52,12 +52,12 @@ def _failure_rules() -> list[Manifest]:
     ]
 
 
-def _pod(job: TrainingJob, seen: Observed) -> Manifest:
+def _pod(job: TrainingJob, observed: Observed) -> Manifest:
     volumes = Volumes.of(locations(job), credentials(job))
     config = {"name": "config", "configMap": {"name": config_map_name(job)}}
     template = pod_template(
         labels_of(job, {TRAINING_JOB: job.metadata.name}),
-        [_container(job, seen, volumes)],
+        [_container(job, observed, volumes)],
         [*volumes.volumes(), config, *({"name": "work", "emptyDir": {}} for _ in _work(job))],
         restartPolicy="Never",
         terminationGracePeriodSeconds=pod.TRAINING_GRACE_SECONDS,
@@ -66,7 +66,7 @@ def _pod(job: TrainingJob, seen: Observed) -> Manifest:
     return overlaid(template, job.spec.training.pod)
 
 
-def _container(job: TrainingJob, seen: Observed, volumes: Volumes) -> Manifest:
+def _container(job: TrainingJob, observed: Observed, volumes: Volumes) -> Manifest:
     mounts = [
         *volumes.mounts(),
         {"name": "config", "mountPath": str(pod.CONFIGURATION_FOLDER), "readOnly": True},
@@ -74,7 +74,7 @@ def _container(job: TrainingJob, seen: Observed, volumes: Volumes) -> Manifest:
     ]
     return container(
         CONTAINER,
-        _image(job, seen),
+        _image(job, observed),
         job.spec.training.runtime.command or ["python", "-m", "perennial_training", "train"],
         mounts,
         _resources(job),
@@ -86,7 +86,7 @@ def _container(job: TrainingJob, seen: Observed, volumes: Volumes) -> Manifest:
 
 
 def _secrets(job: TrainingJob) -> Manifest:
-    """What the tracking server wants to know of who asks."""
+    """Credentials for the tracking server."""
     tracking = job.spec.training.tracking
     name = tracking and tracking.mlflow.secret_name
     return {"envFrom": [{"secretRef": {"name": name}}]} if name else {}
@@ -98,17 +98,17 @@ def _arguments(job: TrainingJob) -> Manifest:
 
 
 def _work(job: TrainingJob) -> list[Manifest]:
-    """The folder to work in, where it can't be beside the artifact."""
+    """Mount of the working folder, which can't be next to an artifact in a bucket."""
     return (
         [{"name": "work", "mountPath": f"{pod.MOUNTS}/{pod.WORK}"}] if job.spec.output.uri.startswith("s3://") else []
     )
 
 
-def _image(job: TrainingJob, seen: Observed) -> str:
-    """A Job's pods can't be changed any more: once it exists, its image stays, whatever the default is by now."""
-    if seen.job:
-        return seen.job.image
-    return job.spec.training.runtime.image or seen.defaults.training_image
+def _image(job: TrainingJob, observed: Observed) -> str:
+    """The pod template of a Job is immutable: an existing Job keeps its image when the default changes."""
+    if observed.job:
+        return observed.job.image
+    return job.spec.training.runtime.image or observed.defaults.training_image
 
 
 def _resources(job: TrainingJob) -> dict[str, Any]:

@@ -1,18 +1,13 @@
-"""What a decision on a TrainingJob must know, as far as it follows from what is known already."""
+"""Observations that a decision on a TrainingJob needs, given those already made."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from perennial.api import TrainingJob
-from perennial.decide.kube import JobView, PodView, is_true
+from perennial.decide.kube import JobView, PodView
 from perennial.decide.training_job.observed import Observed, locations
 from perennial.decide.training_job.rendezvous import index
 from perennial.decide.training_job.state import pods_are_overdue
-
-
-def is_over(job: TrainingJob) -> bool:
-    """Whether the run has ended, so that nothing needs to be observed any more."""
-    return is_true(job.status, "Complete") or is_true(job.status, "Failed")
 
 
 def confirmed_job(job: TrainingJob) -> bool:
@@ -21,7 +16,7 @@ def confirmed_job(job: TrainingJob) -> bool:
 
 
 def final_pods(batch: JobView, pods: Sequence[PodView]) -> bool:
-    """Whether the Job has ended, but these pods don't say how."""
+    """Whether the Job has ended, but these pods don't show how."""
     return batch.has_ended and not (pods and all(_has_end(pod) for pod in pods))
 
 
@@ -31,14 +26,14 @@ def log(pods: Iterable[PodView]) -> PodView | None:
 
 
 def inputs(job: TrainingJob, batch: JobView | None, pods: Iterable[PodView]) -> Iterable[str]:
-    """The URIs whose claims and ConfigMaps must exist: of a running or ended training none."""
+    """URIs whose claims and ConfigMaps must exist; none for a running or ended training."""
     if (batch and batch.has_ended) or any(pod.phase == "Running" for pod in pods):
         return ()
     return locations(job)
 
 
 def refusal(job: TrainingJob, observed: Observed, now: datetime) -> JobView | None:
-    """The Job, if a pod of it is overdue: only its Events tell why the API server refuses to create one."""
+    """The Job, if one of its pods is overdue: only Events show why the API server refuses a pod."""
     batch = observed.job
     if batch is None or batch.has_ended or not pods_are_overdue(job, observed, now):
         return None

@@ -1,4 +1,4 @@
-"""What a decision on a TrainingJob looks at."""
+"""The observation that a decision on a TrainingJob is based on."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from perennial.decide.training_job.starting_model import base
 
 @dataclass(frozen=True)
 class Observed:
-    """The children of one TrainingJob, and what its pod says.
+    """The children of a TrainingJob and the objects that it refers to.
 
-    has_config: whether the ConfigMap with the configuration of its pods is there.
-    pods: the pods of the Job; read from the server, not from the cache, once the Job has ended.
-    missing: what the spec refers to and the namespace lacks, such as 'PersistentVolumeClaim "corpus"'.
-    progress: the last progress line in the log of the running pod of index 0.
-    refusal: why the Job could not make a pod, in the words of the API server; asked for when one is overdue.
-    awaited: the LanguageModel that is to be continued from, as long as the status does not say what that means.
+    has_config: whether the ConfigMap with the configuration of its pods exists.
+    pods: pods of the Job; read from the API server, not from the cache, once the Job has ended.
+    missing: objects that the spec refers to and the namespace lacks, such as 'PersistentVolumeClaim "corpus"'.
+    progress: last progress line in the log of the running pod with index 0.
+    refusal: message with which the API server refused a pod of the Job; read when a pod is overdue.
+    language_model: the LanguageModel of an unresolved spec.model.languageModelRef.
     """
 
     defaults: Defaults
@@ -30,7 +30,7 @@ class Observed:
     missing: tuple[str, ...] = ()
     progress: Progress | None = None
     refusal: str | None = None
-    awaited: LanguageModel | None = None
+    language_model: LanguageModel | None = None
 
 
 def locations(job: TrainingJob) -> Iterable[str]:

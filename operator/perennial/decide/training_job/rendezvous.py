@@ -1,6 +1,6 @@
-"""How the pods of one training find each other: their number, their names and their addresses.
+"""Rendezvous of the pods of a training: their number, names and addresses.
 
-One pod per node. The Job's index says which is which; the pod of index 0 leads, and alone leaves progress and result.
+There is one pod per node. The pod with completion index 0 leads; only it reports progress and a result.
 """
 
 from perennial.api import TrainingJob
@@ -12,12 +12,12 @@ from perennial_contract import pod
 
 
 def nodes(job: TrainingJob) -> int:
-    """Pods that train together."""
+    """Number of pods that train together."""
     return job.spec.training.compute.nodes
 
 
 def variables(job: TrainingJob) -> dict[str, str]:
-    """What each pod is told, by the names that PyTorch uses where it has one; the Job adds JOB_COMPLETION_INDEX."""
+    """Environment variables of each pod, with PyTorch's names where it has one; the Job adds JOB_COMPLETION_INDEX."""
     name = job.metadata.name
     return {
         pod.MASTER_ADDRESS: f"{name}-0.{name}" if nodes(job) > 1 else "localhost",
@@ -28,7 +28,7 @@ def variables(job: TrainingJob) -> dict[str, str]:
 
 
 def service(job: TrainingJob) -> Manifest:
-    """The headless Service that gives each pod its name in the DNS, also before it is ready."""
+    """The headless Service that gives each pod a DNS name, before it is ready as well."""
     spec = {
         "clusterIP": "None",
         "publishNotReadyAddresses": True,

@@ -1,4 +1,4 @@
-"""The model that a training continues from: what a LanguageModel stands for is looked up once, and then kept."""
+"""The model that a training starts from: a reference to a LanguageModel is resolved once, and the status keeps it."""
 
 from dataclasses import dataclass
 
@@ -9,44 +9,44 @@ from perennial_contract.job import Pretrained, VersionArtifact
 
 
 @dataclass(frozen=True)
-class NoBase:
-    """Why there is no artifact to continue from, and whether it comes by itself."""
+class MissingBase:
+    """Why the referenced LanguageModel has no artifact to start from, and whether one is expected."""
 
     message: str
-    will_come: bool
+    is_coming: bool
 
 
-def awaited(job: TrainingJob) -> LanguageModelReference | None:
-    """The LanguageModel that is still to be looked up."""
+def unresolved(job: TrainingJob) -> LanguageModelReference | None:
+    """The reference to a LanguageModel, until the status has its artifact."""
     return job.spec.model.language_model_ref if job.status.base is None else None
 
 
 def base(job: TrainingJob) -> Pretrained | VersionArtifact | None:
-    """What the pod starts from; None for a new model, or while it is awaited."""
+    """The artifact to start from; None for a new model, or while its reference is unresolved."""
     return job.spec.model.pretrained or job.status.base
 
 
-def find(job: TrainingJob, model: LanguageModel | None) -> VersionArtifact | NoBase | None:
-    """The artifact of the awaited version, of the one in service where none is named; None if nothing is awaited."""
-    wanted = awaited(job)
-    if wanted is None:
+def resolve(job: TrainingJob, model: LanguageModel | None) -> VersionArtifact | MissingBase | None:
+    """The artifact of the referenced version, by default of the served one; None without an unresolved reference."""
+    reference = unresolved(job)
+    if reference is None:
         return None
     if model is None:
-        where = f'LanguageModel "{wanted.name}" not found in namespace "{job.metadata.namespace}"'
-        return NoBase(f"{where}; create it, and the training starts.", will_come=False)
-    number = wanted.version or model.status.serving_version
+        absence = f'LanguageModel "{reference.name}" not found in namespace "{job.metadata.namespace}"'
+        return MissingBase(f"{absence}; create it to start the training.", is_coming=False)
+    number = reference.version or model.status.serving_version
     if number is None:
-        return NoBase(f'Waits for LanguageModel "{wanted.name}" to have a version in service.', will_come=True)
+        return MissingBase(f'Waits for LanguageModel "{reference.name}" to have a version in service.', is_coming=True)
     version = next((version for version in model.status.versions if version.number == number), None)
     if version and version.is_kept:
         return model.artifact_of(version)
-    return _lacking(model, number, version)
+    return _without_artifact(model, number, version)
 
 
-def _lacking(model: LanguageModel, number: int, version: Version | None) -> NoBase:
+def _without_artifact(model: LanguageModel, number: int, version: Version | None) -> MissingBase:
     name = model.metadata.name
     if (version and version.in_training) or number > model.status.last_version:
-        return NoBase(f'Waits for version {number} of LanguageModel "{name}" to be trained.', will_come=True)
+        return MissingBase(f'Waits for version {number} of LanguageModel "{name}" to be trained.', is_coming=True)
     kept = ", ".join(str(version.number) for version in model.status.versions if version.is_kept) or "none"
-    told = f'Version {number} of LanguageModel "{name}" has no artifact; versions that have one: {kept}.'
-    return NoBase(told, will_come=False)
+    message = f'Version {number} of LanguageModel "{name}" has no artifact; versions that have one: {kept}.'
+    return MissingBase(message, is_coming=False)

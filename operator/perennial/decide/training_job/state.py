@@ -1,4 +1,4 @@
-"""In which state a TrainingJob is, and why: a chain of rules, of which the first that speaks decides."""
+"""State of a training run: an ordered chain of rules; the first match wins."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ from perennial.decide.pods.diagnosis import failure_of, message_of, trouble
 from perennial.decide.pods.template import Volumes
 from perennial.decide.training_job.observed import Observed, locations
 from perennial.decide.training_job.rendezvous import index, nodes
-from perennial.decide.training_job.starting_model import NoBase, find
+from perennial.decide.training_job.starting_model import MissingBase, resolve
 from perennial_contract.exits import CONSEQUENCES, FINAL
 
-# A pod usually comes with its Job's start; to tell of each second between would be a write for nothing.
+# The pods usually exist soon after the start of the Job; a shorter period would cost writes without news.
 PATIENCE = timedelta(seconds=30)
 Name = Literal["Pending", "Running", "Suspended", "Complete", "Failed"]
 
 
 @dataclass(frozen=True)
 class State:
-    """The state in one word, a reason, a sentence, whether it needs a person, and the result if there is one."""
+    """The state in one word, and its grounds. A stalled run needs a person; a complete one has a result."""
 
     name: Name
     reason: str
@@ -34,12 +34,12 @@ class State:
     result: Result | None = None
 
 
-def state(job: TrainingJob, seen: Observed, now: datetime) -> State:
-    """The state that follows from what was observed."""
-    return next(found for rule in RULES if (found := rule(job, seen, now)))
+def state(job: TrainingJob, observed: Observed, now: datetime) -> State:
+    """The verdict of the first rule that matches."""
+    return next(verdict for rule in RULES if (verdict := rule(job, observed, now)))
 
 
-def unreadable_uri(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
+def unreadable_uri(job: TrainingJob, observed: Observed, now: datetime) -> State | None:
     try:
         Volumes.of(locations(job))
     except ValueError as error:
@@ -47,128 +47,133 @@ def unreadable_uri(job: TrainingJob, seen: Observed, now: datetime) -> State | N
     return None
 
 
-def complete(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
-    """The Job is complete: the result is in the termination message of the pod of index 0 that succeeded."""
-    if not is_true(seen.job, "Complete"):
+def complete(job: TrainingJob, observed: Observed, now: datetime) -> State | None:
+    """The Job is complete; the termination message of the succeeded pod with index 0 holds the result."""
+    if not is_true(observed.job, "Complete"):
         return None
-    ends = [ended for pod in seen.pods if index(pod) == 0 for ended in _ends(pod) if not ended.exit_code]
-    message = next(filter(None, (message_of(ended, "result") for ended in ends)), None)
+    ends = [end for pod in observed.pods if index(pod) == 0 for end in _terminations(pod) if not end.exit_code]
+    document = next(filter(None, (message_of(end, "result") for end in ends)), None)
     try:
-        result = Result.model_validate(message)
+        result = Result.model_validate(document)
     except ValidationError:
         return State(
             "Failed",
             "NoResult",
-            "The pod ended well but its result can't be read; the image must leave it in the termination message.",
+            "The pod succeeded, but its result can't be read; the image must write it to the termination message.",
             stalled=True,
         )
     if result.artifact.uri.rstrip("/") != job.spec.output.uri.rstrip("/"):
-        told = f"The pod's result speaks of an artifact at {result.artifact.uri} instead of {job.spec.output.uri}."
-        return State("Failed", "WrongResult", told, stalled=True)
-    loss = result.metrics.get("loss")
-    found = f"validation loss {loss}" if loss is not None else ", ".join(f"{k} {v}" for k, v in result.metrics.items())
-    return State("Complete", "Trained", f"Trained in {result.steps} steps; {found}.", result=result)
+        message = f"The result names an artifact at {result.artifact.uri} instead of {job.spec.output.uri}."
+        return State("Failed", "WrongResult", message, stalled=True)
+    return State("Complete", "Trained", f"Trained in {result.steps} steps; {_quality(result.metrics)}.", result=result)
 
 
-def failed(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
-    condition = true_condition(seen.job, "Failed")
+def _quality(metrics: dict[str, float]) -> str:
+    """The validation loss; of a program that reports none, all metrics."""
+    if "loss" in metrics:
+        return f"validation loss {metrics['loss']}"
+    return ", ".join(f"{name} {value}" for name, value in metrics.items())
+
+
+def failed(job: TrainingJob, observed: Observed, now: datetime) -> State | None:
+    condition = true_condition(observed.job, "Failed")
     if not condition:
         return None
     if condition.reason == "DeadlineExceeded":
-        return State("Failed", "DeadlineExceeded", _too_late(job), stalled=True)
-    ends = [ended for pod in seen.pods for ended in _ends(pod) if ended.exit_code]
-    if ends:
-        why = failure_of(max(ends, key=_weight))
-        return State("Failed", why.reason, why.message, stalled=True)
-    return State("Failed", condition.reason or "JobFailed", condition.message or "The Job failed.", True)
+        return State("Failed", "DeadlineExceeded", _deadline_exceeded(job), stalled=True)
+    failures = [end for pod in observed.pods for end in _terminations(pod) if end.exit_code]
+    if failures:
+        cause = failure_of(max(failures, key=_significance))
+        return State("Failed", cause.reason, cause.message, stalled=True)
+    return State("Failed", condition.reason or "JobFailed", condition.message or "The Job failed.", stalled=True)
 
 
-def _too_late(job: TrainingJob) -> str:
+def _deadline_exceeded(job: TrainingJob) -> str:
     return (
         f"The training ran for more than training.activeDeadlineSeconds ({job.spec.training.active_deadline_seconds}); "
-        "create another one with a later deadline, fewer steps or more compute."
+        "create another TrainingJob with a later deadline, fewer steps or more compute."
     )
 
 
-def _weight(ended: Termination) -> tuple[bool, bool, str]:
-    """Of the ends of several pods the one that tells most: what is final, else what began it, else the last."""
-    code = ended.exit_code
-    return code in FINAL, code not in CONSEQUENCES, ended.finished_at
+def _significance(end: Termination) -> tuple[bool, bool, str]:
+    """Sort key of failures: final ones before causes, causes before their consequences, later before earlier."""
+    return end.exit_code in FINAL, end.exit_code not in CONSEQUENCES, end.finished_at
 
 
-def suspended(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
+def suspended(job: TrainingJob, observed: Observed, now: datetime) -> State | None:
     if not job.spec.suspend:
         return None
-    return State("Suspended", "Suspended", "Suspended by spec.suspend; set it to false to go on.")
+    return State("Suspended", "Suspended", "Suspended by spec.suspend; set it to false to resume.")
 
 
-def queued(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
-    """Kueue holds the Job back, or has suspended it again for one that goes before."""
+def queued(job: TrainingJob, observed: Observed, now: datetime) -> State | None:
+    """Kueue has not admitted the Job, or has evicted it for one with precedence."""
     queue = job.spec.training.queue_name
-    if queue is None or seen.job is None or not seen.job.is_suspended:
+    if queue is None or observed.job is None or not observed.job.is_suspended:
         return None
-    only = f"--namespace {job.metadata.namespace} --selector {KUEUE_JOB_UID}={seen.job.uid}"
-    told = f'Waits in the queue "{queue}" until Kueue admits it; `kubectl describe workloads {only}` says why.'
-    return State("Pending", "Queued", told)
+    options = f"--namespace {job.metadata.namespace} --selector {KUEUE_JOB_UID}={observed.job.uid}"
+    message = f'Waits in the queue "{queue}" until Kueue admits it; `kubectl describe workloads {options}` says why.'
+    return State("Pending", "Queued", message)
 
 
-def without_base(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
-    found = find(job, seen.awaited)
-    if not isinstance(found, NoBase):
+def base_not_found(job: TrainingJob, observed: Observed, now: datetime) -> State | None:
+    base = resolve(job, observed.language_model)
+    if not isinstance(base, MissingBase):
         return None
-    return State("Pending", "BaseNotFound", found.message, stalled=not found.will_come)
+    return State("Pending", "BaseNotFound", base.message, stalled=not base.is_coming)
 
 
-def missing(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
-    if not seen.missing:
+def missing(job: TrainingJob, observed: Observed, now: datetime) -> State | None:
+    if not observed.missing:
         return None
-    lacks = " and ".join(seen.missing)
-    message = f'{lacks} not found in namespace "{job.metadata.namespace}"; create it, and the training starts.'
+    inputs = " and ".join(observed.missing)
+    message = f'{inputs} not found in namespace "{job.metadata.namespace}"; create it to start the training.'
     return State("Pending", "InputMissing", message, stalled=True)
 
 
-def running(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
-    """All pods are there. What they mount can be deleted without harm, so that this rule comes before missing."""
-    going = {index(pod) for pod in seen.pods if _trains(pod) or pod.phase == "Succeeded"}
-    if not any(map(_trains, seen.pods)) or len(going) < nodes(job):
+def running(job: TrainingJob, observed: Observed, now: datetime) -> State | None:
+    """All pods exist. Deleting what they mount does no harm any more, so this rule precedes `missing`."""
+    started = {index(pod) for pod in observed.pods if _is_training(pod) or pod.phase == "Succeeded"}
+    if not any(map(_is_training, observed.pods)) or len(started) < nodes(job):
         return None
-    at = f" at step {seen.progress.step} of {seen.progress.max_steps}" if seen.progress else ""
-    return State("Running", "Training", f"Training{at}.")
+    position = f" at step {observed.progress.step} of {observed.progress.max_steps}" if observed.progress else ""
+    return State("Running", "Training", f"Training{position}.")
 
 
-def finishing(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
-    if not any(pod.phase == "Succeeded" and index(pod) == 0 for pod in seen.pods):
+def finishing(job: TrainingJob, observed: Observed, now: datetime) -> State | None:
+    if not any(pod.phase == "Succeeded" and index(pod) == 0 for pod in observed.pods):
         return None
-    return State("Running", "Finishing", "The training has ended; its Job is being completed.")
+    return State("Running", "Finishing", "The training has ended; the Job completes.")
 
 
-def in_trouble(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
-    """A pod that can't start, or one that failed and is about to be followed by another."""
-    for pod in sorted(seen.pods, key=lambda pod: pod.created, reverse=True):
-        if why := trouble(pod, now):
+def in_trouble(job: TrainingJob, observed: Observed, now: datetime) -> State | None:
+    """A pod can't start, or has failed and the Job controller replaces it."""
+    for pod in sorted(observed.pods, key=lambda pod: pod.created, reverse=True):
+        if cause := trouble(pod, now):
             if pod.phase == "Failed":
-                return State("Pending", why.reason, f"{why.message} A new pod will be tried.")
-            return State("Pending", why.reason, why.message, stalled=why.reason != "Unschedulable")
+                return State("Pending", cause.reason, f"{cause.message} Another pod will be started.")
+            return State("Pending", cause.reason, cause.message, stalled=cause.reason != "Unschedulable")
     return None
 
 
-def refused(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
-    if seen.refusal is None:
+def refused(job: TrainingJob, observed: Observed, now: datetime) -> State | None:
+    if observed.refusal is None:
         return None
-    if "exceeded quota" in seen.refusal:
-        told = f"{seen.refusal}. Raise the quota of the namespace, or ask for less in training.compute."
-        return State("Pending", "QuotaExceeded", told, stalled=True)
-    return State("Pending", "PodRefused", f"{seen.refusal}. Correct the spec, or what refuses its pods.", stalled=True)
+    if "exceeded quota" in observed.refusal:
+        message = f"{observed.refusal}. Raise the quota of the namespace, or request less in training.compute."
+        return State("Pending", "QuotaExceeded", message, stalled=True)
+    message = f"{observed.refusal}. Correct the spec, or the policy that refuses its pods."
+    return State("Pending", "PodRefused", message, stalled=True)
 
 
-def pending(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
-    if pods_are_overdue(job, seen, now):
-        asked = f"kubectl describe job {job.metadata.name} --namespace {job.metadata.namespace}"
-        lacks = "There is no pod yet" if nodes(job) == 1 else f"Not all of the {nodes(job)} pods are there yet"
-        return State("Pending", "WaitingForPod", f"{lacks}; if it stays so, ask `{asked}`.")
+def pending(job: TrainingJob, observed: Observed, now: datetime) -> State | None:
+    if pods_are_overdue(job, observed, now):
+        command = f"kubectl describe job {job.metadata.name} --namespace {job.metadata.namespace}"
+        pods = "The pod does not exist yet" if nodes(job) == 1 else f"Not all of the {nodes(job)} pods exist yet"
+        return State("Pending", "WaitingForPod", f"{pods}; if this persists, run `{command}`.")
     if nodes(job) > 1:
-        count = len({index(pod) for pod in seen.pods if _trains(pod)})
-        return State("Pending", "Starting", f"{count} of {nodes(job)} pods run; the training begins when all do.")
+        count = len({index(pod) for pod in observed.pods if _is_training(pod)})
+        return State("Pending", "Starting", f"{count} of {nodes(job)} pods run; the training starts when all do.")
     return State("Pending", "Starting", "The training pod is being started.")
 
 
@@ -178,7 +183,7 @@ RULES: tuple[Rule, ...] = (
     complete,
     failed,
     suspended,
-    without_base,
+    base_not_found,
     queued,
     running,
     finishing,
@@ -189,24 +194,24 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def _ends(pod: PodView) -> list[Termination]:
-    """How the containers of the pod ended."""
+def _terminations(pod: PodView) -> list[Termination]:
+    """The terminations of the pod's containers."""
     return [container.terminated for container in pod.containers if container.terminated]
 
 
-def lacks_pods(job: TrainingJob, seen: Observed) -> bool:
-    """Whether the Job controller has begun and a pod is not there."""
-    there = {index(pod) for pod in seen.pods}
-    return seen.job is not None and seen.job.start_time is not None and len(there) < nodes(job)
+def lacks_pods(job: TrainingJob, observed: Observed) -> bool:
+    """Whether the Job has started and a pod is absent."""
+    present = {index(pod) for pod in observed.pods}
+    return observed.job is not None and observed.job.start_time is not None and len(present) < nodes(job)
 
 
-def pods_are_overdue(job: TrainingJob, seen: Observed, now: datetime) -> bool:
-    """Whether a pod has not come for so long that it is worth asking why."""
-    if seen.job is None or seen.job.start_time is None or not lacks_pods(job, seen):
+def pods_are_overdue(job: TrainingJob, observed: Observed, now: datetime) -> bool:
+    """Whether a pod has been absent for longer than it usually takes to create one."""
+    if observed.job is None or observed.job.start_time is None or not lacks_pods(job, observed):
         return False
-    return now - seen.job.start_time >= PATIENCE
+    return now - observed.job.start_time >= PATIENCE
 
 
-def _trains(pod: PodView) -> bool:
-    """A pod that is to be deleted (a pause, an eviction) writes its last checkpoint and does no more."""
+def _is_training(pod: PodView) -> bool:
+    """Whether the pod makes progress. A terminating one (suspended, evicted) only saves its last checkpoint."""
     return pod.phase == "Running" and not pod.is_terminating

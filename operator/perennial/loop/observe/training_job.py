@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from perennial.api import LanguageModel, TrainingJob
 from perennial.api.training_job import Progress
 from perennial.decide.defaults import Defaults
-from perennial.decide.kube import JobView, PodView
+from perennial.decide.kube import JobView, PodView, has_ended
 from perennial.decide.labels import TRAINING_JOB
 from perennial.decide.training_job import needs
 from perennial.decide.training_job.configuration import config_map_name
 from perennial.decide.training_job.observed import Observed
-from perennial.decide.training_job.starting_model import awaited
+from perennial.decide.training_job.starting_model import unresolved
 from perennial.kube.cache import Cache
 from perennial.kube.client import Cluster
 from perennial.kube.resources import CONFIG_MAP, CORE_EVENT, JOB, OWN, POD, is_owned_by
@@ -34,7 +34,7 @@ class TrainingJobObserver:
 
     async def observe(self, job: TrainingJob) -> Observed:
         """The Job and its pods first, then what they make necessary to know."""
-        if needs.is_over(job):
+        if has_ended(job.status):
             return Observed(self._defaults)
         namespace = job.metadata.namespace
         batch = await self._job(job)
@@ -46,7 +46,7 @@ class TrainingJobObserver:
             pods=tuple(pods),
             missing=await self._inputs.missing(namespace, needs.inputs(job, batch, pods)),
             progress=await self._progress(job, pods),
-            awaited=await self._awaited(job),
+            language_model=await self._language_model(job),
         )
         return replace(observed, refusal=await self._refusal(job, observed))
 
@@ -78,9 +78,9 @@ class TrainingJobObserver:
         newest = max(events, key=lambda event: event.get("lastTimestamp") or "", default={})
         return newest.get("message", "").removeprefix("Error creating: ").rstrip(".") or None
 
-    async def _awaited(self, job: TrainingJob) -> LanguageModel | None:
-        """The LanguageModel to continue from, read from the server: what it means is stored once and for all."""
-        reference = awaited(job)
+    async def _language_model(self, job: TrainingJob) -> LanguageModel | None:
+        """The LanguageModel to start from, read from the API server, since its reference is resolved only once."""
+        reference = unresolved(job)
         if reference is None:
             return None
         manifest = await self._cluster.get(OWN["LanguageModel"], job.metadata.namespace, reference.name)

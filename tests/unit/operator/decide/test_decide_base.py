@@ -47,8 +47,8 @@ def base(*versions: dict[str, Any], serving: int | None = None) -> LanguageModel
     )
 
 
-def seen(awaited: LanguageModel | None, **more: Any) -> Observed:
-    return Observed(DEFAULTS, awaited=awaited, **more)
+def seen(model: LanguageModel | None, **more: Any) -> Observed:
+    return Observed(DEFAULTS, language_model=model, **more)
 
 
 FOUND = {

@@ -23,6 +23,7 @@ from perennial_testing.specs.api_objects import (
     pod,
     result,
     training_job,
+    true,
 )
 
 TWO: dict[str, Any] = {"compute": {"nodes": 2, "gpusPerNode": 4, "sharding": "FSDP"}}
@@ -260,7 +261,8 @@ def test_a_deadline_is_the_jobs_and_is_told() -> None:
 
 
 def finished(**spec: Any) -> TrainingJob:
-    return training_job({"state": "Complete", "observedGeneration": 1, "completionTime": NOW.isoformat()}, **spec)
+    status = {"conditions": [true("Complete")], "observedGeneration": 1, "completionTime": NOW.isoformat()}
+    return training_job({"state": "Complete"} | status, **spec)
 
 
 def test_a_run_that_ended_is_deleted_when_its_time_is_over() -> None:

@@ -21,6 +21,7 @@ from perennial_testing.specs.api_objects import (
     pod,
     result,
     training_job,
+    true,
 )
 
 FAILURE = {"perennial": "failure", "reason": "EmptyCorpus", "message": "pvc://corpus/train.txt holds no text."}
@@ -114,13 +115,13 @@ STATES = {
         seen(pod("Failed", ended(1)), job=batch_job()),
         state="Pending",
         reason="ContainerFailed",
-        message="exit code 1. A new pod will be tried.",
+        message="exit code 1. Another pod will be started.",
     ),
     "A pod that ran out of memory and is followed by another": StateCase(
         seen(pod("Failed", ended(137, reason="OOMKilled")), job=batch_job()),
         state="Pending",
         reason="OutOfMemory",
-        message="raise resources.limits.memory. A new pod",
+        message="raise resources.limits.memory. Another pod",
     ),
     "The second pod runs: the first one's end is the past": StateCase(
         seen(pod("Failed", ended(1)), pod("Running", created="2026-03-01T11:30:00Z")),
@@ -274,7 +275,8 @@ def test_what_is_applied(case: AppliedCase) -> None:
 
 @pytest.mark.parametrize("state", ["Complete", "Failed"])
 def test_a_run_that_ended_stays_ended_whatever_is_observed(state: str) -> None:
-    stored = {"state": state, "observedGeneration": 1, "completionTime": "2026-03-01T11:00:00Z"}
+    stored = {"state": state, "conditions": [true(state)], "observedGeneration": 1}
+    stored["completionTime"] = "2026-03-01T11:00:00Z"
     outcome = decide(training_job(stored), seen(), NOW)
     assert outcome.status == training_job(stored).status
     assert (outcome.apply, outcome.events, outcome.again_at) == ((), (), None)
