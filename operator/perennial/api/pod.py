@@ -1,7 +1,7 @@
-"""What a user may add to the pods of a training: where they run, what they see, what they are called.
+"""Additions to the pods of a training: scheduling, metadata, volumes, environment.
 
-Only what is shallow has a schema of its own. The deep parts (affinity, volumes, sources of variables) are handed
-on as they are: what is wrong in them the API server says when the Job is applied, and the conditions repeat it.
+Only shallow fields have a schema here. Deep ones (affinity, volumes, sources of variables) are passed on unchanged: the
+API server validates them when the Job is applied, and the conditions repeat its message.
 """
 
 from typing import Annotated, Any, Literal
@@ -14,7 +14,7 @@ from perennial_contract import pod
 FREE_FORM: dict[str, Any] = {"x-kubernetes-preserve-unknown-fields": True}
 ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
 VolumeName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
-# Variables by which the processes of a training find each other, and the home that can be written to.
+# Variables for the rendezvous of the processes of a training, and the writable home.
 _OWN_VARIABLES = (
     "HOME", pod.NODE_INDEX, pod.MASTER_ADDRESS, pod.MASTER_PORT, "RANK", "LOCAL_RANK", "WORLD_SIZE",
 )  # fmt: skip
@@ -24,21 +24,23 @@ _OWN_PREFIXES = ("perennial.dev/", "batch.kubernetes.io/", "kueue.x-k8s.io/")
 
 
 class Toleration(ApiModel):
-    """A taint that keeps the pod from no node, as in a Pod."""
+    """Toleration of a taint, as in a Pod."""
 
-    key: Annotated[str, Field(max_length=316)] | None = Field(None, description="Key of the taint; none: any taint.")
-    operator: Literal["Exists", "Equal"] | None = Field(None, description="How value is compared; Equal by default.")
+    key: Annotated[str, Field(max_length=316)] | None = Field(None, description="Key of the taint; empty for any.")
+    operator: Literal["Exists", "Equal"] | None = Field(
+        None, description="Relation of key and value; Equal by default."
+    )
     value: Annotated[str, Field(max_length=63)] | None = Field(None, description="Value of the taint.")
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
-        None, description="Effect of the taint; none: any."
+        None, description="Effect of the taint; empty for any."
     )
     toleration_seconds: int | None = Field(
-        None, ge=0, le=2147483647, description="Seconds for which a taint with NoExecute is tolerated; none: for ever."
+        None, ge=0, le=2147483647, description="Seconds to tolerate a NoExecute taint; empty for no limit."
     )
 
 
 class Volume(ApiModel):
-    """A volume, as in a Pod: its name and one kind of source."""
+    """Volume as in a Pod: a name and one source."""
 
     model_config = ConfigDict(extra="allow") | cel(
         (
@@ -49,11 +51,11 @@ class Volume(ApiModel):
         **FREE_FORM,
     )
 
-    name: VolumeName = Field(description="Name by which volumeMounts refer to it.")
+    name: VolumeName = Field(description="Name of the volume, for `volumeMounts`.")
 
 
 class VolumeMount(ApiModel):
-    """Where the training container sees a volume."""
+    """Mount of a volume in the training container."""
 
     model_config = cel(
         (
@@ -63,18 +65,18 @@ class VolumeMount(ApiModel):
         ),
     )
 
-    name: VolumeName = Field(description="Name of one of volumes.")
+    name: VolumeName = Field(description="Name of one of `volumes`.")
     mount_path: Annotated[str, Field(pattern=rf"^(/{PART})+$", max_length=512)] = Field(
-        description="Absolute path in the container, without '.', '..' or a slash at its end."
+        description="Absolute path in the container, without `.`, `..` or a trailing slash."
     )
     sub_path: Annotated[str, Field(min_length=1, max_length=512)] | None = Field(
-        None, description="Folder of the volume that is mounted; its root by default."
+        None, description="Path in the volume to mount; its root by default."
     )
-    read_only: bool = Field(False, description="Whether the training only reads it.")
+    read_only: bool = Field(False, description="Whether the volume is mounted read-only.")
 
 
 class Variable(ApiModel):
-    """An environment variable of the training container, as in a Pod."""
+    """Environment variable of the training container, as in a Pod."""
 
     model_config = cel(
         (
@@ -87,9 +89,11 @@ class Variable(ApiModel):
     name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=253)] = Field(
         description="Name of the variable."
     )
-    value: Annotated[str, Field(max_length=4096)] | None = Field(None, description="Its value; empty by default.")
+    value: Annotated[str, Field(max_length=4096)] | None = Field(
+        None, description="Value of the variable; empty by default."
+    )
     value_from: Annotated[dict[str, Any], Field(json_schema_extra=FREE_FORM)] | None = Field(
-        None, description="Where the value comes from: secretKeyRef, configMapKeyRef, fieldRef, resourceFieldRef."
+        None, description="Source of the value: secretKeyRef, configMapKeyRef, fieldRef, resourceFieldRef."
     )
 
 
@@ -99,12 +103,12 @@ class VariableSource(ApiModel):
     model_config = ConfigDict(extra="allow") | cel(**FREE_FORM)
 
     prefix: Annotated[str, Field(max_length=253)] | None = Field(
-        None, description="Put before the name of each entry; beside it stands configMapRef or secretRef."
+        None, description="Prefix of the name of each variable, next to configMapRef or secretRef."
     )
 
 
 class PullSecret(ApiModel):
-    """A Secret with access to a registry of images."""
+    """Secret with the credentials of an image registry."""
 
     name: ObjectName = Field(description="Name of the Secret.")
 
@@ -115,7 +119,7 @@ _RESERVED_LABELS = " || ".join([f"key in {list(_OWN_LABELS)}", *(f"key.startsWit
 
 
 class PodOverlay(ApiModel):
-    """What is laid over the training's pods. Nothing here can take away what the training itself needs."""
+    """Overrides for the training pods. They add to what the training itself needs and can't replace it."""
 
     model_config = cel(
         (
@@ -129,31 +133,31 @@ class PodOverlay(ApiModel):
         ),
     )
 
-    labels: _Labels | None = Field(None, description="Labels of the pods, beside those that the operator sets.")
+    labels: _Labels | None = Field(None, description="Additional labels of the pods.")
     annotations: _Annotations | None = Field(None, description="Annotations of the pods.")
-    node_selector: _Labels | None = Field(None, description="Labels of the nodes that the pods may run on.")
+    node_selector: _Labels | None = Field(None, description="Labels that a node must have to run the pods.")
     tolerations: Annotated[list[Toleration], Field(max_length=32)] | None = Field(
-        None, description="Taints of nodes that don't keep the pods away."
+        None, description="Tolerations of the pods."
     )
     affinity: Annotated[dict[str, Any], Field(json_schema_extra=FREE_FORM)] | None = Field(
-        None, description="Affinity to nodes and to other pods, as in a Pod."
+        None, description="Affinity of the pods, as in a Pod."
     )
     priority_class_name: ObjectName | None = Field(None, description="PriorityClass of the pods.")
-    scheduler_name: ObjectName | None = Field(None, description="Which scheduler places the pods.")
+    scheduler_name: ObjectName | None = Field(None, description="Name of the scheduler of the pods.")
     service_account_name: ObjectName | None = Field(
-        None, description="ServiceAccount of the pods, for access to a cloud; its token is not mounted."
+        None, description="ServiceAccount of the pods, for workload identity; its token is not mounted."
     )
     image_pull_secrets: Annotated[list[PullSecret], Field(max_length=8, json_schema_extra=list_map("name"))] | None = (
-        Field(None, description="Secrets with which the image is pulled.")
+        Field(None, description="Secrets with the credentials for pulling the image.")
     )
     volumes: Annotated[list[Volume], Field(max_length=16, json_schema_extra=list_map("name"))] | None = Field(
-        None, description="Volumes beside those that the URIs of the spec name."
+        None, description="Additional volumes."
     )
     volume_mounts: (
         Annotated[list[VolumeMount], Field(max_length=16, json_schema_extra=list_map("mountPath"))] | None
-    ) = Field(None, description="Where the training container sees them.")
+    ) = Field(None, description="Mounts of these volumes in the training container.")
     env: Annotated[list[Variable], Field(max_length=64, json_schema_extra=list_map("name"))] | None = Field(
-        None, description="Environment variables of the training container."
+        None, description="Additional environment variables of the training container."
     )
     env_from: Annotated[list[VariableSource], Field(max_length=8)] | None = Field(
         None, description="ConfigMaps and Secrets whose entries become environment variables."

@@ -126,7 +126,7 @@ class TrainingJobStatus(Status):
 
 
 class TrainingJob(Kind):
-    """One run that ends in one artifact: preprocess, train, evaluate, serialise."""
+    """One run that ends in one artifact: preprocess, train, evaluate, serialize."""
 
     PLURAL: ClassVar[str] = "trainingjobs"
     KIND: ClassVar[str] = "TrainingJob"
@@ -135,7 +135,7 @@ class TrainingJob(Kind):
     COLUMNS: ClassVar[tuple[Column, ...]] = (
         Column(name="State", type="string", json_path=".status.state"),
         Column(name="Step", type="integer", json_path=".status.progress.step"),
-        Column(name="Of", type="integer", json_path=".status.progress.maxSteps"),
+        Column(name="Max Steps", type="integer", json_path=".status.progress.maxSteps"),
         Column(name="Loss", type="number", json_path=".status.progress.loss"),
         Column(name="Validation", type="number", json_path=".status.progress.validationLoss"),
         Column(name="Tokens/s", type="number", json_path=".status.progress.tokensPerSecond"),
