@@ -8,29 +8,29 @@ UV_VERSION := 0.13.9
 PLAYGROUND := $(PYTHON) tools/playground
 
 .PHONY: help
-help: ## Show what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+help: ## Show this help
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 ##@ Try it
 .PHONY: demo demo-watch demo-down playground kubeconfig
-demo: playground ## Bring up a Kubernetes with Perennial, train, serve, replace and defend a model (8 min; the first time 20 min)
+demo: playground ## Start a cluster with Perennial; train, serve, replace and defend a model (8 min; the first time 20 min)
 	@$(PLAYGROUND) demo
 
-demo-watch: ## Go on from the demo: load grows the replicas, a metric starts a retraining (6 min)
+demo-watch: ## Continue the demo: load adds replicas, a metric starts a retraining (6 min)
 	@$(PLAYGROUND) demo-watch
 
-demo-down: ## Remove all that the demo made
+demo-down: ## Delete everything that the demo created
 	@$(PLAYGROUND) down
 
-playground: ## Only bring up the demo's Kubernetes with Perennial in it; again after a change of the code
+playground: ## Start only the cluster of the demo, or update Perennial in it to the current code
 	@$(PLAYGROUND) up
 
 kubeconfig: ## Print the path of the demo's kubeconfig
 	@$(PLAYGROUND) kubeconfig
 
-##@ Work on it
+##@ Development
 .PHONY: venv lint format types test-unit test-api test-faults test-e2e test-kueue faults fuzz test-fast test test-long bench-operator bench-training docs docs-serve crds images lock clean
-venv: $(VENV)/.installed ## Install everything for development into .venv (2 min, 6 GB: torch brings CUDA along)
+venv: $(VENV)/.installed ## Install the development environment into .venv (2 min, 6 GB, since torch contains CUDA)
 
 $(VENV)/.installed: requirements/test.txt pyproject.toml
 	@echo "==> Install the development environment into $(VENV) (usually 2 min the first time)"
@@ -40,60 +40,60 @@ $(VENV)/.installed: requirements/test.txt pyproject.toml
 	@$(UV) pip install --quiet --no-deps --editable .
 	@touch $@
 
-lint: venv ## Style, layers and generated files
+lint: venv ## Check style and layers
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/lint-imports
 
-format: venv ## Mend the style
+format: venv ## Format the code and fix its style
 	@$(VENV)/bin/ruff check --fix .
 	@$(VENV)/bin/ruff format .
 
-types: venv ## Check the types of the operator, strictly
+types: venv ## Check types, strictly
 	@$(VENV)/bin/mypy
 
-test-unit: venv ## Pure logic and single processes (9 min)
+test-unit: venv ## Test pure logic and single processes (9 min)
 	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n 2 --dist loadfile tests/unit
 
-test-api: venv ## The operator against a real control plane; pods are simulated by writing their status (5 min)
+test-api: venv ## Test the operator on a real control plane; pods are simulated by writing their status (5 min)
 	@$(VENV)/bin/pytest tests/api
 
-test-faults: venv ## The operator under fire: lies, silence, two at once, a part of the crash sweep and of the fuzz (7 min)
+test-faults: venv ## Test the operator under faults: a lying or silent API server, two leaders, crashes, bad specs (7 min)
 	@$(VENV)/bin/pytest tests/faults
 
-test-e2e: venv ## The whole story in real pods (32 min)
+test-e2e: venv ## Test training and serving in real pods (32 min)
 	@$(VENV)/bin/pytest -n 2 --dist loadfile -m "not long" tests/e2e
 
-test-kueue: venv ## training.queue against a real Kueue (3 min; the first time 7 min); a part of make test-long
+test-kueue: venv ## Test training.queueName with a real Kueue (3 min; the first time 7 min); part of make test-long
 	@$(VENV)/bin/pytest tests/kueue
 
-faults: venv ## Every fault at every write of a model's life, ten idle minutes, and every lie and silence (40 min)
+faults: venv ## Test every fault at every write of a model's life, and ten idle minutes (40 min); part of make test-long
 	@PERENNIAL_TEST_RESYNC_SECONDS=300 $(VENV)/bin/pytest --ignore tests/faults/test_crash_sweep.py \
 	    --ignore tests/faults/test_misoperation.py tests/faults
 	@$(VENV)/bin/python tests/faults $(ARGUMENTS)
 
-fuzz: venv ## 1,000 sequences of good and bad specs, each compared with a fresh object (8 min); ARGUMENTS="--seed 7"
+fuzz: venv ## Test 1,000 random sequences of good and bad specs (8 min); part of make test-long; ARGUMENTS="--seed 7"
 	@$(VENV)/bin/python tests/faults/misoperation_fuzz.py $(ARGUMENTS)
 
-test-fast: lint types test-unit test-api ## What one runs while working
+test-fast: lint types test-unit test-api ## Run the fast checks and tests, while you work
 
-test: venv ## Everything that a change can break, side by side where it can be: what CI runs
+test: venv ## Run all checks and tests, as CI does
 	@$(PYTHON) tools/run_tests
 
-test-long: venv ## What repeats at length what make test proves: the whole crash sweep, the long fuzz, Kueue, all examples
+test-long: venv ## Run the slow tests: the whole crash sweep, the long fuzz, Kueue, all examples
 	@$(PYTHON) tools/run_tests --long
 
-bench-operator: venv ## Measure the operator beside the API server's limit and Kubeflow Trainer (20 min; nothing else should run)
+bench-operator: venv ## Compare the operator with the API server's limit and Kubeflow Trainer (20 min, on an idle machine)
 	@$(VENV)/bin/python benchmarks/operator
 
-bench-training: venv ## Measure a TrainingJob beside a bare loop and transformers' Trainer (35 min; nothing else should run)
+bench-training: venv ## Compare a TrainingJob with a bare loop and transformers' Trainer (35 min, on an idle machine)
 	@$(VENV)/bin/python benchmarks/training $(ARGUMENTS)
 
-docs: $(VENV)/.docs-installed ## Build the documentation's site into build/docs; broken links fail
+docs: $(VENV)/.docs-installed ## Build the documentation into build/docs; broken links fail
 	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
 	@echo "build/docs/index.html"
 
-docs-serve: $(VENV)/.docs-installed ## Show the documentation at http://127.0.0.1:8000 while it is edited
+docs-serve: $(VENV)/.docs-installed ## Serve the documentation at http://127.0.0.1:8000, with live reload
 	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs serve
 
 $(VENV)/.docs-installed: $(VENV)/.installed requirements/docs.txt
@@ -104,11 +104,11 @@ $(VENV)/.docs-installed: $(VENV)/.installed requirements/docs.txt
 crds: venv ## Generate the CRDs from operator/perennial/api
 	@$(VENV)/bin/python -m perennial.api.crd crds charts/perennial/crds
 
-images: ## Build the images without Docker
+images: ## Build the images, without Docker
 	@$(PYTHON) tools/build_images build
 
-lock: venv ## Resolve the dependencies again
+lock: venv ## Update the pinned dependencies
 	@tools/lock.sh
 
-clean: ## Remove the virtual environment and what tools left
+clean: ## Delete the virtual environment and the caches of tools
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

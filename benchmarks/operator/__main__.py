@@ -1,4 +1,4 @@
-"""How much the operator does, at what cost, beside the limit and Kubeflow Trainer: `make bench-operator`."""
+"""Throughput and cost of the operator, the API server's limit and Kubeflow Trainer: `make bench-operator`."""
 
 import argparse
 import asyncio
@@ -47,18 +47,20 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks/operator", description=__doc__)
     parser.add_argument("--objects", nargs="+", type=_count, default=[500, 1000, 5000], metavar="N",
-                        help="how many TrainingJobs or TrainJobs each time (default: 500 1000 5000)")  # fmt: skip
+                        help="numbers of TrainingJobs or TrainJobs (default: 500 1000 5000)")  # fmt: skip
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS), metavar="SYSTEM",
-                        help=f"which of {', '.join(SYSTEMS)} (default: all)")  # fmt: skip
+                        help=f"systems to measure: {', '.join(SYSTEMS)} (default: all)")  # fmt: skip
     parser.add_argument("--output", type=Path, default=RESULTS, metavar="FILE",
-                        help="where the results go; docs/operations/performance.* follow the default only")  # fmt: skip
-    parser.add_argument("--report-only", action="store_true", help="measure nothing; write the page from the results")
+                        help="file for the results; only the default updates docs/operations")  # fmt: skip
+    parser.add_argument(
+        "--report-only", action="store_true", help="write the page from existing results, without measuring"
+    )
     return parser
 
 
 def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 10_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 10000")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 10000")
     return int(text)
 
 

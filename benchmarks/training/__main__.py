@@ -68,13 +68,19 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks/training", description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=4, help="of the three systems (default: %(default)s)")
-    parser.add_argument("--steps", type=int, default=250, help="of each run in a round (default: %(default)s)")
     parser.add_argument(
-        "--minutes", type=int, nargs="*", default=[1, 10], help="of training, of which the rest of a run is a share"
+        "--rounds", type=int, default=4, help="number of rounds of the three systems (default: %(default)s)"
     )
-    parser.add_argument("--no-nanogpt", action="store_true", help="leave nanoGPT's recipe out")
-    parser.add_argument("--output", type=Path, default=RESULTS, help="default: %(default)s")
+    parser.add_argument("--steps", type=int, default=250, help="steps of each run (default: %(default)s)")
+    parser.add_argument(
+        "--minutes",
+        type=int,
+        nargs="*",
+        default=[1, 10],
+        help="length of the trainings for which the overhead is computed, in minutes",
+    )
+    parser.add_argument("--no-nanogpt", action="store_true", help="skip nanoGPT's recipe")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="file for the results (default: %(default)s)")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""`make faults`: every fault at every write of a model's life, and whether the end is that of an undisturbed life."""
+"""`make faults`: every fault at every write of a model's life must end like an undisturbed life."""
 
 import argparse
 import json
@@ -17,11 +17,11 @@ def main() -> int:
     """0 if every point converged."""
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
     parser.add_argument(
-        "--fault", action="append", choices=FAULTS, help="only this fault; may be repeated (default: all)"
+        "--fault", action="append", choices=FAULTS, help="run only this fault; repeatable (default: all)"
     )
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth of the lives (default: 1)")
-    parser.add_argument("--workers", type=int, default=6, metavar="N", help="stories at a time (default: 6)")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="what became of each point, as JSON lines")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="run only every Nth life (default: 1)")
+    parser.add_argument("--workers", type=int, default=6, metavar="N", help="number of concurrent lives (default: 6)")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="file for the results, as JSON Lines")
     given = parser.parse_args()
     with provided() as control_plane:
         return _run(control_plane, given)

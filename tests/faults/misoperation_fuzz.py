@@ -1,4 +1,4 @@
-"""`make fuzz`: many sequences of good and bad specs on one operator."""
+"""`make fuzz`: random sequences of good and bad specs, on one operator."""
 
 import argparse
 import asyncio
@@ -17,13 +17,19 @@ from perennial_testing.misoperation.steps import drawn
 def main() -> int:
     """0 if nothing was violated."""
     parser = argparse.ArgumentParser(prog="make fuzz", description=__doc__)
-    parser.add_argument("--sequences", type=int, default=1000, metavar="N", help="how many (default: 1000)")
+    parser.add_argument("--sequences", type=int, default=1000, metavar="N", help="number of sequences (default: 1000)")
     parser.add_argument(
-        "--seed", type=int, default=time.time_ns() % 10**6, metavar="N", help="what is drawn (default: new)"
+        "--seed",
+        type=int,
+        default=time.time_ns() % 10**6,
+        metavar="N",
+        help="seed of the random sequences (default: a new one)",
     )
-    parser.add_argument("--side-by-side", type=int, default=32, metavar="N", help="how many at once (default: 32)")
-    parser.add_argument("--only", type=int, metavar="N", help="only the Nth of them")
-    parser.add_argument("--log", type=Path, metavar="FILE", help="where the operator's log is kept (default: nowhere)")
+    parser.add_argument(
+        "--side-by-side", type=int, default=32, metavar="N", help="number of concurrent sequences (default: 32)"
+    )
+    parser.add_argument("--only", type=int, metavar="N", help="run only the Nth sequence")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="file for the log of the operator (default: none)")
     given = parser.parse_args()
     print(f"Drawing {given.sequences} sequences with --seed {given.seed}", flush=True)
     with provided() as control_plane, tempfile.TemporaryDirectory() as folder:

@@ -23,17 +23,21 @@ def main(arguments: list[str]) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="build_images", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    build = commands.add_parser("build", help="build what has changed, and print the archives' paths")
+    build = commands.add_parser("build", help="build outdated images, and print the paths of their archives")
     build.set_defaults(run=_build)
     build.add_argument("images", nargs="*", metavar="IMAGE", type=_name, help=f"default: {', '.join(catalogue.IMAGES)}")
     build.add_argument(
         "--engine",
         choices=ENGINES,
         default="buildah",
-        help="buildah writes archives (the default); docker keeps the images, for `kind load`",
+        help="buildah (default) writes archives; docker stores the images, for `kind load`",
     )
-    commands.add_parser("list", help="show each image, its archive and whether it is current").set_defaults(run=_list)
-    clean = commands.add_parser("clean", help="remove the archives, buildah's images of this project, its layer cache")
+    commands.add_parser("list", help="list the images, their archives and whether they are up to date").set_defaults(
+        run=_list
+    )
+    clean = commands.add_parser(
+        "clean", help="delete the archives, buildah's images of this project and its layer cache"
+    )
     clean.set_defaults(run=_clean)
     return parser
 

@@ -26,9 +26,9 @@ def main(arguments: list[str]) -> None:
 def _parser() -> argparse.ArgumentParser:
     # As in helm these may stand before the command or behind it, so a default may not overwrite what was given.
     common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
-    common.add_argument("-n", "--namespace", help="the release's namespace (default: default)")
-    common.add_argument("--kubeconfig", metavar="FILE", help="default: $KUBECONFIG, then ~/.kube/config")
-    common.add_argument("--kube-context", metavar="NAME", help="a context of the kubeconfig")
+    common.add_argument("-n", "--namespace", help="namespace of the release (default: default)")
+    common.add_argument("--kubeconfig", metavar="FILE", help="kubeconfig (default: $KUBECONFIG, then ~/.kube/config)")
+    common.add_argument("--kube-context", metavar="NAME", help="context of the kubeconfig")
     parser = argparse.ArgumentParser(prog="helm", description=__doc__, parents=[common])
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -39,25 +39,37 @@ def _parser() -> argparse.ArgumentParser:
             added.add_argument(argument.lower(), metavar=argument)
         return added
 
-    upgrade = command("upgrade", _upgrade, "bring a release to a chart and values", "NAME", "CHART")
-    upgrade.add_argument("-i", "--install", action="store_true", help="install it where it does not exist")
-    upgrade.add_argument("--create-namespace", action="store_true", help="with --install: make the namespace too")
+    upgrade = command("upgrade", _upgrade, "upgrade a release to a chart and values", "NAME", "CHART")
+    upgrade.add_argument("-i", "--install", action="store_true", help="install the release if it does not exist")
+    upgrade.add_argument(
+        "--create-namespace", action="store_true", help="with --install: create the namespace if it does not exist"
+    )
     template = command("template", _template, "print the manifests", "NAME", "CHART")
-    template.add_argument("--include-crds", action="store_true", help="print the CRDs as well")
-    lint = command("lint", _lint, "look for mistakes in a chart", "CHART")
-    lint.add_argument("--strict", action="store_true", help="a warning is an error")
-    uninstall = command("uninstall", _uninstall, "remove a release; CRDs stay, and with them their objects", "NAME")
-    uninstall.add_argument("--ignore-not-found", action="store_true", help="succeed where there is no such release")
+    template.add_argument("--include-crds", action="store_true", help="include the CRDs")
+    lint = command("lint", _lint, "check a chart for mistakes", "CHART")
+    lint.add_argument("--strict", action="store_true", help="fail on warnings")
+    uninstall = command("uninstall", _uninstall, "uninstall a release; its CRDs and their objects are kept", "NAME")
+    uninstall.add_argument("--ignore-not-found", action="store_true", help="succeed if the release does not exist")
     for takes_values in (upgrade, template, lint):
-        takes_values.add_argument("-f", "--values", action="append", default=[], metavar="FILE", help="YAML of values")
-        takes_values.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="wins over -f")
+        takes_values.add_argument("-f", "--values", action="append", default=[], metavar="FILE", help="values as YAML")
         takes_values.add_argument(
-            "--set-string", action="append", default=[], metavar="KEY=VALUE", help="the same, but the value is text"
+            "--set", action="append", default=[], metavar="KEY=VALUE", help="value that overrides -f"
+        )
+        takes_values.add_argument(
+            "--set-string",
+            action="append",
+            default=[],
+            metavar="KEY=VALUE",
+            help="the same, with a value that is always a string",
         )
     for waits in (upgrade, uninstall):
-        waits.add_argument("--wait", action="store_true", help="until all is ready, or gone")
+        waits.add_argument("--wait", action="store_true", help="wait until all objects are ready or deleted")
         waits.add_argument(
-            "--timeout", type=_seconds, default=300, metavar="TIME", help="such as 90s, 3m (default: 5m)"
+            "--timeout",
+            type=_seconds,
+            default=300,
+            metavar="TIME",
+            help="how long to wait, such as 90s or 3m (default: 5m)",
         )
     return parser
 

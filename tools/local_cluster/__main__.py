@@ -30,25 +30,25 @@ def _parser() -> Parser:
         added = commands.add_parser(name, help=text, description=text) if text else commands.add_parser(name)
         added.set_defaults(run=run)
         if named:
-            added.add_argument("--name", default=DEFAULT_NAME, help=f"the cluster's name (default: {DEFAULT_NAME})")
+            added.add_argument("--name", default=DEFAULT_NAME, help=f"name of the cluster (default: {DEFAULT_NAME})")
         return added
 
-    command("up", _up, "bring the cluster up, or repair it; does nothing where it works").add_argument(
+    command("up", _up, "start the cluster, or repair it; does nothing if it works").add_argument(
         "--control-plane-only",
         action="store_true",
-        help="etcd, API server and controller manager on 127.0.0.1; no node, no root needed",
+        help="start etcd, API server and controller manager on 127.0.0.1, without a node and without root",
     )
-    command("down", _down, "end the cluster and remove everything of it")
-    command("status", _status, "show the clusters and their processes; exit 1 where one does not work", named=False)
+    command("down", _down, "stop the cluster and delete its data")
+    command("status", _status, "show the clusters and their processes; exits with 1 if one does not work", named=False)
     command("kubeconfig", _kubeconfig, "print the path of the kubeconfig")
     command("kubectl-path", _kubectl_path, "print the path of kubectl", named=False)
-    command("load-image", _load_image, "bring images into the node").add_argument(
-        "images", nargs="+", type=Path, metavar="IMAGE", help="an OCI or docker archive, or a folder of OCI layout"
+    command("load-image", _load_image, "load images into the node").add_argument(
+        "images", nargs="+", type=Path, metavar="IMAGE", help="OCI or Docker archive, or folder in the OCI layout"
     )
-    logs = command("logs", _logs, "print a component's log, or the names of all")
+    logs = command("logs", _logs, "print the log of a component, or list the components")
     logs.add_argument("component", nargs="?", metavar="COMPONENT")
-    logs.add_argument("--follow", "-f", action="store_true", help="go on as the log grows")
-    command("build", _build, "build the binaries, without starting anything", named=False)
+    logs.add_argument("--follow", "-f", action="store_true", help="follow the log")
+    command("build", _build, "build the binaries only", named=False)
     command("supervise", lambda options: supervisor.run(_existing(options.name)), None)
     command("provision", lambda options: provisioner.run(_existing(options.name)), None)
     return parser

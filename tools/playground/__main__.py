@@ -13,18 +13,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="playground", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     for command, text in {
-        "build": "build what `up` needs, without starting anything; names of further images may follow",
-        "up": "bring it up; may be run again, also after a change of the code",
-        "demo": "play the main job on it",
-        "demo-watch": "go on with load and a metric out of bounds",
-        "down": "remove all of it",
+        "build": "build everything that `up` needs",
+        "up": "start it, or update Perennial in it to the current code",
+        "demo": "run the demo: train, serve, replace and defend a model",
+        "demo-watch": "continue the demo with load and a metric out of bounds",
+        "down": "delete it",
         "kubeconfig": "print the path of the kubeconfig",
         "kubectl-path": "print the path of kubectl",
     }.items():
         added = commands.add_parser(command, help=text, description=text)
         if command == "build":
-            added.add_argument("images", nargs="*", metavar="IMAGE", help="images of tools/build_images beside ours")
-        added.add_argument("--name", default="demo", help="the playground's name (default: demo)")
+            added.add_argument("images", nargs="*", metavar="IMAGE", help="additional image of tools/build_images")
+        added.add_argument("--name", default="demo", help="name of the playground (default: demo)")
     options = parser.parse_args()
     match options.command:
         case "build":

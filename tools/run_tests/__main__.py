@@ -1,6 +1,6 @@
-"""Runs every check and every test, side by side where they can be, and sums up: `python3 tools/run_tests`.
+"""Runs all checks and tests, in parallel where possible: `python3 tools/run_tests`.
 
-Each line of output is marked with its tier. At the end: the time of each tier and the ten slowest tests.
+Each line of output begins with its tier. The summary has the time of each tier and the ten slowest tests.
 """
 
 import argparse
@@ -17,9 +17,9 @@ from run_tests.tier import ROOT, Outcome, run_side_by_side  # noqa: E402
 
 
 def main() -> int:
-    """0 if all of it passed."""
+    """0 if everything passed."""
     parser = argparse.ArgumentParser(prog="run_tests", description=__doc__)
-    parser.add_argument("--long", action="store_true", help="the slow repetitions instead: make test-long")
+    parser.add_argument("--long", action="store_true", help="run the slow tests instead, as make test-long does")
     options = parser.parse_args()
     os.chdir(ROOT)
     started, outcomes = time.monotonic(), list[Outcome]()
