@@ -188,7 +188,7 @@ def test_a_storage_that_is_away_for_a_checkpoint_does_not_end_the_training(pod, 
     monkeypatch.setattr(Saving, "on_save", away)
     ended = pod.run()
     assert ended.code == 0, ended.output
-    assert ended.output.count("the training goes on, the next checkpoint is sent again") == 1
+    assert ended.output.count("the training continues, and the next checkpoint retries") == 1
 
 
 def test_the_credentials_are_in_nothing_that_is_written(pod, out, s3):

@@ -1,6 +1,7 @@
 """Files as rows by role: every format says the same of the same texts, and where it can't be read."""
 
 import json
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
@@ -63,44 +64,84 @@ def test_plain_text_is_cut_at_blank_lines(tmp_path):
     ]
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "reason", "words"),
-    [
-        ("a.csv", b"id,body\n1,b\n", "MissingColumn", "it, line 2: no column 'text'; there are: body, id. Set data"),
-        ("a.tsv", b"text\tid\na\n", "BrokenRecord", "it, line 2 has 1 fields, but the first row 2"),
-        ("a.csv", b"text,id\na,b,c\n", "BrokenRecord", "it, line 2 has 3 fields, but the first row 2"),
-        ("a.csv", b'text\n"a\nb', "BrokenRecord", "it, line 3: unexpected end of data"),
-        ("a.csv", "text\ndéjà".encode("latin-1"), "UnreadableEncoding", "it is not UTF-8: byte 6 is 0xe9"),
-        ("a.csv", b"text,id,text\na,1,b\n", "BrokenRecord", "it, line 1 names columns twice: text"),
-        ("a.json", b'[{"text": "a"}, 7]', "BrokenRecord", "it, record 2 is not a JSON object: 7"),
-        ("a.json", b'[{"text": "a"}', "BrokenRecord", "it is not JSON: "),
-        ("a.parquet", b"text", "NotParquet", "it can't be read as Parquet: "),
-        ("a.parquet", b"", "NotParquet", "it can't be read as Parquet: "),
-        ("a.jsonl", b'{"text": "\\ud800"}', "BrokenRecord", "it, line 1: surrogates not allowed"),
-        ("a.jsonl", b'{"text": null}', "BrokenRecord", "it, line 1: text is not text but null"),
-    ],
-)
-def test_what_can_not_be_read_is_told(tmp_path, name, content, reason, words):
-    (tmp_path / name).write_bytes(content)
+@dataclass(frozen=True)
+class UnreadableFile:
+    """A file, and the reason and a part of the message of its refusal."""
+
+    name: str
+    content: bytes
+    reason: str
+    message: str
+
+
+UNREADABLE = {
+    "a column is missing": UnreadableFile(
+        "a.csv",
+        b"id,body\n1,b\n",
+        reason="MissingColumn",
+        message="it, line 2: no column 'text'; there are: body, id. Set data",
+    ),
+    "a line is too short": UnreadableFile(
+        "a.tsv", b"text\tid\na\n", reason="BrokenRecord", message="it, line 2 has 1 fields, but the first row 2"
+    ),
+    "a line is too long": UnreadableFile(
+        "a.csv", b"text,id\na,b,c\n", reason="BrokenRecord", message="it, line 2 has 3 fields, but the first row 2"
+    ),
+    "a quote is not closed": UnreadableFile(
+        "a.csv", b'text\n"a\nb', reason="BrokenRecord", message="it, line 3: unexpected end of data"
+    ),
+    "another encoding": UnreadableFile(
+        "a.csv", "text\ndéjà".encode("latin-1"), reason="UnreadableEncoding", message="it is not UTF-8: byte 6 is 0xe9"
+    ),
+    "a column has its name twice": UnreadableFile(
+        "a.csv", b"text,id,text\na,1,b\n", reason="BrokenRecord", message="it, line 1 names columns twice: text"
+    ),
+    "a record is no object": UnreadableFile(
+        "a.json", b'[{"text": "a"}, 7]', reason="BrokenRecord", message="it, record 2 is not a JSON object: 7"
+    ),
+    "JSON that is cut": UnreadableFile("a.json", b'[{"text": "a"}', reason="BrokenRecord", message="it is not JSON: "),
+    "text instead of Parquet": UnreadableFile(
+        "a.parquet", b"text", reason="NotParquet", message="it can't be read as Parquet: "
+    ),
+    "nothing instead of Parquet": UnreadableFile(
+        "a.parquet", b"", reason="NotParquet", message="it can't be read as Parquet: "
+    ),
+    "half a character": UnreadableFile(
+        "a.jsonl", b'{"text": "\\ud800"}', reason="BrokenRecord", message="it, line 1: surrogates not allowed"
+    ),
+    "null instead of text": UnreadableFile(
+        "a.jsonl", b'{"text": null}', reason="BrokenRecord", message="it, line 1: text is not text but null"
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNREADABLE.values(), ids=UNREADABLE)
+def test_what_can_not_be_read_is_told(tmp_path, case):
+    (tmp_path / case.name).write_bytes(case.content)
     with pytest.raises(Failure) as caught:
-        list(formats.read(tmp_path / name, "it", {"text": "text"}))
-    assert (caught.value.reason, caught.value.code) == (reason, BAD_DATA)
-    assert words in caught.value.message
+        list(formats.read(tmp_path / case.name, "it", {"text": "text"}))
+    assert (caught.value.reason, caught.value.code) == (case.reason, BAD_DATA)
+    assert case.message in caught.value.message
 
 
 @pytest.mark.parametrize(
-    ("row", "reason", "words"),
+    ("row", "reason", "message"),
     [
-        ({"body": "a"}, "MissingColumn", "it: no column 'text'; there are: body. Set data.fields.text"),
-        ({"text": 7}, "BrokenRecord", "it, row 1: text is not text but 7"),
-        ({"text": None}, "BrokenRecord", "it, row 1: text is not text but null"),
+        pytest.param(
+            {"body": "a"},
+            "MissingColumn",
+            "it: no column 'text'; there are: body. Set data.fields.text",
+            id="a column is missing",
+        ),
+        pytest.param({"text": 7}, "BrokenRecord", "it, row 1: text is not text but 7", id="a number instead of text"),
+        pytest.param({"text": None}, "BrokenRecord", "it, row 1: text is not text but null", id="null instead of text"),
     ],
 )
-def test_what_a_parquet_file_lacks_is_told(tmp_path, row, reason, words):
+def test_what_a_parquet_file_lacks_is_told(tmp_path, row, reason, message):
     write_parquet(tmp_path / "a.parquet", [row])
     with pytest.raises(Failure) as caught:
         list(formats.read(tmp_path / "a.parquet", "it", {"text": "text"}))
-    assert (caught.value.reason, caught.value.message) == (reason, words)
+    assert (caught.value.reason, caught.value.message) == (reason, message)
 
 
 def test_a_parquet_file_that_was_cut_is_told(tmp_path):

@@ -1,5 +1,7 @@
 """Preprocessing: a fixed order, each step counted."""
 
+from dataclasses import dataclass, field
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,40 +24,55 @@ def kept_of(texts, rule):
     return [example.roles["text"] for example in kept]
 
 
-@pytest.mark.parametrize(
-    ("why", "rule", "texts", "kept"),
-    [
-        ("nothing asked for: only empty ones go", rules(), ["a", " ", "", "a"], ["a", "a"]),
-        ("space around a text goes", rules(), ["  a b \n"], ["a b"]),
-        ("compatible characters become one", rules(normalize_unicode="NFKC"), ["ﬁne", "ａ"], ["fine", "a"]),
-        ("NFC composes", rules(normalize_unicode="NFC"), ["e\u0301"], ["é"]),
-        ("tags go, entities become characters", rules(strip_markup=True), ["<p>a &lt; <b>b</b></p>"], ["a < b"]),
-        ("what no reader sees goes", rules(strip_markup=True), ["a<!-- b --><script>c()</script>"], ["a"]),
-        ("text that only looks like markup stays", rules(strip_markup=True), ["1 < 2 and 3 > 2"], ["1 < 2 and 3 > 2"]),
-        ("nothing but markup is empty", rules(strip_markup=True), ["<br/>"], []),
-        ("letters become small", rules(lowercase=True), ["ÀB ǅ"], ["àb ǆ"]),
-        ("short ones go", rules(min_characters=3), ["ab", "abc", " ab "], ["abc"]),
-        ("long ones go", rules(max_characters=2), ["ab", "abc", " ab "], ["ab", "ab"]),
-        ("length counts after normalising", rules(normalize_unicode="NFC", min_characters=2), ["e\u0301"], []),
-        ("length counts without markup", rules(strip_markup=True, min_characters=2), ["<b>a</b>"], []),
-        ("repetitions go, the first stays", rules(deduplicate=True), ["b", "a", "b"], ["b", "a"]),
-        (
-            "what normalising makes equal is a repetition",
-            rules(normalize_unicode="NFKC", deduplicate=True),
-            ["ﬁ", " fi"],
-            ["fi"],
-        ),
-        (
-            "near repetitions go, the first stays",
-            rules(near_duplicates=0.7),
-            [PARAGRAPH, f"{PARAGRAPH} again", "another text of seven words in all"],
-            [PARAGRAPH, "another text of seven words in all"],
-        ),
-        ("case is no difference to near repetitions", rules(near_duplicates=0.9), ["A b", "a B"], ["A b"]),
-    ],
-)
-def test_preprocessing(why, rule, texts, kept):
-    assert kept_of(texts, rule) == kept, why
+@dataclass(frozen=True)
+class Case:
+    texts: list[str]
+    kept: list[str]
+    rule: Preprocessing = field(default_factory=rules)
+
+
+CASES = {
+    "nothing asked for: only empty ones go": Case(texts=["a", " ", "", "a"], kept=["a", "a"]),
+    "space around a text goes": Case(texts=["  a b \n"], kept=["a b"]),
+    "compatible characters become one": Case(
+        rule=rules(normalize_unicode="NFKC"), texts=["ﬁne", "ａ"], kept=["fine", "a"]
+    ),
+    "NFC composes": Case(rule=rules(normalize_unicode="NFC"), texts=["e\u0301"], kept=["é"]),
+    "tags go, entities become characters": Case(
+        rule=rules(strip_markup=True), texts=["<p>a &lt; <b>b</b></p>"], kept=["a < b"]
+    ),
+    "what no reader sees goes": Case(
+        rule=rules(strip_markup=True), texts=["a<!-- b --><script>c()</script>"], kept=["a"]
+    ),
+    "text that only looks like markup stays": Case(
+        rule=rules(strip_markup=True), texts=["1 < 2 and 3 > 2"], kept=["1 < 2 and 3 > 2"]
+    ),
+    "nothing but markup is empty": Case(rule=rules(strip_markup=True), texts=["<br/>"], kept=[]),
+    "letters become small": Case(rule=rules(lowercase=True), texts=["ÀB ǅ"], kept=["àb ǆ"]),
+    "short ones go": Case(rule=rules(min_characters=3), texts=["ab", "abc", " ab "], kept=["abc"]),
+    "long ones go": Case(rule=rules(max_characters=2), texts=["ab", "abc", " ab "], kept=["ab", "ab"]),
+    "length counts after normalising": Case(
+        rule=rules(normalize_unicode="NFC", min_characters=2), texts=["e\u0301"], kept=[]
+    ),
+    "length counts without markup": Case(rule=rules(strip_markup=True, min_characters=2), texts=["<b>a</b>"], kept=[]),
+    "repetitions go, the first stays": Case(rule=rules(deduplicate=True), texts=["b", "a", "b"], kept=["b", "a"]),
+    "what normalising makes equal is a repetition": Case(
+        rule=rules(normalize_unicode="NFKC", deduplicate=True), texts=["ﬁ", " fi"], kept=["fi"]
+    ),
+    "near repetitions go, the first stays": Case(
+        rule=rules(near_duplicates=0.7),
+        texts=[PARAGRAPH, f"{PARAGRAPH} again", "another text of seven words in all"],
+        kept=[PARAGRAPH, "another text of seven words in all"],
+    ),
+    "case is no difference to near repetitions": Case(
+        rule=rules(near_duplicates=0.9), texts=["A b", "a B"], kept=["A b"]
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_preprocessing(case):
+    assert kept_of(case.texts, case.rule) == case.kept
 
 
 def test_each_step_is_counted():

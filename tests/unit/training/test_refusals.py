@@ -2,6 +2,9 @@
 
 import json
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -99,38 +102,65 @@ def base_without_weights(pod):
     no_base(pod)
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """What spoils the job, and how the training refuses it."""
+
+    spoil: Callable[[Any], None]
+    reason: str
+    message: str
+    code: int = BAD_DATA
+
+
 REFUSALS = [
-    (empty, "EmptyCorpus", BAD_DATA, "no text is left of pvc://corpus/train.txt"),
-    (all_too_short, "EmptyCorpus", BAD_DATA, "minCharacters: 20"),
-    (few_characters, "ContextLongerThanData", BAD_DATA, "a smaller contextLength"),
-    (one_context_only, "CorpusTooSmall", BAD_DATA, "(60000 contexts of 16); give more data or a smaller batchSize"),
-    (long_context, "ContextLongerThanData", BAD_DATA, "one context needs 100,000"),
-    (latin1, "UnreadableEncoding", BAD_DATA, "pvc://corpus/train.txt is not UTF-8: byte 1 is 0xe9"),
-    (no_file, "InputNotFound", MISSING_INPUT, "pvc://corpus/trian.txt doesn't exist; there is: train.txt"),
-    (folder, "InputNotFound", MISSING_INPUT, "is a folder; name a file in it; there is: a.txt"),
-    (missing_column, "MissingColumn", BAD_DATA, "line 2: no column 'text'; there are: body, title"),
-    (broken_line, "BrokenRecord", BAD_DATA, "pvc://corpus/train.jsonl, line 3 is not JSON"),
-    (not_an_object, "BrokenRecord", BAD_DATA, "line 1 is not a JSON object"),
-    (not_text, "BrokenRecord", BAD_DATA, "line 1: text is not text but null"),
-    (half_a_character, "BrokenRecord", BAD_DATA, "line 1: surrogates"),
-    (nothing_held_out, "EmptyValidation", BAD_DATA, "a larger fraction"),
-    (everything_held_out, "EmptyCorpus", BAD_DATA, "all 120 examples are held out"),
-    (no_claim, "ClaimNotMounted", MISSING_INPUT, "the claim of pvc://elsewhere/v1 is not mounted"),
-    (output_with_files, "OutputTaken", BAD_CONFIGURATION, "choose another output"),
-    (no_served_artifact, "ArtifactNotFound", MISSING_INPUT, "pvc://models/gone doesn't exist"),
-    (no_base, "InputNotFound", MISSING_INPUT, "pvc://models/base is not a folder with a model"),
-    (base_without_weights, "UnknownModel", BAD_DATA, "weights as *.safetensors"),
+    Refusal(empty, reason="EmptyCorpus", message="no text is left of pvc://corpus/train.txt"),
+    Refusal(all_too_short, reason="EmptyCorpus", message="minCharacters: 20"),
+    Refusal(few_characters, reason="ContextLongerThanData", message="a smaller contextLength"),
+    Refusal(
+        one_context_only,
+        reason="CorpusTooSmall",
+        message="(60000 contexts of 16); give more data or a smaller batchSize",
+    ),
+    Refusal(long_context, reason="ContextLongerThanData", message="one context needs 100,000"),
+    Refusal(latin1, reason="UnreadableEncoding", message="pvc://corpus/train.txt is not UTF-8: byte 1 is 0xe9"),
+    Refusal(
+        no_file,
+        reason="InputNotFound",
+        code=MISSING_INPUT,
+        message="pvc://corpus/trian.txt doesn't exist; there is: train.txt",
+    ),
+    Refusal(
+        folder, reason="InputNotFound", code=MISSING_INPUT, message="is a folder; name a file in it; there is: a.txt"
+    ),
+    Refusal(missing_column, reason="MissingColumn", message="line 2: no column 'text'; there are: body, title"),
+    Refusal(broken_line, reason="BrokenRecord", message="pvc://corpus/train.jsonl, line 3 is not JSON"),
+    Refusal(not_an_object, reason="BrokenRecord", message="line 1 is not a JSON object"),
+    Refusal(not_text, reason="BrokenRecord", message="line 1: text is not text but null"),
+    Refusal(half_a_character, reason="BrokenRecord", message="line 1: surrogates"),
+    Refusal(nothing_held_out, reason="EmptyValidation", message="a larger fraction"),
+    Refusal(everything_held_out, reason="EmptyCorpus", message="all 120 examples are held out"),
+    Refusal(
+        no_claim, reason="ClaimNotMounted", code=MISSING_INPUT, message="the claim of pvc://elsewhere/v1 is not mounted"
+    ),
+    Refusal(output_with_files, reason="OutputTaken", code=BAD_CONFIGURATION, message="choose another output"),
+    Refusal(
+        no_served_artifact, reason="ArtifactNotFound", code=MISSING_INPUT, message="pvc://models/gone doesn't exist"
+    ),
+    Refusal(
+        no_base, reason="InputNotFound", code=MISSING_INPUT, message="pvc://models/base is not a folder with a model"
+    ),
+    Refusal(base_without_weights, reason="UnknownModel", message="weights as *.safetensors"),
 ]
 
 
-@pytest.mark.parametrize(("spoil", "reason", "code", "message"), REFUSALS, ids=[row[0].__name__ for row in REFUSALS])
-def test_a_refusal(pod, spoil, reason, code, message):
-    spoil(pod)
+@pytest.mark.parametrize("case", REFUSALS, ids=lambda case: case.spoil.__name__)
+def test_a_refusal(pod, case):
+    case.spoil(pod)
     ended = pod.run()
-    assert ended.message["reason"] == reason
-    assert message in ended.message["message"]
-    assert ended.code == code
-    assert f"{reason}: " in ended.output
+    assert ended.message["reason"] == case.reason
+    assert case.message in ended.message["message"]
+    assert ended.code == case.code
+    assert f"{case.reason}: " in ended.output
 
 
 def test_bad_data_fails_before_torch_is_loaded(pod):

@@ -69,7 +69,7 @@ def test_a_torn_checkpoint_is_passed_over_for_an_older_whole_one(pod, undisturbe
     optimizer = pod.work / "checkpoint-9" / "optimizer.pt"
     optimizer.write_bytes(optimizer.read_bytes()[:-100])
     ended = pod.run()
-    assert "checkpoint-9 is not whole: ignored" in ended.output
+    assert "checkpoint-9 is incomplete: ignored" in ended.output
     assert "going on from checkpoint-6" in ended.output
     assert ended.message["metrics"] == whole.message["metrics"]
     assert manifest.verify(pod.output, None)["files"]["model.safetensors"] == weights
@@ -153,5 +153,5 @@ def test_a_checkpoint_without_its_best_weights_is_not_whole(tmp_path):
     kept.seal(2, 1, finished=False)
     said = []
     assert kept.last(said.append) is None
-    assert said == ["checkpoint-2 is not whole: ignored"]
+    assert said == ["checkpoint-2 is incomplete: ignored"]
     assert folders(tmp_path) == []

@@ -4,6 +4,7 @@ import http.server
 import ssl
 import subprocess
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -108,23 +109,51 @@ def test_what_passes_by_itself_is_tried_again(site, tmp_path):
     assert "answers 503 Service Unavailable; retrying in 0.01 s" in said[1]
 
 
-@pytest.mark.parametrize(
-    ("path", "reason", "code", "message", "times"),
-    [
-        ("/gone", "InputNotFound", MISSING_INPUT, "/gone answers 404 Not Found; check the address", 1),
-        ("/broken", "InputUnreachable", TEMPORARY, "answers 503 Service Unavailable, after 4 attempts", 4),
-        ("/cut", "InputUnreachable", TEMPORARY, "can't be read (peer closed connection", 4),
-        ("/plain", "InputNotFound", MISSING_INPUT, "redirects to http://127.0.0.1/corpus.txt, which isn't https", 1),
-        ("/huge", "InputTooLarge", BAD_DATA, "1,152,921,504,606,846,976 more bytes", 1),
-    ],
-)
-def test_a_refusal(site, tmp_path, path, reason, code, message, times):
+@dataclass(frozen=True)
+class Refusal:
+    """A path of the site, how its download fails, and how many requests the site sees."""
+
+    path: str
+    reason: str
+    code: int
+    message: str
+    requests: int = 1
+
+
+REFUSALS = {
+    "no such file": Refusal(
+        "/gone", reason="InputNotFound", code=MISSING_INPUT, message="/gone answers 404 Not Found; check the address"
+    ),
+    "a server that stays broken": Refusal(
+        "/broken",
+        reason="InputUnreachable",
+        code=TEMPORARY,
+        message="answers 503 Service Unavailable, after 4 attempts",
+        requests=4,
+    ),
+    "an answer that is cut": Refusal(
+        "/cut", reason="InputUnreachable", code=TEMPORARY, message="can't be read (peer closed connection", requests=4
+    ),
+    "a redirect without TLS": Refusal(
+        "/plain",
+        reason="InputNotFound",
+        code=MISSING_INPUT,
+        message="redirects to http://127.0.0.1/corpus.txt, which isn't https",
+    ),
+    "more than the disk holds": Refusal(
+        "/huge", reason="InputTooLarge", code=BAD_DATA, message="1,152,921,504,606,846,976 more bytes"
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS.values(), ids=REFUSALS)
+def test_a_refusal(site, tmp_path, case):
     url, asked = site
     with pytest.raises(Failure) as refusal:
-        fetch(url + path, tmp_path)
-    assert (refusal.value.reason, refusal.value.code) == (reason, code)
-    assert message in refusal.value.message
-    assert len(asked) == times
+        fetch(url + case.path, tmp_path)
+    assert (refusal.value.reason, refusal.value.code) == (case.reason, case.code)
+    assert case.message in refusal.value.message
+    assert len(asked) == case.requests
 
 
 def test_redirects_in_a_circle_end(site, tmp_path):

@@ -1,6 +1,7 @@
 """Each task from its file to its artifact: what is learned beats what needs no learning."""
 
 import json
+from dataclasses import dataclass
 
 import pytest
 from transformers import (
@@ -68,21 +69,50 @@ def test_a_served_version_is_judged_on_the_same_examples(pod, task):
     assert second["comparison"] == {"version": 1, "metrics": first["metrics"]}
 
 
-@pytest.mark.parametrize(
-    ("task", "changes", "reason", "said"),
-    [
-        ("sentiment-analysis", {"label": 1.5}, "BrokenRecord", "line 1: label is not text or a whole number but 1.5"),
-        ("sentiment-analysis", {"label": "good"}, "OneLabel", "all examples have the label 'good'"),
-        ("translation", {"target": "  "}, "EmptyCorpus", "always empty: target"),
-        ("question-answering", {"answer": "Quito"}, "EmptyCorpus", "have an answer that is not in their context"),
-        ("question-answering", {"answer": 7}, "BrokenRecord", "answer is not text, a list of texts, or SQuAD's"),
-    ],
-)
-def test_bad_examples_are_refused(pod, task, changes, reason, said):
-    give(pod, task, **changes)
+@dataclass(frozen=True)
+class BadExamples:
+    """What each row of the task's corpus is changed to, and how the training refuses it."""
+
+    task: str
+    changes: dict[str, object]
+    reason: str
+    message: str
+
+
+BAD_EXAMPLES = {
+    "a label that is a fraction": BadExamples(
+        "sentiment-analysis",
+        {"label": 1.5},
+        reason="BrokenRecord",
+        message="line 1: label is not text or a whole number but 1.5",
+    ),
+    "one label only": BadExamples(
+        "sentiment-analysis", {"label": "good"}, reason="OneLabel", message="all examples have the label 'good'"
+    ),
+    "targets without text": BadExamples(
+        "translation", {"target": "  "}, reason="EmptyCorpus", message="always empty: target"
+    ),
+    "answers outside their context": BadExamples(
+        "question-answering",
+        {"answer": "Quito"},
+        reason="EmptyCorpus",
+        message="have an answer that is not in their context",
+    ),
+    "an answer that is a number": BadExamples(
+        "question-answering",
+        {"answer": 7},
+        reason="BrokenRecord",
+        message="answer is not text, a list of texts, or SQuAD's",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_EXAMPLES.values(), ids=BAD_EXAMPLES)
+def test_bad_examples_are_refused(pod, case):
+    give(pod, case.task, **case.changes)
     ended = pod.run()
-    assert (ended.code, ended.message["reason"]) == (BAD_DATA, reason)
-    assert said in ended.message["message"]
+    assert (ended.code, ended.message["reason"]) == (BAD_DATA, case.reason)
+    assert case.message in ended.message["message"]
 
 
 def test_a_text_column_is_no_label(pod):

@@ -1,7 +1,7 @@
-"""Folders that are whole or not there: checkpoints, the best weights so far, the tokenizer.
+"""Folders that are either complete or ignored: checkpoints, the best weights so far, the tokenizer.
 
-A folder counts as whole once a manifest in it, written last, pins every file. What a killed pod left half
-written, or what a disk lost, has no valid manifest and is never used.
+A folder is complete when it has a valid manifest, which is written last and pins every file. The manifest of a folder
+that a killed pod did not finish, or that a disk damaged, is missing or invalid.
 """
 
 import shutil
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def seal(folder: Path, facts: dict[str, Any]) -> None:
-    """Declares a folder whole: its files are on disk, and `facts` say what it is."""
+    """Marks a folder as complete: syncs its files to disk and writes its manifest with these facts."""
     manifest.write(folder, facts)
     manifest.sync_folder(folder.parent)
 
 
 def facts(folder: Path) -> dict[str, Any] | None:
-    """The facts of a whole folder, else None."""
+    """The facts of a complete folder; None for an incomplete one."""
     try:
         return manifest.verify(folder, None)
     except manifest.TamperedArtifact:
@@ -31,15 +31,15 @@ def facts(folder: Path) -> dict[str, Any] | None:
 
 
 def step(folder: Path) -> int:
-    """Of the Trainer's checkpoint-STEP."""
+    """STEP of the Trainer's checkpoint-STEP."""
     return int(folder.name.removeprefix("checkpoint-"))
 
 
 class Checkpoints:
     """The checkpoints of one job below `work`: checkpoint-STEP/ (the Trainer's) and best-STEP/ (weights).
 
-    `identity` names configuration and data; a checkpoint with another one is of no use. `mirror` keeps copies
-    elsewhere if `work` dies with the pod.
+    `identity` is the digest of configuration and data; a checkpoint with another one is ignored. `mirror` keeps copies
+    in a bucket if `work` is lost with the pod.
     """
 
     def __init__(self, work: Path, identity: str, keep: int, mirror: "Mirror | None" = None) -> None:
@@ -49,31 +49,28 @@ class Checkpoints:
         self.mirror = mirror
 
     def folder(self, step: int) -> Path:
-        """Where the Trainer writes its checkpoint of this step."""
+        """Folder of the Trainer's checkpoint of this step."""
         return self.work / f"checkpoint-{step}"
 
     def best(self, step: int) -> Path:
         return self.work / f"best-{step}"
 
     def last(self, report: Report) -> Path | None:
-        """The newest whole checkpoint; all others are removed, so that none is mistaken for it later."""
-        found = None
+        """The newest usable checkpoint. Newer ones are deleted, so that they are not mistaken for it later."""
         for folder in self._newest_first():
-            if found is None and self._usable(folder, report):
-                found = folder
-            elif found is None:
-                shutil.rmtree(folder)
-        if found is None:
-            for folder in self.work.glob("best-*"):
-                shutil.rmtree(folder)
-        return found
+            if self._is_usable(folder, report):
+                return folder
+            shutil.rmtree(folder)
+        for folder in self.work.glob("best-*"):
+            shutil.rmtree(folder)
+        return None
 
     def whole(self, report: Report) -> Iterator[Path]:
-        """The whole checkpoints, the newest first."""
-        return (folder for folder in self._newest_first() if self._usable(folder, report))
+        """The usable checkpoints, newest first."""
+        return (folder for folder in self._newest_first() if self._is_usable(folder, report))
 
     def seal(self, step: int, best_step: int, finished: bool) -> None:
-        """Declares the Trainer's checkpoint of `step` whole, then drops those past `keep`."""
+        """Marks the Trainer's checkpoint of `step` as complete, then deletes the oldest beyond `keep`."""
         seal(
             self.folder(step),
             {"step": step, "bestStep": best_step, "finished": finished, "identity": self.identity},
@@ -85,21 +82,21 @@ class Checkpoints:
             self.mirror.push()
 
     def drop_weights(self, best_step: int) -> None:
-        """Drops best-* that neither is the best now nor was when a kept checkpoint was written."""
+        """Deletes each best-* that is neither the current best nor that of a kept checkpoint."""
         needed = {self.best(best_step)}
         for folder in self._newest_first():
-            if known := facts(folder):
-                needed.add(self.best(known["bestStep"]))
+            if checkpoint := facts(folder):
+                needed.add(self.best(checkpoint["bestStep"]))
         for folder in self.work.glob("best-*"):
             if folder not in needed:
                 shutil.rmtree(folder)
 
-    def _usable(self, folder: Path, report: Report) -> bool:
-        known = facts(folder)
-        if known is None or facts(self.best(known["bestStep"])) is None:
-            report(f"{folder.name} is not whole: ignored")
+    def _is_usable(self, folder: Path, report: Report) -> bool:
+        checkpoint = facts(folder)
+        if checkpoint is None or facts(self.best(checkpoint["bestStep"])) is None:
+            report(f"{folder.name} is incomplete: ignored")
             return False
-        if known["identity"] != self.identity:
+        if checkpoint["identity"] != self.identity:
             report(f"{folder.name} was made from other data or another configuration: ignored")
             return False
         return True

@@ -1,4 +1,4 @@
-"""From a file to examples: plain text (blocks between blank lines), JSON, JSON Lines, CSV, TSV, Parquet."""
+"""Formats of data files: plain text (blocks between blank lines), JSON, JSON Lines, CSV, TSV, Parquet."""
 
 import csv
 import io
@@ -15,10 +15,10 @@ _LONGEST_FIELD = 2**30  # characters; the csv module's own limit is 128 Ki
 
 
 def read(path: Path, source: str, columns: Columns) -> Iterator[dict[str, str]]:
-    """The examples in one file as they stand there: texts by role.
+    """The unprocessed examples of a file: texts by role.
 
-    `source` is what the user calls the file; `columns` says for each role in which column it is. Plain text, which has
-    no columns, is all "text". Raises exits.Failure with file and line for what can't be read.
+    `source` names the file in messages; `columns` has the column of each role. Plain text has no columns, only the role
+    "text". Raises exits.Failure, which names file and line.
     """
     if reader := READERS.get(path.suffix.lower()):
         for where, record in reader(path, source, columns):
@@ -55,7 +55,7 @@ def _json_lines(path: Path, source: str, columns: Columns) -> Iterator[tuple[str
 
 
 def _json(path: Path, source: str, columns: Columns) -> Iterator[tuple[str, Record]]:
-    """One array of objects, or JSON Lines by another name."""
+    """An array of objects, or JSON Lines with the suffix .json."""
     text = _text(path, source)
     if not text.lstrip().startswith("["):
         yield from _json_lines(path, source, columns)
@@ -84,7 +84,7 @@ def _object(record: object, where: str) -> Record:
 
 
 def _separated(separator: str) -> "Reader":
-    """Of RFC 4180: quoted fields may hold separators and line ends; the first row names the columns."""
+    """A reader by RFC 4180: quoted fields may contain separators and line ends; the first row has the column names."""
 
     def read(path: Path, source: str, columns: Columns) -> Iterator[tuple[str, Record]]:
         csv.field_size_limit(_LONGEST_FIELD)
@@ -94,7 +94,7 @@ def _separated(separator: str) -> "Reader":
             for row in rows:
                 where = f"{source}, line {rows.line_num}"
                 if names is None:
-                    names = _different(row, where)
+                    names = _unique(row, where)
                 elif row:
                     yield where, _named(names, row, where)
         except csv.Error as error:
@@ -103,10 +103,10 @@ def _separated(separator: str) -> "Reader":
     return read
 
 
-def _different(names: list[str], where: str) -> list[str]:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise Failure("BrokenRecord", f"{where} names columns twice: {', '.join(twice)}", BAD_DATA)
+def _unique(names: list[str], where: str) -> list[str]:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise Failure("BrokenRecord", f"{where} names columns twice: {', '.join(repeated)}", BAD_DATA)
     return names
 
 
@@ -148,10 +148,10 @@ def _cell(record: Record, column: str, where: str, role: str) -> str:
     if column not in record:
         raise _missing(column, record, where, role)
     value = record[column]
-    text = _READINGS.get(role, _prose)(value)
+    text = _PARSERS.get(role, _prose)(value)
     if text is None:
-        found, wanted = json.dumps(value, default=str)[:40], _WANTED.get(role, "text")
-        raise Failure("BrokenRecord", f"{where}: {column} is not {wanted} but {found}", BAD_DATA)
+        actual, expected = json.dumps(value, default=str)[:40], _EXPECTED.get(role, "text")
+        raise Failure("BrokenRecord", f"{where}: {column} is not {expected} but {actual}", BAD_DATA)
     return _encodable(text, where)
 
 
@@ -160,12 +160,12 @@ def _prose(value: object) -> str | None:
 
 
 def _label(value: object) -> str | None:
-    """The name of a class: text, or a whole number as its digits."""
+    """The name of a class: text, or the digits of a whole number."""
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
 def _answer(value: object) -> str | None:
-    """The answer, the first of several, or that of SQuAD's {"text": [...], "answer_start": [...]}."""
+    """The answer: text, the first of several, or the first of SQuAD's {"text": [...], "answer_start": [...]}."""
     if isinstance(value, dict):
         value = value.get("text")
     if isinstance(value, list):
@@ -173,18 +173,18 @@ def _answer(value: object) -> str | None:
     return _prose(value)
 
 
-_READINGS: dict[str, Callable[[object], str | None]] = {"label": _label, "answer": _answer}
-_WANTED = {"label": "text or a whole number", "answer": "text, a list of texts, or SQuAD's {text, answer_start}"}
+_PARSERS: dict[str, Callable[[object], str | None]] = {"label": _label, "answer": _answer}
+_EXPECTED = {"label": "text or a whole number", "answer": "text, a list of texts, or SQuAD's {text, answer_start}"}
 
 
-def _missing(column: str, there: Iterable[str], where: str, role: str) -> Failure:
-    columns = ", ".join(sorted(there)) or "none"
-    message = f"{where}: no column {column!r}; there are: {columns}. Set data.fields.{role}"
+def _missing(column: str, columns: Iterable[str], where: str, role: str) -> Failure:
+    names = ", ".join(sorted(columns)) or "none"
+    message = f"{where}: no column {column!r}; there are: {names}. Set data.fields.{role}"
     return Failure("MissingColumn", message, BAD_DATA)
 
 
 def _encodable(text: str, where: str) -> str:
-    """JSON can spell half of a surrogate pair, which is no character."""
+    """The text, if it can be encoded: JSON can contain half of a surrogate pair, which is not a character."""
     try:
         text.encode()
     except UnicodeEncodeError as error:

@@ -1,4 +1,4 @@
-"""What is done to examples before they are split: in a fixed order, each step counted."""
+"""Preprocessing of examples before they are split: steps in a fixed order, each with a count of dropped examples."""
 
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
@@ -8,30 +8,30 @@ from perennial_training.data.example import Example
 from perennial_training.data.roles import Roles
 
 Counts = dict[str, int]
+Filter = Callable[[list[Example]], Iterable[Example]]
 _SHINGLE = 5  # words; Lee et al. 2022, "Deduplicating Training Data Makes Language Models Better", section 4.2
 _PERMUTATIONS = 128
-_SUREST = 0.9  # the highest threshold at which the index misses next to none; what it finds is compared itself
+_INDEX_THRESHOLD = 0.9  # the highest at which the index misses hardly any candidate; candidates are then compared
 
 
 def preprocess(examples: Iterable[Example], rules: Preprocessing, roles: Roles) -> tuple[list[Example], Counts]:
-    """What is left, and how many were read and left out by which rule."""
-    given = list(examples)
-    changed = [example.with_roles(_changed(example.roles, rules, roles)) for example in given]
-    counts = {"read": len(given)}
-    for name, step in _steps(rules, roles).items():
-        kept = list(step(changed))
-        counts[name] = len(changed) - len(kept)
-        changed = kept
-    return changed, counts
+    """The remaining examples, and the number of those that were read and that each filter dropped."""
+    remaining = [example.with_roles(_transformed(example.roles, rules, roles)) for example in examples]
+    counts = {"read": len(remaining)}
+    for name, keep in _filters(rules, roles).items():
+        kept = list(keep(remaining))
+        counts[name] = len(remaining) - len(kept)
+        remaining = kept
+    return remaining, counts
 
 
-def _changed(parts: dict[str, str], rules: Preprocessing, roles: Roles) -> dict[str, str]:
-    for change in _changes(rules):
-        parts = {role: change(text) if role in roles.prose else text for role, text in parts.items()}
-    return parts
+def _transformed(texts: dict[str, str], rules: Preprocessing, roles: Roles) -> dict[str, str]:
+    for transform in _transforms(rules):
+        texts = {role: transform(text) if role in roles.prose else text for role, text in texts.items()}
+    return texts
 
 
-def _changes(rules: Preprocessing) -> Iterator[Callable[[str], str]]:
+def _transforms(rules: Preprocessing) -> Iterator[Callable[[str], str]]:
     if (form := rules.normalize_unicode) != "None":
         yield lambda text: unicodedata.normalize(form, text)
     if rules.strip_markup:
@@ -42,30 +42,30 @@ def _changes(rules: Preprocessing) -> Iterator[Callable[[str], str]]:
 
 
 def without_markup(text: str) -> str:
-    """The text of HTML or XML: tags, comments, scripts and styles go, entities become characters."""
+    """The text of HTML or XML, without tags, comments, scripts and styles, and with entities as characters."""
     from bs4 import BeautifulSoup
 
-    found = BeautifulSoup(text, "html.parser")
-    for hidden in found(["script", "style"]):
+    document = BeautifulSoup(text, "html.parser")
+    for hidden in document(["script", "style"]):
         hidden.decompose()
-    return found.get_text()
+    return document.get_text()
 
 
-def _steps(rules: Preprocessing, roles: Roles) -> dict[str, Callable[[list[Example]], Iterable[Example]]]:
-    """By the name of its count each rule that leaves examples out."""
-    least = max(1, rules.min_characters)  # an empty text is too short in any case
-    steps: dict[str, Callable[[list[Example]], Iterable[Example]]] = {
-        "short": lambda found: (e for e in found if _shortest(e, roles.texts) >= least and _shortest(e, roles.all))
+def _filters(rules: Preprocessing, roles: Roles) -> dict[str, Filter]:
+    """The filters in their order, by the name of their count."""
+    minimum = max(1, rules.min_characters)  # an empty text is always too short
+    filters: dict[str, Filter] = {
+        "short": lambda all_: (e for e in all_ if _shortest(e, roles.texts) >= minimum and _shortest(e, roles.all))
     }
-    if (most := rules.max_characters) is not None:
-        steps["long"] = lambda found: (e for e in found if all(len(e.roles[role]) <= most for role in roles.texts))
+    if (maximum := rules.max_characters) is not None:
+        filters["long"] = lambda all_: (e for e in all_ if all(len(e.roles[role]) <= maximum for role in roles.texts))
     if "answer" in roles.answers:
-        steps["unanswerable"] = lambda found: (e for e in found if e.roles["answer"] in e.roles["context"])
+        filters["unanswerable"] = lambda all_: (e for e in all_ if e.roles["answer"] in e.roles["context"])
     if rules.deduplicate:
-        steps["repeated"] = _unique
+        filters["repeated"] = _unique
     if (similarity := rules.near_duplicates) is not None:
-        steps["nearlyRepeated"] = lambda found: _dissimilar(found, similarity)
-    return steps
+        filters["nearlyRepeated"] = lambda all_: _dissimilar(all_, similarity)
+    return filters
 
 
 def _shortest(example: Example, roles: Iterable[str]) -> int:
@@ -73,7 +73,7 @@ def _shortest(example: Example, roles: Iterable[str]) -> int:
 
 
 def _unique(examples: list[Example]) -> Iterator[Example]:
-    """The first of equal ones."""
+    """The first of each group of equal examples."""
     first: dict[str, Example] = {}
     for example in examples:
         first.setdefault(example.content, example)
@@ -81,10 +81,10 @@ def _unique(examples: list[Example]) -> Iterator[Example]:
 
 
 def _dissimilar(examples: list[Example], similarity: float) -> Iterator[Example]:
-    """Those of whose shingles no earlier kept example shares so much (Jaccard, estimated by MinHash; Broder 1997)."""
+    """Examples below this Jaccard similarity to each earlier one kept, estimated by MinHash (Broder 1997)."""
     from datasketch import MinHash, MinHashLSH
 
-    index = MinHashLSH(threshold=min(similarity, _SUREST), num_perm=_PERMUTATIONS)
+    index = MinHashLSH(threshold=min(similarity, _INDEX_THRESHOLD), num_perm=_PERMUTATIONS)
     sketches: list[MinHash] = []
     for example in examples:
         sketch = MinHash(num_perm=_PERMUTATIONS)
@@ -96,6 +96,6 @@ def _dissimilar(examples: list[Example], similarity: float) -> Iterator[Example]
 
 
 def shingles(text: str) -> set[str]:
-    """Each run of so many words; of a shorter text the whole."""
+    """All sequences of _SHINGLE words; a shorter text is one shingle."""
     words = text.lower().split()
     return {" ".join(words[i : i + _SHINGLE]) for i in range(max(1, len(words) - _SHINGLE + 1))}

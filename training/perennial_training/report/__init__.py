@@ -36,7 +36,7 @@ def explain(
         except Failure:  # a SIGTERM
             raise
         except Exception as error:  # any error of a model that is not ours
-            explanation["notes"].append(f"{name} could not be made: {type(error).__name__}: {error}")
+            explanation["notes"].append(f"{name} could not be computed: {type(error).__name__}: {error}")
             report(f"explanation: {explanation['notes'][-1]}")
     return explanation
 

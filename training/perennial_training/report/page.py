@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing else."""
+"""The report as one self-contained HTML page."""
 
 import io
 from pathlib import Path
@@ -15,8 +15,8 @@ _TEMPLATE = Path(__file__).with_name("page.html.j2")
 
 
 def page(report: dict[str, Any]) -> str:
-    """Texts of the data are escaped."""
-    found = report.get("findings") or {}
+    """The page of a report; texts of the data are escaped."""
+    findings = report.get("findings") or {}
     return (
         Environment(autoescape=True)
         .from_string(_TEMPLATE.read_text())
@@ -25,8 +25,8 @@ def page(report: dict[str, Any]) -> str:
             titles={name: metric.title for name, metric in METRICS.items()},
             curves=[Markup(svg) for svg in _curves(report)],
             gap=_gap(report["metrics"]["loss"] - report["trainingLoss"], report["trainingLoss"]),
-            reliability=Markup(_reliability(found["calibration"]["bins"])) if "calibration" in found else "",
-            colour=_colour,
+            reliability=Markup(_reliability(findings["calibration"]["bins"])) if "calibration" in findings else "",
+            color=_color,
         )
     )
 
@@ -34,23 +34,24 @@ def page(report: dict[str, Any]) -> str:
 def _gap(gap: float, loss: float) -> str:
     share = gap / max(abs(loss), 1e-9)
     if share > 0.2:
-        return f"{gap:+.3g}, much of it was learned by heart; more data, dropout, weightDecay or augmentation may help."
+        return f"{gap:+.3g}, which is overfitting; more data, dropout, weightDecay or augmentation may help."
     if share < -0.05:
-        return f"{gap:+.3g}, the held-out examples are easier than what it learned from."
-    return f"{gap:+.3g}, it says much the same about new examples."
+        return f"{gap:+.3g}, the held-out examples are easier than the training examples."
+    return f"{gap:+.3g}, the model generalizes to new examples."
 
 
 def _curves(report: dict[str, Any]) -> list[str]:
     training = [(entry["step"], entry["loss"]) for entry in report["curve"] if "loss" in entry]
-    judged = [entry for entry in report["curve"] if "eval_loss" in entry]
-    lines = {"training": training, "held out": [(entry["step"], entry["eval_loss"]) for entry in judged]}
-    found = [_plot(lines, "loss (nats)", report["bestStep"])]
-    for name in [key.removeprefix("eval_") for key in (judged[0] if judged else {}) if key.startswith("eval_")]:
+    evaluations = [entry for entry in report["curve"] if "eval_loss" in entry]
+    lines = {"training": training, "held out": [(entry["step"], entry["eval_loss"]) for entry in evaluations]}
+    plots = [_plot(lines, "loss (nats)", report["bestStep"])]
+    keys = evaluations[0] if evaluations else {}
+    for name in [key.removeprefix("eval_") for key in keys if key.startswith("eval_")]:
         if name != "loss":
-            line = [(entry["step"], entry[f"eval_{name}"]) for entry in judged]
-            found.append(_plot({"held out": line}, METRICS[name].title, report["bestStep"]))
+            line = [(entry["step"], entry[f"eval_{name}"]) for entry in evaluations]
+            plots.append(_plot({"held out": line}, METRICS[name].title, report["bestStep"]))
     rate = [(entry["step"], entry["learning_rate"]) for entry in report["curve"] if "learning_rate" in entry]
-    return [*found, _plot({"learning rate": rate}, "learning rate", report["bestStep"])]
+    return [*plots, _plot({"learning rate": rate}, "learning rate", report["bestStep"])]
 
 
 def _plot(lines: dict[str, list[tuple[float, float]]], title: str, best: int) -> str:
@@ -78,13 +79,13 @@ def _reliability(bins: list[dict[str, float]]) -> str:
 
 
 def _svg(figure: Figure) -> str:
-    """The same bytes for the same numbers."""
+    """The figure as SVG, with the same bytes for the same numbers."""
     text = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": "perennial", "svg.fonttype": "none"}):
         figure.savefig(text, format="svg", metadata={"Date": None})
     return text.getvalue().partition("<svg")[1] + text.getvalue().partition("<svg")[2]
 
 
-def _colour(share: float, tokens: list[dict[str, Any]]) -> str:
-    most = max(abs(token["share"]) for token in tokens) or 1.0
-    return f"rgba({'0,150,60' if share > 0 else '210,40,30'},{0.75 * abs(share) / most:.2f})"
+def _color(share: float, tokens: list[dict[str, Any]]) -> str:
+    largest = max(abs(token["share"]) for token in tokens) or 1.0
+    return f"rgba({'0,150,60' if share > 0 else '210,40,30'},{0.75 * abs(share) / largest:.2f})"
