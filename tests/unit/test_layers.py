@@ -47,7 +47,7 @@ INTRUSIONS = {
     "a decision imports the loop inside a function": Intrusion(
         "decide/language_model/gates.py", "def late():\n    from perennial.loop import queue\n"
     ),
-    "a decision reaches the client by way of the API": Intrusion("api/common.py", "import perennial.kube.client"),
+    "a decision reaches the client by way of the API": Intrusion("api/schema.py", "import perennial.kube.client"),
     "the client imports the process": Intrusion("kube/client.py", "from perennial.process.settings import Settings"),
     "a module stands outside the layers": Intrusion("helpers.py", "import perennial.decide.outcome"),
     "the queue imports kopf": Intrusion("loop/queue.py", "import kopf", KOPF),

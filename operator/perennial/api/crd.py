@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel
 
 from perennial.api import GROUP, KINDS, VERSION
-from perennial.api.common import Kind
+from perennial.api.kind import Kind
 
 _KEPT = {
     "type", "format", "enum", "pattern", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems",

@@ -5,25 +5,15 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
-from perennial.api.common import (
-    BUCKET_CREDENTIALS,
-    ApiModel,
-    ArtifactUri,
-    Column,
-    Conditions,
-    Credentials,
-    Digest,
-    Duration,
-    Image,
-    Kind,
-    Query,
-    Resources,
-    StatusWithDecisions,
-    cel,
-    list_map,
-    own_block,
-)
+from perennial.api.container import Image, Resources
+from perennial.api.duration import Duration
+from perennial.api.kind import Column, Kind
+from perennial.api.metrics import Query
+from perennial.api.schema import ApiModel, list_map, own_block
+from perennial.api.status import Conditions, StatusWithDecisions
 from perennial_contract.job import Task
+from perennial_contract.job.block import cel
+from perennial_contract.job.storage import BUCKET_CREDENTIALS, ArtifactUri, Credentials, Digest
 
 QUEUE_DEPTH = "queue-depth"
 

@@ -8,8 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from perennial.api.common import PART, ApiModel, cel, list_map
+from perennial.api.schema import ApiModel, list_map
 from perennial_contract import pod
+from perennial_contract.job.block import cel
+from perennial_contract.job.storage import PART
 
 FREE_FORM: dict[str, Any] = {"x-kubernetes-preserve-unknown-fields": True}
 ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]

@@ -7,19 +7,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from perennial.api.common import (
-    BUCKET_CREDENTIALS,
-    ApiModel,
-    Credentials,
-    Image,
-    ObjectName,
-    Resources,
-    StorageUri,
-    cel,
-)
+from perennial.api.container import Image, Resources
 from perennial.api.pod import PodOverlay
+from perennial.api.schema import ApiModel
 from perennial_contract.job import Architecture, Learning, MlflowRun, Pretrained, Processes, Task, Tuning
-from perennial_contract.job.storage import WITH_KEYS
+from perennial_contract.job.block import cel
+from perennial_contract.job.storage import BUCKET_CREDENTIALS, WITH_KEYS, Credentials, ObjectName, StorageUri
 from perennial_contract.job.training import EvaluationInterval, Parameters
 from perennial_contract.tasks import TASKS
 

@@ -5,19 +5,14 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from perennial.api.common import (
-    ApiModel,
-    Artifact,
-    Column,
-    Conditions,
-    Immutable,
-    Kind,
-    Metrics,
-    Status,
-    cel,
-)
+from perennial.api.artifact import Artifact
+from perennial.api.kind import Column, Kind
+from perennial.api.metrics import Metrics
+from perennial.api.schema import ApiModel, Immutable
+from perennial.api.status import Conditions, Status
 from perennial.api.training import BUILT_IN_MODEL, TASK_RULES, ModelSource, Training
 from perennial_contract.job import Data, Output, VersionArtifact
+from perennial_contract.job.block import cel
 
 
 class TrainingJobSpec(ApiModel):

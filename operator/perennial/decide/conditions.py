@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from perennial.api.common import LONGEST_CONDITION_MESSAGE, Condition
+from perennial.api.status import LONGEST_CONDITION_MESSAGE, Condition
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Labels and owner references of the objects that Perennial creates."""
 
-from perennial.api.common import Kind
+from perennial.api.kind import Kind
 from perennial.decide.labels import API_VERSION, MANAGED_BY, OWNER_KIND, OWNER_NAME
 from perennial.decide.outcome import Manifest
 

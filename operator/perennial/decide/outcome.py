@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from perennial.api.common import Decision, Status
+from perennial.api.status import Decision, Status
 from perennial.decide.reasons import Severity, severity
 
 Manifest = dict[str, Any]

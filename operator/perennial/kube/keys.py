@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from perennial.api.common import Kind
+from perennial.api.kind import Kind
 from perennial.decide.labels import API_VERSION, DEPLOYMENT, OWNER_KIND, OWNER_NAME, TRAINING_JOB
 from perennial.decide.outcome import Manifest
 from perennial.kube.resources import OWN

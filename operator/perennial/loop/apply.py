@@ -3,7 +3,8 @@
 import logging
 from datetime import datetime
 
-from perennial.api.common import Condition, Kind, Status, StatusWithDecisions
+from perennial.api.kind import Kind
+from perennial.api.status import Condition, Status, StatusWithDecisions
 from perennial.decide.kube import condition
 from perennial.decide.labels import UNREADABLE_FIELD_MANAGER
 from perennial.decide.outcome import Manifest, Outcome, Reference

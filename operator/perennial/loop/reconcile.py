@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from perennial.api import LanguageModel, ModelDeployment, TrainingJob
-from perennial.api.common import Kind
+from perennial.api.kind import Kind
 from perennial.decide.defaults import Defaults
 from perennial.decide.deployment.decide import decide as decide_deployment
 from perennial.decide.language_model.decide import decide as decide_language_model

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import TypeVar
 
-from perennial.api.common import Kind, Status
+from perennial.api.kind import Kind
+from perennial.api.status import Status
 from perennial.decide.conditions import conditions, summary
 from perennial.decide.outcome import Manifest
 from perennial.kube.client import ApiError

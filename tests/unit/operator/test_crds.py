@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from perennial.api import KINDS
-from perennial.api.common import Kind
 from perennial.api.crd import definition, files
+from perennial.api.kind import Kind
 from perennial_testing.specs import broken_specs, schemas
 
 ROOT = Path(__file__).parents[3]

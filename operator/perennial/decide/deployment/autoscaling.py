@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from perennial.api.common import Decision, seconds
 from perennial.api.deployment import Autoscaling, AutoscalingStatus, Recommendation, ScalingMetric
+from perennial.api.duration import seconds
+from perennial.api.status import Decision
 from perennial.decide.readings import reading
 
 KEPT = 64

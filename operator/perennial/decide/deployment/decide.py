@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from perennial.api import ModelDeployment
-from perennial.api.common import Condition
 from perennial.api.deployment import Autoscaling, AutoscalingStatus, ModelDeploymentStatus
+from perennial.api.status import Condition
 from perennial.decide import conditions
 from perennial.decide.deployment.autoscaling import Scaling, scale
 from perennial.decide.deployment.children import children, url

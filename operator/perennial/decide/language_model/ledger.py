@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from perennial.api.common import Decision
 from perennial.api.language_model import LanguageModelStatus, TriggerStatus, Version
+from perennial.api.status import Decision
 
 
 @dataclass(frozen=True)

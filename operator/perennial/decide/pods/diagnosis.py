@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from perennial.api.common import CONDITION_REASON
+from perennial.api.status import CONDITION_REASON
 from perennial.decide.kube import ContainerView, PodView, Termination, Waiting, condition
 
 MOUNTING_PATIENCE = timedelta(seconds=30)

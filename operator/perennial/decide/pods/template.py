@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from perennial.api.common import Credentials
 from perennial.api.pod import PodOverlay
 from perennial.decide.outcome import Manifest
 from perennial_contract import uri as uris
+from perennial_contract.job.storage import Credentials
 from perennial_contract.pod import CLAIMS, CONFIG_MAPS, MOUNTS, SECRETS
 
 USER = 10001

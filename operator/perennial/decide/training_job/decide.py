@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from perennial.api import TrainingJob
-from perennial.api.common import Condition
+from perennial.api.status import Condition
 from perennial.api.training_job import Progress, TrainingJobStatus
 from perennial.decide import conditions
 from perennial.decide.kube import JobView, has_ended, is_true

@@ -1,6 +1,6 @@
 """Children of an object: from the cache, and confirmed by the server where an absence has consequences."""
 
-from perennial.api.common import Kind
+from perennial.api.kind import Kind
 from perennial.decide.outcome import Manifest
 from perennial.kube.cache import Cache
 from perennial.kube.client import Cluster

@@ -13,8 +13,8 @@ from hypothesis import seed as with_seed
 from hypothesis import strategies as st
 
 from perennial.api import KINDS
-from perennial.api.common import Kind
 from perennial.api.crd import definition
+from perennial.api.kind import Kind
 from perennial_testing.misoperation.nodes import BROKEN_IMAGE, MISSING_IMAGE
 from perennial_testing.specs.broken_specs import broken
 from perennial_testing.specs.schemas import specs

@@ -5,9 +5,10 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from perennial.api import ModelDeployment, deployment
-from perennial.api.common import ApiModel, cel, own_block
+from perennial.api.schema import ApiModel, own_block
 from perennial.decide.defaults import Defaults
 from perennial.decide.deployment.runtimes.runtime import Probe, Probes
+from perennial_contract.job.block import cel
 
 
 # The block of the API.

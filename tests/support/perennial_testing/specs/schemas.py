@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from perennial.api.common import Kind
 from perennial.api.crd import definition
+from perennial.api.kind import Kind
 
 Schema = dict[str, Any]
 Value = dict[str, Any]
@@ -52,7 +52,7 @@ _EXACTLY_ONE = "(has(self."
 
 
 def is_exactly_one(rule: str) -> bool:
-    """Whether it is what perennial.api.common.exactly_one makes."""
+    """Whether it is what perennial_contract.job.block.exactly_one makes."""
     return rule.startswith(_EXACTLY_ONE) and rule.endswith(" == 1")
 
 

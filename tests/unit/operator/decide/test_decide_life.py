@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from perennial.api import LanguageModel, ModelDeployment, TrainingJob
-from perennial.api.common import ApiModel
 from perennial.api.language_model import LanguageModelStatus
+from perennial.api.schema import ApiModel
 from perennial.decide.kube import JobView
 from perennial.decide.language_model.decide import decide
 from perennial.decide.language_model.ledger import state_of

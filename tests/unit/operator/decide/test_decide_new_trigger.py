@@ -7,8 +7,8 @@ from pydantic import Field
 
 from perennial.api import LanguageModel
 from perennial.api import language_model as api
-from perennial.api.common import ApiModel
 from perennial.api.language_model import TriggerStatus
+from perennial.api.schema import ApiModel
 from perennial.decide.language_model import retraining
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed

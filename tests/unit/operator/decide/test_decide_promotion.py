@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from perennial.api import LanguageModel, TrainingJob
-from perennial.api.common import Condition
+from perennial.api.status import Condition
 from perennial.decide.kube import JobView
 from perennial.decide.language_model.decide import decide
 from perennial.decide.language_model.observed import Observed

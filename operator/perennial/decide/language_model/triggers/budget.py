@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from perennial.api import LanguageModel
-from perennial.api.common import seconds
+from perennial.api.duration import seconds
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.triggers.trigger import View, clock
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from perennial.api import LanguageModel
-from perennial.api.common import seconds
+from perennial.api.duration import seconds
 from perennial.api.language_model import MetricStatus, MetricTrigger, TriggerStatus
 from perennial.decide.language_model.triggers.trigger import Due, Trigger, View, clock
 from perennial.decide.readings import PERIOD, reading

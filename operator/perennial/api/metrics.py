@@ -1,0 +1,11 @@
+"""Metrics: names and values of those of a model, and queries to Prometheus."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from perennial_contract.tasks import METRICS
+
+MetricName = Annotated[str, Field(json_schema_extra={"enum": [*METRICS]})]
+Metrics = Annotated[dict[str, float], Field(max_length=16)]
+Query = Annotated[str, Field(min_length=1, max_length=2048)]
