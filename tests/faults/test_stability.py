@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -22,14 +23,27 @@ RESYNC_SECONDS = int(os.environ.get("PERENNIAL_TEST_RESYNC_SECONDS", "20"))
 # The longest of the operator's other periods is that of a look at a metric.
 IDLE_SECONDS = 2 * max(RESYNC_SECONDS, 15)
 
-# What stays as it is without a node: kind, what is laid over a small spec, and the reason that Ready ends with.
-AT_REST: dict[str, tuple[str, Manifest, str]] = {
-    "missing-input": ("TrainingJob", {"data": {"train": [{"uri": "pvc://missing/a.txt"}]}}, "InputMissing"),
-    "wrong-uri": ("TrainingJob", {"data": {"train": [{"uri": "pvc://corpus/../etc"}]}}, "InvalidUri"),
-    "suspended": ("TrainingJob", {"suspend": True}, "Suspended"),
-    "no-node": ("TrainingJob", {}, "Starting"),
-    "no-model": ("Deployment", {"model": {"uri": "pvc://missing/one"}}, "InputMissing"),
-    "asleep": ("Deployment", {"replicas": 0}, "ScaledToZero"),
+
+@dataclass(frozen=True)
+class AtRest:
+    """An object that settles without a node: its kind, changes to a small spec, and the final reason of Ready."""
+
+    kind: str
+    reason: str
+    overlay: Manifest = field(default_factory=dict)
+
+
+AT_REST = {
+    "missing-input": AtRest(
+        "TrainingJob", overlay={"data": {"train": [{"uri": "pvc://missing/a.txt"}]}}, reason="InputMissing"
+    ),
+    "wrong-uri": AtRest(
+        "TrainingJob", overlay={"data": {"train": [{"uri": "pvc://corpus/../etc"}]}}, reason="InvalidUri"
+    ),
+    "suspended": AtRest("TrainingJob", overlay={"suspend": True}, reason="Suspended"),
+    "no-node": AtRest("TrainingJob", reason="Starting"),
+    "no-model": AtRest("Deployment", overlay={"model": {"uri": "pvc://missing/one"}}, reason="InputMissing"),
+    "asleep": AtRest("Deployment", overlay={"replicas": 0}, reason="ScaledToZero"),
 }
 PLURALS = {"TrainingJob": "trainingjobs", "Deployment": "deployments"}
 
@@ -80,11 +94,13 @@ def _fail(control_plane: ControlPlane, namespace: str) -> None:
 
 def _rest(control_plane: ControlPlane, namespace: str) -> None:
     Story(control_plane, namespace)  # makes the claims
-    for name, (kind, spec, _) in AT_REST.items():
-        document = manifest(kind, name, merged(SMALL[kind], spec))
+    for name, case in AT_REST.items():
+        document = manifest(case.kind, name, merged(SMALL[case.kind], case.overlay))
         control_plane.kubectl("create", "-n", namespace, "-f", "-", stdin=document)
-    for name, (kind, _, reason) in AT_REST.items():
-        eventually(lambda n=name, k=kind, r=reason: _reason(control_plane, namespace, k, n) == r, f"{name}: {reason}")
+    for name, case in AT_REST.items():
+        eventually(
+            lambda n=name, c=case: _reason(control_plane, namespace, c.kind, n) == c.reason, f"{name}: {case.reason}"
+        )
 
 
 def _reason(control_plane: ControlPlane, namespace: str, kind: str, name: str) -> str | None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import threading
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -115,30 +116,57 @@ def not_s3(reply: bytes):
     return server
 
 
-# What the Secret says, and reason, code and sentence that follow when a folder is listed.
+@dataclass(frozen=True)
+class Refusal:
+    """Changes to a valid Secret, and how listing a folder with it fails."""
+
+    secret: dict[str, str]
+    reason: str
+    code: int
+    message: str
+
+
 REFUSED = {
-    "an unknown key": ({"AWS_ACCESS_KEY_ID": "nobody"}, "CredentialsRefused", BAD_CONFIGURATION, "InvalidAccessKeyId"),
-    "a wrong word": (
-        {"AWS_SECRET_ACCESS_KEY": "another-word"}, "CredentialsRefused", BAD_CONFIGURATION, "mend those of the Secret",
+    "an unknown key": Refusal(
+        {"AWS_ACCESS_KEY_ID": "nobody"},
+        reason="CredentialsRefused",
+        code=BAD_CONFIGURATION,
+        message="InvalidAccessKeyId",
     ),
-    "a key without its word": (
-        {"AWS_SECRET_ACCESS_KEY": ""}, "BadCredentials", BAD_CONFIGURATION, "has no AWS_SECRET_ACCESS_KEY; add it",
+    "a wrong word": Refusal(
+        {"AWS_SECRET_ACCESS_KEY": "another-word"},
+        reason="CredentialsRefused",
+        code=BAD_CONFIGURATION,
+        message="mend those of the Secret",
     ),
-    "nobody there": (
-        {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "StorageUnreachable", TEMPORARY, "check AWS_ENDPOINT_URL",
+    "a key without its word": Refusal(
+        {"AWS_SECRET_ACCESS_KEY": ""},
+        reason="BadCredentials",
+        code=BAD_CONFIGURATION,
+        message="has no AWS_SECRET_ACCESS_KEY; add it",
     ),
-    "an endpoint that is no URL": ({"AWS_ENDPOINT_URL": "minio"}, "BadEndpoint", BAD_CONFIGURATION, "Invalid endpoint"),
-    "a region that is none": ({"AWS_REGION": "no region"}, "BadEndpoint", BAD_CONFIGURATION, "no region"),
-}  # fmt: skip
+    "nobody there": Refusal(
+        {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"},
+        reason="StorageUnreachable",
+        code=TEMPORARY,
+        message="check AWS_ENDPOINT_URL",
+    ),
+    "an endpoint that is no URL": Refusal(
+        {"AWS_ENDPOINT_URL": "minio"}, reason="BadEndpoint", code=BAD_CONFIGURATION, message="Invalid endpoint"
+    ),
+    "a region that is none": Refusal(
+        {"AWS_REGION": "no region"}, reason="BadEndpoint", code=BAD_CONFIGURATION, message="no region"
+    ),
+}
 
 
-@pytest.mark.parametrize(("values", "reason", "code", "message"), REFUSED.values(), ids=REFUSED.keys())
-def test_a_refusal(s3, bucket, tmp_path, values, reason, code, message):
-    store = at(f"s3://{bucket}/x", tmp_path, s3.secret(tmp_path, **values))
+@pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED)
+def test_a_refusal(s3, bucket, tmp_path, case):
+    store = at(f"s3://{bucket}/x", tmp_path, s3.secret(tmp_path, **case.secret))
     with pytest.raises(Failure) as refusal:
         store.sizes()
-    assert (refusal.value.reason, refusal.value.code) == (reason, code)
-    assert message in refusal.value.message
+    assert (refusal.value.reason, refusal.value.code) == (case.reason, case.code)
+    assert case.message in refusal.value.message
     assert not any(word in refusal.value.message for word in SECRETS)
 
 
