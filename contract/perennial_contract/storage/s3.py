@@ -127,7 +127,7 @@ class Store:
                 self._made = settings, _client(settings)
             except ValueError as error:
                 source = f"the Secret {self._credentials.name}" if self._credentials else "the pod's environment"
-                raise Failure("BadEndpoint", f"{self.uri}: {error}; mend it in {source}", BAD_CONFIGURATION) from None
+                raise Failure("BadEndpoint", f"{self.uri}: {error}; fix it in {source}", BAD_CONFIGURATION) from None
         return self._made[1]
 
 

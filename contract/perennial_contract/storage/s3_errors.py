@@ -56,12 +56,12 @@ def _failure(error: BaseException, uri: str, secret: str | None) -> Failure | No
             message = f"{uri}: the endpoint's certificate is not trusted; {advice}"
             return Failure("UntrustedCertificate", message, BAD_CONFIGURATION)
         case botocore.InvalidRegionError():
-            return Failure("BadEndpoint", f"{uri}: {error}; mend AWS_REGION in {_of(secret)}", BAD_CONFIGURATION)
+            return Failure("BadEndpoint", f"{uri}: {error}; correct AWS_REGION in {_of(secret)}", BAD_CONFIGURATION)
         case botocore.ConnectionError() | botocore.HTTPClientError() | botocore.IncompleteReadError():
             message = f"{uri}: the endpoint can't be reached ({type(error).__name__}); check AWS_ENDPOINT_URL"
             return Failure("StorageUnreachable", f"{message} of {_of(secret)}, and the network", TEMPORARY)
         case botocore.FlexibleChecksumError():
-            return Failure("DamagedInTransit", f"{uri} did not arrive as it was sent; it is tried again", TEMPORARY)
+            return Failure("DamagedInTransit", f"{uri} was corrupted in transit; retrying", TEMPORARY)
     return None
 
 
@@ -69,26 +69,26 @@ def _refused(error: botocore.ClientError, uri: str, secret: str | None) -> Failu
     code = code_of(error)
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if code in _CREDENTIALS:
-        message = f"{uri}: the storage refuses the credentials ({code}); mend those of {_of(secret)}"
+        message = f"{uri}: the storage refuses the credentials ({code}); correct those of {_of(secret)}"
         return Failure("CredentialsRefused", message, BAD_CONFIGURATION)
     if code in _DENIED:
         message = f"{uri}: {error.operation_name} is not allowed; give the user of {_of(secret)} that right"
         return Failure("AccessDenied", message, BAD_CONFIGURATION)
     if code == "NoSuchBucket":
-        return Failure("BucketNotFound", f"{uri}: there is no such bucket; create it or mend the name", MISSING_INPUT)
+        return Failure("BucketNotFound", f"{uri}: there is no such bucket; create it or fix the name", MISSING_INPUT)
     if code in _REGION:
         message = f"{uri}: the bucket is in another region ({code}); set AWS_REGION in {_of(secret)}"
         return Failure("WrongRegion", message, BAD_CONFIGURATION)
     if code in _ABSENT:
         return Failure("InputNotFound", f"{uri} doesn't exist", MISSING_INPUT)
     if code in _FULL:
-        return Failure("StorageFull", f"{uri}: the storage takes no more ({code})", TEMPORARY)
+        return Failure("StorageFull", f"{uri}: the storage is full ({code})", TEMPORARY)
     if code == "NotImplemented":
-        message = f"{uri}: the storage knows no {error.operation_name} as it is needed (conditional writes, SHA-256)"
+        message = f"{uri}: the storage does not support {error.operation_name} with conditional writes and SHA-256"
         return Failure("StorageUnsuitable", message, BAD_CONFIGURATION)
     if status >= 500 or code in ("SlowDown", "RequestTimeout", "BadDigest", "429"):
-        message = f"{uri}: the storage answers {code}, again and again; if it stays so, is there an S3 server"
-        return Failure("StorageUnreachable", f"{message} at AWS_ENDPOINT_URL of {_of(secret)}?", TEMPORARY)
+        message = f"{uri}: the storage keeps answering {code}; if this persists, check that an S3 server is"
+        return Failure("StorageUnreachable", f"{message} at AWS_ENDPOINT_URL of {_of(secret)}", TEMPORARY)
     message = f"{uri}: the storage refuses {error.operation_name} ({code}, {status})"
     return Failure("StorageError", message, BAD_CONFIGURATION)
 

@@ -137,7 +137,7 @@ REFUSED = {
         {"AWS_SECRET_ACCESS_KEY": "another-word"},
         reason="CredentialsRefused",
         code=BAD_CONFIGURATION,
-        message="mend those of the Secret",
+        message="correct those of the Secret",
     ),
     "a key without its word": Refusal(
         {"AWS_SECRET_ACCESS_KEY": ""},
@@ -200,7 +200,7 @@ def test_what_speaks_http_but_not_s3_is_told(tmp_path, s3, bucket, monkeypatch):
     monkeypatch.setattr("perennial_contract.storage.s3.ATTEMPTS", 2)
     server = not_s3(b"<html><p>Welcome</html>")
     secret = s3.secret(tmp_path, AWS_ENDPOINT_URL=f"http://127.0.0.1:{server.server_port}")
-    with pytest.raises(Failure, match="is there an S3 server at AWS_ENDPOINT_URL") as refusal:
+    with pytest.raises(Failure, match="check that an S3 server is at AWS_ENDPOINT_URL") as refusal:
         at(f"s3://{bucket}/x", tmp_path, secret).sizes()
     assert refusal.value.code == TEMPORARY
     server.shutdown()
