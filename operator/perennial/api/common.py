@@ -78,7 +78,6 @@ def seconds(duration: str) -> int:
 
 
 MetricName = Annotated[str, Field(json_schema_extra={"enum": [*METRICS]})]
-Metrics = Annotated[dict[str, float], Field(max_length=16)]
 
 
 class Resources(ApiModel):
@@ -90,14 +89,6 @@ class Resources(ApiModel):
     limits: Annotated[dict[str, Quantity], Field(max_length=16)] | None = Field(
         None, description="What is never exceeded, by resource name: cpu in cores, memory in bytes (Quantity)."
     )
-
-
-class Artifact(ApiModel):
-    """A trained model in storage."""
-
-    uri: ArtifactUri = Field(description="Where the artifact's folder is.")
-    digest: Digest = Field(description="SHA-256 of the artifact's manifest, which holds the digest of each file.")
-    size_bytes: int | None = Field(None, description="Size of the whole folder in bytes.")
 
 
 _DNS_LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"

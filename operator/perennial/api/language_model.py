@@ -7,14 +7,12 @@ from pydantic import Field
 
 from perennial.api.common import (
     ApiModel,
-    Artifact,
     Column,
     Conditions,
     Credentials,
     Duration,
     Kind,
     MetricName,
-    Metrics,
     Query,
     StatusWithDecisions,
     cel,
@@ -23,8 +21,8 @@ from perennial.api.common import (
 )
 from perennial.api.deployment import DeploymentTemplate
 from perennial.api.training import BUILT_IN_MODEL, TASK_RULES, ModelSource, Storage, Training
-from perennial.api.training_job import Comparison
 from perennial_contract.job import Data, VersionArtifact
+from perennial_contract.result import Artifact, Comparison, Metrics
 from perennial_contract.tasks import TASKS
 
 TriggerName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=63)]

@@ -19,10 +19,10 @@ import pytest
 import yaml
 
 from perennial.api import TrainingJob
-from perennial.api.training_job import Result
 from perennial.decide.training_job.configuration import config_map
 from perennial.loop.observe.sources.pod_log import last_progress
 from perennial_contract import manifest
+from perennial_contract.result import Result
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = ROOT / "examples" / "runtimes"

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from perennial.api import LanguageModel, TrainingJob
 from perennial.api.common import Credentials
-from perennial.api.training_job import Progress
 from perennial.decide.defaults import Defaults
 from perennial.decide.kube import JobView, PodView
 from perennial.decide.training_job.starting_model import base
+from perennial_contract.result import Progress
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from typing import Literal
 from pydantic import ValidationError
 
 from perennial.api import TrainingJob
-from perennial.api.training_job import Result
 from perennial.decide.kube import PodView, Termination, is_true, true_condition
 from perennial.decide.labels import KUEUE_JOB_UID
 from perennial.decide.pods.diagnosis import failure_of, message_of, trouble
@@ -16,7 +15,8 @@ from perennial.decide.pods.template import Volumes
 from perennial.decide.training_job.observed import Observed, locations
 from perennial.decide.training_job.rendezvous import index, nodes
 from perennial.decide.training_job.starting_model import NoBase, find
-from perennial_contract.exits import CONSEQUENCES, FINAL
+from perennial_contract.exits import CONSEQUENCES, FINAL, RESULT
+from perennial_contract.result import Result
 
 # A pod usually comes with its Job's start; to tell of each second between would be a write for nothing.
 PATIENCE = timedelta(seconds=30)
@@ -52,7 +52,7 @@ def complete(job: TrainingJob, seen: Observed, now: datetime) -> State | None:
     if not is_true(seen.job, "Complete"):
         return None
     ends = [ended for pod in seen.pods if index(pod) == 0 for ended in _ends(pod) if not ended.exit_code]
-    message = next(filter(None, (message_of(ended, "result") for ended in ends)), None)
+    message = next(filter(None, (message_of(ended, RESULT) for ended in ends)), None)
     try:
         result = Result.model_validate(message)
     except ValidationError:

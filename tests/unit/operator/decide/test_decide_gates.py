@@ -4,8 +4,8 @@ import pytest
 from given import result
 
 from perennial.api.language_model import Gate
-from perennial.api.training_job import Result
 from perennial.decide.language_model.gates import judge
+from perennial_contract.result import Result
 
 LOSS = {"metric": "loss"}
 

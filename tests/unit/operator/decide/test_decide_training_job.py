@@ -7,10 +7,10 @@ import pytest
 from given import DEFAULTS, DIGEST, NOW, after, batch_job, ended, pod, result, training_job
 
 from perennial.api import TrainingJob
-from perennial.api.training_job import Progress
 from perennial.decide.kube import JobView, PodView
 from perennial.decide.training_job.decide import decide
 from perennial.decide.training_job.observed import Observed
+from perennial_contract.result import Progress
 
 FAILURE = {"perennial": "failure", "reason": "EmptyCorpus", "message": "pvc://corpus/train.txt holds no text."}
 PROGRESS = Progress(step=30, max_steps=300, loss=4.5, validation_loss=4.6)
