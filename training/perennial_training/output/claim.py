@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from perennial_contract import manifest
+from perennial_contract import manifest, pod
 from perennial_contract.exits import MISSING_INPUT, Failure
 from perennial_contract.facts import Facts, TrainingFacts
 from perennial_contract.job import Job
@@ -24,7 +24,7 @@ class ClaimOutput:
         self.folder = local_path(config.output.uri, mounts)
         self.partial = self.folder.with_name(f"{self.folder.name}.partial")
         self.work = self.partial / config.job.uid
-        claim = mounts / "claims" / config.output.uri.removeprefix("pvc://").partition("/")[0]
+        claim = mounts / pod.CLAIMS / config.output.uri.removeprefix("pvc://").partition("/")[0]
         if not claim.is_dir():
             raise Failure(
                 "ClaimNotMounted", f"the claim of {config.output.uri} is not mounted at {claim}", MISSING_INPUT

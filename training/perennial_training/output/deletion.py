@@ -5,7 +5,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from perennial_contract import manifest
+from perennial_contract import manifest, pod
 from perennial_contract.exits import BAD_CONFIGURATION, MISSING_INPUT, Failure
 from perennial_contract.facts import Facts
 from perennial_contract.report import Report
@@ -91,8 +91,8 @@ def _refuse_no_artifact(uri: str) -> None:
 def _folder(uri: str, mounts: Path) -> Path:
     _refuse_no_artifact(uri)
     name = parse(uri).name
-    if not (mounts / "claims" / name).is_dir():
-        raise Failure("ClaimNotMounted", f"the claim {name} is not mounted in {mounts}/claims", MISSING_INPUT)
+    if not (mounts / pod.CLAIMS / name).is_dir():
+        raise Failure("ClaimNotMounted", f"the claim {name} is not mounted in {mounts / pod.CLAIMS}", MISSING_INPUT)
     return local_path(uri, mounts)
 
 
