@@ -25,7 +25,7 @@ class TrainingJobSpec(ApiModel):
     model_config = cel(
         *BUILT_IN_MODEL,
         (
-            "has(self.compareWith) == has(oldSelf.compareWith) && has(self.training) == has(oldSelf.training)",
+            "has(self.compareWith) == has(oldSelf.compareWith)",
             "only `suspend` and `ttlSecondsAfterFinished` may change; create another TrainingJob instead",
         ),
         *TASK_RULES,
