@@ -101,8 +101,9 @@ $(VENV)/.docs-installed: $(VENV)/.installed requirements/docs.txt
 	@$(UV) pip install --quiet --require-hashes -r requirements/docs.txt
 	@touch $@
 
-crds: venv ## Generate the CRDs from operator/perennial/api
+crds: venv ## Generate the CRDs from operator/perennial/api, and the JSON Schemas from contract/perennial_contract
 	@$(VENV)/bin/python -m perennial.api.crd crds charts/perennial/crds
+	@$(VENV)/bin/python -m perennial_contract.schemas contract/perennial_contract/schemas
 
 images: ## Build the images, without Docker
 	@$(PYTHON) tools/build_images build

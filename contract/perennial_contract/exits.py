@@ -20,6 +20,10 @@ CONSEQUENCES = frozenset({PEER_LOST, TERMINATED})
 TERMINATION_LOG = Path("/dev/termination-log")
 MAX_MESSAGE_BYTES = 4096  # what the kubelet keeps of a termination message
 
+# What a pod tells is JSON with its kind under this key, as any program may print or leave something else.
+KIND = "perennial"
+PROGRESS, RESULT, FAILURE = "progress", "result", "failure"
+
 
 class Failure(Exception):
     """An end that a person can act on: a CamelCase reason, one sentence, and the exit code."""
@@ -48,7 +52,7 @@ def leave(document: dict[str, Any], path: Path = TERMINATION_LOG) -> None:
 
 
 def _failure(reason: str, message: str) -> dict[str, Any]:
-    return {"perennial": "failure", "reason": reason, "message": message}
+    return {KIND: FAILURE, "reason": reason, "message": message}
 
 
 def _encode(document: dict[str, Any]) -> bytes:

@@ -78,6 +78,18 @@ class Job:
         line = {"perennial": "progress", "step": step, "maxSteps": self.hyperparameters["maxSteps"], **numbers}
         print(json.dumps(line), flush=True)
 
+    def judge_served(self, judge: Callable[[Path], dict[str, float]]) -> dict[str, Any]:
+        """What `publish` says of the version in service, judged on the held-out data; betterThanServed reads it."""
+        served = self.config.get("compareWith")
+        if served is None:
+            return {}
+        folder = local_path(served["uri"], self.mounts)
+        try:
+            manifest.verify(folder, served["digest"])
+        except manifest.TamperedArtifact as error:
+            raise Failure("TamperedArtifact", f"{served['uri']}: {error}.", exits.BAD_DATA) from None
+        return {"comparison": {"version": served["version"], "metrics": judge(folder)}}
+
     def publish(self, folder: Path, metrics: dict[str, float], steps: int, **more: Any) -> None:
         """Seals the folder, moves it to its place in one step, and leaves the result."""
         facts = {"task": self.config["task"], "job": self.config["job"], "metrics": metrics, "steps": steps, **more}

@@ -5,6 +5,7 @@ So do the workers of pytest-xdist: the first that needs it brings it up, and the
 
 import fcntl
 import json
+import os
 import subprocess
 import sys
 import uuid
@@ -19,7 +20,7 @@ from playground import clusters
 from playground import language_models as lm
 from playground.commands import Kubectl
 
-NAME = "test-e2e"
+NAME = f"{os.environ.get('PERENNIAL_TEST_CLUSTER', 'test')}-e2e"
 FOLDER = Path(__file__).parent
 BEGUN: list[str] = []
 

@@ -1,4 +1,4 @@
-"""Programs in other frameworks, trained in real pods, and what TensorFlow learned answers from one."""
+"""Programs in other frameworks, trained in real pods: a job, a LanguageModel, and what TensorFlow learned answers."""
 
 import json
 import subprocess
@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from perennial_testing.cluster.control_plane import ROOT
-from perennial_testing.pods.waits import wait_condition
+from perennial_testing.pods.waits import apply, wait_condition
+from playground import language_models as lm
 from playground.clusters import Chosen
 from playground.commands import Kubectl
 
@@ -47,6 +48,33 @@ def test_a_program_of_ones_own_trains(kubectl: Kubectl, framework: str) -> None:
     assert status["result"]["artifact"]["digest"].startswith("sha256:")
     assert status["result"]["metrics"]["accuracy"] > 0.65  # half of the reviews are positive
     print(framework, status["result"]["metrics"])
+
+
+def test_a_version_of_a_program_of_ones_own_is_better_than_the_served_one(kubectl: Kubectl) -> None:
+    """The program judges the served version and tells of it: without that, no version after the first would pass."""
+    _, job = yaml.safe_load_all((RUNTIMES / "pytorch/sentiment.yaml").read_text())
+    training = job["spec"]["training"] | {"hyperparameters": {"maxSteps": 2, "batchSize": 32, "learningRate": 5.0e-3}}
+    spec = {
+        "model": job["spec"]["model"],
+        "data": job["spec"]["data"],
+        "training": training,
+        "evaluation": {"gates": [{"metric": "loss", "betterThanServed": {"by": 0.1}}]},
+        "storage": {"uri": "pvc://models"},
+        "deployment": {"replicas": 0},  # what is served is what was promoted; here nobody asks it
+    }
+    apply(kubectl, job | {"kind": "LanguageModel", "metadata": {"name": "reviewer"}, "spec": spec})
+    first = lm.follow(kubectl, "reviewer", 1)
+    kubectl.wait_for("v1 to be served", 60, lambda: serving(kubectl, "reviewer") == 1)
+    lm.train(kubectl, "reviewer", {"maxSteps": 60})
+    second = lm.follow(kubectl, "reviewer", 2)
+    assert second["comparison"] == {"version": 1, "metrics": first["metrics"]}  # the same weights and held-out texts
+    assert second["passedGates"], second
+    kubectl.wait_for("v2 to be served", 60, lambda: serving(kubectl, "reviewer") == 2)
+
+
+def serving(kubectl: Kubectl, model: str) -> int | None:
+    number: int | None = kubectl.get("languagemodel", model)["status"].get("servingVersion")
+    return number
 
 
 def test_what_tensorflow_learned_answers(kubectl: Kubectl) -> None:

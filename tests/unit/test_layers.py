@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LAYERS = "the operator's layers: process > loop > kube > decide > api"
+STORAGE = "the operator reads no storage"
 KOPF = "kopf is an implementation detail of the watch"
 PURITY = "decide and api are pure: no I/O, no clock, no randomness"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -51,6 +52,7 @@ INTRUSIONS = {
     "the client imports the process": Intrusion("kube/client.py", "from perennial.process.settings import Settings"),
     "a module stands outside the layers": Intrusion("helpers.py", "import perennial.decide.outcome"),
     "the queue imports kopf": Intrusion("loop/queue.py", "import kopf", KOPF),
+    "the queue imports the storage": Intrusion("loop/queue.py", "import perennial_contract.storage.room", STORAGE),
     "a decision reads the clock": Intrusion("decide/outcome.py", "import time", PURITY),
     "a decision imports kopf": Intrusion("decide/deployment/decide.py", "import kopf", PURITY),
 }
@@ -88,6 +90,19 @@ def imports(*packages: str) -> dict[str, set[str]]:
 def test_the_contracts_cover_every_package_of_the_distribution() -> None:
     built = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     assert sorted(PACKAGES) == sorted(Path(folder).name for folder in built)
+
+
+# What of the contract imports more than the standard library: the typed documents, and the storage.
+WITH_LIBRARIES = {"facts", "job", "result", "schemas", "storage"}
+
+
+def test_the_rest_of_the_contract_imports_the_standard_library_only() -> None:
+    graph = grimp.build_graph("perennial_contract", include_external_packages=True, cache_dir=None)
+    ours = {module for module in graph.modules if module.partition(".")[0] == "perennial_contract"}
+    plain = {module for module in ours if module.partition(".")[2].partition(".")[0] not in WITH_LIBRARIES}
+    assert len(plain) >= 9
+    needed = set().union(*map(graph.find_modules_directly_imported_by, plain)) - plain
+    assert {module.partition(".")[0] for module in needed} <= sys.stdlib_module_names
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:

@@ -36,9 +36,9 @@ def train(options: argparse.Namespace) -> None:
     launch.join(os.environ, ["perennial_training", *options.arguments])
     termination = Termination()
     result = job.run(configuration, options.mounts, options.metrics_port, termination, report)
-    if launch.leads(os.environ):
-        _leave(result, options.termination_log)
-        print(json.dumps(result), flush=True)
+    if result is not None and launch.leads(os.environ):
+        _leave(result.document(), options.termination_log)
+        print(json.dumps(result.document()), flush=True)
     launch.part(os.environ)
 
 

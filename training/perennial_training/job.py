@@ -4,14 +4,15 @@ import json
 import os
 import shutil
 import tempfile
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perennial_contract import uri
+from perennial_contract.facts import Parent, TrainingFacts
 from perennial_contract.job import Job
 from perennial_contract.report import Report
+from perennial_contract.result import Comparison, DataFacts, ResultMessage
 from perennial_training import starting_model
 from perennial_training.distributed import launch
 from perennial_training.distributed.termination import Termination
@@ -26,17 +27,18 @@ if TYPE_CHECKING:
     from perennial_training.fitting.fitting import Fitted
 
 
-def run(config: Job, mounts: Path, metrics_port: int, termination: Termination, report: Report) -> dict[str, Any]:
+def run(config: Job, mounts: Path, metrics_port: int, termination: Termination, report: Report) -> ResultMessage | None:
     """Prepares, trains, compares, publishes; returns the result. Raises exits.Failure.
 
-    A job that is already done gives its result again.
+    None where another process leads. A job that is already done gives its result again.
     """
     output = output_of(config, mounts, report)
     if done := output.finished():
         report(f"{config.output.uri} already holds the artifact of this job")
         return done
     if not launch.leads(os.environ):
-        return _follow(config, mounts, output, termination, report)
+        _follow(config, mounts, output, termination, report)
+        return None
     # What is compared with is verified before hours of training depend on it.
     served = starting_model.served(config.compare_with, mounts, report) if config.compare_with else None
     output.open()
@@ -51,9 +53,7 @@ def run(config: Job, mounts: Path, metrics_port: int, termination: Termination, 
         comparison = None
         if config.compare_with is not None and served is not None:
             report(f"judging the served version {config.compare_with.version} on the same texts")
-            folder, facts = served
-            metrics = fitting.compare(folder, facts["contextLength"])
-            comparison = {"version": config.compare_with.version, "metrics": metrics}
+            comparison = Comparison(version=config.compare_with.version, metrics=fitting.compare(*served))
         facts = _facts(config, prepared, fitted, comparison)
         fitting.explain(fitted, facts)
         report(f"writing the artifact to {config.output.uri}")
@@ -62,53 +62,52 @@ def run(config: Job, mounts: Path, metrics_port: int, termination: Termination, 
                 _write_reports(facts, output.work / "explanation", Path(reports))
             result = output.publish(fitted.weights, prepared.tokenizer, facts)
             if run is not None:
-                result |= {"tracking": run.end("FINISHED", result, Path(reports))}
+                result = result.model_copy(update={"tracking": run.end("FINISHED", result, Path(reports))})
         return result
 
 
-def _write_reports(facts: dict[str, Any], explanation: Path, folder: Path) -> None:
+def _write_reports(facts: TrainingFacts, explanation: Path, folder: Path) -> None:
     """What the tracking server gets of the artifact: all but the weights."""
     (folder / "README.md").write_text(card(facts))
-    (folder / "perennial.json").write_text(json.dumps(facts, indent=1))
+    (folder / "perennial.json").write_text(json.dumps(facts.document(), indent=1))
     shutil.copytree(explanation, folder / "explanation")
 
 
-def _follow(config: Job, mounts: Path, output: Output, termination: Termination, report: Report) -> dict[str, Any]:
+def _follow(config: Job, mounts: Path, output: Output, termination: Termination, report: Report) -> None:
     """Trains along with the process that leads (see processes), which alone writes, judges and publishes."""
     with tempfile.TemporaryDirectory() as work:
         prepared = prepare(config, mounts, Path(work), report)
         from perennial_training.fitting.fitting import Fitting
 
         Fitting(config, prepared, output, report).train(0, termination)
-    return {}
 
 
-def _facts(config: Job, prepared: Prepared[Any], fitted: "Fitted", comparison: dict[str, Any] | None) -> dict[str, Any]:
+def _facts(config: Job, prepared: Prepared[Any], fitted: "Fitted", comparison: Comparison | None) -> TrainingFacts:
     """All that the manifest says; card and result repeat it."""
     start = prepared.base
-    return {
-        "name": uri.parse(config.output.uri.rstrip("/")).path,
-        "task": config.task,
-        "createdAt": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "job": config.job.model_dump(),
-        "parent": {"uri": start.uri, "digest": start.digest} if start else None,
-        "data": {
-            "digest": prepared.corpus.digest,
-            "trainExamples": len(prepared.corpus.train),
-            "validationExamples": len(prepared.corpus.validation),
-            "trainTokens": prepared.train.tokens,
-            "counts": prepared.corpus.counts,
-        },
-        "metrics": fitted.metrics,
-        "initialMetrics": fitted.initial_metrics,
-        "baseline": asdict(fitted.baseline),
-        "trainingLoss": fitted.training_loss,
-        "comparison": comparison,
-        "steps": fitted.steps,
-        "bestStep": fitted.best_step,
-        "stoppedEarly": fitted.steps < config.training.hyperparameters.max_steps,
-        "contextLength": prepared.context,
-        "labels": prepared.labels,
-        "config": config.document(),
-        "madeWith": artifact.made_with(),
-    }
+    return TrainingFacts(
+        name=uri.parse(config.output.uri.rstrip("/")).path,
+        task=config.task,
+        created_at=datetime.now(UTC).replace(microsecond=0),
+        job=config.job,
+        parent=Parent(uri=start.uri, digest=start.digest) if start else None,
+        data=DataFacts(
+            digest=prepared.corpus.digest,
+            train_examples=len(prepared.corpus.train),
+            validation_examples=len(prepared.corpus.validation),
+            train_tokens=prepared.train.tokens,
+            counts=prepared.corpus.counts,
+        ),
+        metrics=fitted.metrics,
+        initial_metrics=fitted.initial_metrics,
+        baseline=fitted.baseline,
+        training_loss=fitted.training_loss,
+        comparison=comparison,
+        steps=fitted.steps,
+        best_step=fitted.best_step,
+        stopped_early=fitted.steps < config.training.hyperparameters.max_steps,
+        context_length=prepared.context,
+        labels=prepared.labels,
+        config=config,
+        made_with=artifact.made_with(),
+    )

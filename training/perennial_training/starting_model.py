@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
 
 from perennial_contract import manifest, uri
 from perennial_contract.exits import BAD_CONFIGURATION, BAD_DATA, MISSING_INPUT, Failure
+from perennial_contract.facts import Facts
 from perennial_contract.job import StartingModel, VersionArtifact
 from perennial_contract.report import Report
 from perennial_contract.storage import credentials
@@ -44,18 +44,22 @@ def fetch(pretrained: StartingModel, mounts: Path, report: Report) -> Base:
     return _complete(Base(folder, pretrained.uri, digest))
 
 
-def served(version: VersionArtifact, mounts: Path, report: Report) -> tuple[Path, dict[str, Any]]:
-    """The folder and the manifest of an artifact, verified. Raises exits.Failure."""
+def served(version: VersionArtifact, mounts: Path, report: Report) -> tuple[Path, int]:
+    """The folder of an artifact, verified, and its context in tokens. Raises exits.Failure."""
     folder = _folder(version, version.digest, mounts, report)
-    return folder, verify(folder, version.uri, version.digest)
+    context = verify(folder, version.uri, version.digest).context_length
+    if context is None:
+        message = f"{version.uri} can't be judged: {manifest.NAME} in it has no contextLength"
+        raise Failure("UnknownModel", message, BAD_DATA)
+    return folder, context
 
 
-def verify(folder: Path, name: str, digest: str | None) -> dict[str, Any]:
-    """The manifest of an artifact; exits.Failure if it is missing or was changed."""
+def verify(folder: Path, name: str, digest: str | None) -> Facts:
+    """The facts of an artifact; exits.Failure if it is missing or was changed."""
     if not folder.is_dir():
         raise Failure("ArtifactNotFound", f"{name} doesn't exist", MISSING_INPUT)
     with _untampered(name):
-        return manifest.verify(folder, digest)
+        return Facts.of(manifest.verify(folder, digest))
 
 
 @contextmanager

@@ -114,6 +114,15 @@ def resume(path: Path, model: Classifier) -> int:
     return step
 
 
+def load(folder: Path) -> tuple[Classifier, Encoder]:
+    """The model of an artifact, and how it reads a text."""
+    config = json.loads((folder / "config.json").read_text())
+    encoder = Encoder(config["vocabulary"], config["labels"])
+    model = Classifier(len(encoder.vocabulary) + 2, config["units"], len(encoder.labels))
+    model.load_state_dict(load_file(folder / "model.safetensors"))
+    return model, encoder
+
+
 def finish(job: Job, model: Classifier, encoder: Encoder, held_out: list[Example]) -> None:
     folder = job.work / "artifact"
     folder.mkdir(exist_ok=True)
@@ -121,7 +130,8 @@ def finish(job: Job, model: Classifier, encoder: Encoder, held_out: list[Example
     config = {"labels": encoder.labels, "units": model.filters.out_channels, "vocabulary": encoder.vocabulary}
     (folder / "config.json").write_text(json.dumps(config))
     metrics = judge(model, encoder, held_out)
-    job.publish(folder, metrics, job.hyperparameters["maxSteps"], madeWith={"torch": torch.__version__})
+    comparison = job.judge_served(lambda served: judge(*load(served), held_out))
+    job.publish(folder, metrics, job.hyperparameters["maxSteps"], madeWith={"torch": torch.__version__}, **comparison)
 
 
 if __name__ == "__main__":

@@ -5,18 +5,17 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from perennial.api.artifact import Artifact
 from perennial.api.deployment import DeploymentTemplate
 from perennial.api.duration import Duration
 from perennial.api.kind import Column, Kind
-from perennial.api.metrics import MetricName, Metrics, Query
+from perennial.api.metrics import MetricName, Query
 from perennial.api.schema import ApiModel, list_map
 from perennial.api.status import Conditions, StatusWithDecisions
 from perennial.api.training import BUILT_IN_MODEL, TASK_RULES, ModelSource, Storage, Training
-from perennial.api.training_job import Comparison
 from perennial_contract.job import Data, VersionArtifact
 from perennial_contract.job.block import cel, exactly_one
 from perennial_contract.job.storage import Credentials
+from perennial_contract.result import Artifact, Comparison, Metrics
 from perennial_contract.tasks import TASKS
 
 TriggerName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=63)]

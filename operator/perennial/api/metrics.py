@@ -1,4 +1,4 @@
-"""Metrics: names and values of those of a model, and queries to Prometheus."""
+"""Metrics: names of those of a model, and queries to Prometheus."""
 
 from typing import Annotated
 
@@ -7,5 +7,4 @@ from pydantic import Field
 from perennial_contract.tasks import METRICS
 
 MetricName = Annotated[str, Field(json_schema_extra={"enum": [*METRICS]})]
-Metrics = Annotated[dict[str, float], Field(max_length=16)]
 Query = Annotated[str, Field(min_length=1, max_length=2048)]

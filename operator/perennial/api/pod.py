@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from perennial.api.schema import ApiModel, list_map
-from perennial_contract import pod
+from perennial_contract import exits, pod
 from perennial_contract.job.block import cel
 from perennial_contract.job.storage import PART
 
@@ -20,7 +20,7 @@ VolumeName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", ma
 _OWN_VARIABLES = (
     "HOME", pod.NODE_INDEX, pod.MASTER_ADDRESS, pod.MASTER_PORT, "RANK", "LOCAL_RANK", "WORLD_SIZE",
 )  # fmt: skip
-_OWN_MOUNTS = ("/dev", "/dev/termination-log", "/etc", str(pod.CONFIGURATION_FOLDER), str(pod.MOUNTS), "/tmp")
+_OWN_MOUNTS = ("/dev", str(exits.TERMINATION_LOG), "/etc", str(pod.CONFIGURATION_FOLDER), str(pod.MOUNTS), "/tmp")
 _OWN_LABELS = ("app.kubernetes.io/managed-by", "controller-uid", "job-name")
 _OWN_PREFIXES = ("perennial.dev/", "batch.kubernetes.io/", "kueue.x-k8s.io/")
 

@@ -115,13 +115,9 @@ class Tracking(ApiModel):
     mlflow: Mlflow = Field(description="A run in MLflow for each training.")
 
 
-# Fields that the user leaves out have their defaults only where their block is given.
-_BATCH = "(has(self.hyperparameters) ? self.hyperparameters.batchSize : 16)"
-_MICRO = (
-    "(has(self.hyperparameters) && has(self.hyperparameters.microBatchSize) ? self.hyperparameters.microBatchSize : 1)"
-)
-_NODES = "(has(self.compute) ? self.compute.nodes : 1)"
-_GPUS = "(has(self.compute) && self.compute.gpusPerNode > 0 ? self.compute.gpusPerNode : 1)"
+# The API server fills in the defaults before it evaluates a rule; only what has none is asked for by has().
+_MICRO = "(has(self.hyperparameters.microBatchSize) ? self.hyperparameters.microBatchSize : 1)"
+_PROCESSES = "(self.compute.nodes * (self.compute.gpusPerNode > 0 ? self.compute.gpusPerNode : 1))"
 
 
 class Training(Learning):
@@ -129,7 +125,7 @@ class Training(Learning):
 
     model_config = cel(
         (
-            f"{_BATCH} % ({_NODES} * {_GPUS} * {_MICRO}) == 0",
+            f"self.hyperparameters.batchSize % ({_PROCESSES} * {_MICRO}) == 0",
             "`batchSize` must be a multiple of the processes (`nodes` times GPUs) times `microBatchSize`",
         ),
     )
@@ -163,13 +159,11 @@ class Training(Learning):
 # Rules on a spec with model and training, for what some tasks and networks do not support.
 TASK_RULES = (
     (
-        "self.model.task != 'question-answering' || !has(self.training) || !has(self.training.hyperparameters) "
-        "|| !has(self.training.hyperparameters.labelSmoothing) || self.training.hyperparameters.labelSmoothing == 0.0",
+        "self.model.task != 'question-answering' || self.training.hyperparameters.labelSmoothing == 0.0",
         "`labelSmoothing` must be 0 for question-answering",
     ),
     (
-        "!has(self.model.architecture) || self.model.architecture.family == 'transformer' || !has(self.training) "
-        "|| !has(self.training.hyperparameters) || !has(self.training.hyperparameters.gradientCheckpointing) "
+        "!has(self.model.architecture) || self.model.architecture.family == 'transformer' "
         "|| !self.training.hyperparameters.gradientCheckpointing",
         "`gradientCheckpointing` must be false, unless the family is 'transformer'",
     ),
@@ -188,7 +182,7 @@ class Storage(ApiModel):
     credentials: Credentials | None = Field(None, description=WITH_KEYS)
 
 
-_HAS_COMMAND = "(has(self.training) && has(self.training.runtime) && has(self.training.runtime.command))"
+_HAS_COMMAND = "has(self.training.runtime.command)"
 # Rules on a spec with model and training: only a custom program knows what model it trains.
 BUILT_IN_MODEL = (
     (

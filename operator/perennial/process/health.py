@@ -6,6 +6,8 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from perennial_contract.pod import METRICS_PATH
+
 LONGEST_SILENCE = 60.0
 LONGEST_START = 300.0
 
@@ -59,7 +61,7 @@ class Server:
         routes = web.Application()
         routes.router.add_get("/healthz", self._healthz)
         routes.router.add_get("/readyz", self._readyz)
-        routes.router.add_get("/metrics", self._metrics)
+        routes.router.add_get(METRICS_PATH, self._metrics)
         self._runner = web.AppRunner(routes, access_log=None, shutdown_timeout=1)
 
     async def start(self) -> None:

@@ -10,6 +10,7 @@ from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 import perennial_networks
 from perennial_contract import exits, manifest
 from perennial_contract.exits import Failure
+from perennial_contract.facts import Facts
 from perennial_serving.engine.task import LoadedModel, Task
 from perennial_serving.tasks import TASKS
 
@@ -17,7 +18,7 @@ from perennial_serving.tasks import TASKS
 def load(folder: Path, name: str, version: str) -> Task:
     """Loads the artifact in `folder`, after `preflight.check`, and warms it up. Raises Failure."""
     perennial_networks.register()
-    facts = json.loads((folder / manifest.NAME).read_bytes())
+    facts = Facts.of(json.loads((folder / manifest.NAME).read_bytes()))
     try:
         task = _load(folder, name, version, facts)
     except Failure:
@@ -28,17 +29,18 @@ def load(folder: Path, name: str, version: str) -> Task:
     return task
 
 
-def _load(folder: Path, name: str, version: str, facts: dict[str, Any]) -> Task:
-    kind = TASKS[facts["task"]]
+def _load(folder: Path, name: str, version: str, facts: Facts) -> Task:
+    assert facts.task is not None, "preflight.check comes first"
+    kind = TASKS[facts.task]
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     model = _load_weights(folder, kind.auto)
-    trained = None if kind.reads_beyond_training else facts.get("contextLength")
+    trained = None if kind.reads_beyond_training else facts.context_length
     loaded = LoadedModel(
         name=name,
         version=version,
         digest=manifest.digest_of(folder),
         created=int((folder / manifest.NAME).stat().st_mtime),
-        task=facts["task"],
+        task=facts.task,
         model=model,
         tokenizer=tokenizer,
         context_length=_context_length(model, tokenizer, trained),

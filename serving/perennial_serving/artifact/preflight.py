@@ -2,10 +2,10 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 from perennial_contract import exits, manifest
 from perennial_contract.exits import Failure
+from perennial_contract.facts import Facts
 from perennial_contract.tasks import TASKS
 
 
@@ -13,7 +13,7 @@ def check(folder: Path) -> None:
     """Raises Failure where `folder` holds no complete artifact, or one of an unsupported task."""
     path = folder / manifest.NAME
     try:
-        facts: dict[str, Any] = json.loads(path.read_bytes())
+        facts = Facts.of(json.loads(path.read_bytes()))
     except FileNotFoundError:
         raise Failure(
             "ModelMissing",
@@ -23,6 +23,6 @@ def check(folder: Path) -> None:
         ) from None
     except ValueError as error:
         raise Failure("ModelUnreadable", f"{path} is not JSON: {error}", exits.BAD_DATA) from None
-    if facts.get("task") not in TASKS:
-        message = f"the artifact's task is {facts.get('task')!r}; this runtime serves {', '.join(TASKS)}"
+    if facts.task not in TASKS:
+        message = f"the artifact's task is {facts.task!r}; this runtime serves {', '.join(TASKS)}"
         raise Failure("UnsupportedTask", message, exits.BAD_CONFIGURATION)

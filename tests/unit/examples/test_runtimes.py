@@ -19,10 +19,10 @@ import pytest
 import yaml
 
 from perennial.api import TrainingJob
-from perennial.api.training_job import Result
 from perennial.decide.training_job.configuration import config_map
 from perennial.loop.observe.sources.pod_log import last_progress
 from perennial_contract import manifest
+from perennial_contract.result import Comparison, Result
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = ROOT / "examples" / "runtimes"
@@ -95,6 +95,28 @@ def test_it_trains_what_the_operator_understands(example: Example) -> None:
     assert (progress.step, progress.max_steps) == (120, 120)
     assert not example.output.with_name(f"{example.output.name}.partial").exists()
     assert example.trained()[:2] == (0, message)  # started again, it says the same
+
+
+@pytest.mark.parametrize(("framework", "python"), FRAMEWORKS[:1])
+def test_it_judges_the_served_version_and_tells_of_it(example: Example) -> None:
+    example.config["training"]["hyperparameters"]["maxSteps"] = 20
+    first = Result.model_validate(example.trained()[1])
+    assert first.comparison is None
+    served = first.artifact.model_dump(include={"uri", "digest"}) | {"version": 1}
+    example.config |= {"compareWith": served, "output": {"uri": f"{first.artifact.uri}-v2"}}
+    example.config["training"]["hyperparameters"]["maxSteps"] = 40
+    code, message, output = example.trained()
+    assert code == 0, output
+    assert Result.model_validate(message).comparison == Comparison(version=1, metrics=first.metrics)
+
+
+@pytest.mark.parametrize(("framework", "python"), FRAMEWORKS[:1])
+def test_a_served_version_that_was_changed_ends_it_for_good(example: Example) -> None:
+    example.config["training"]["hyperparameters"]["maxSteps"] = 1
+    served = {"version": 1, "uri": example.trained()[1]["artifact"]["uri"], "digest": f"sha256:{'0' * 64}"}
+    example.config |= {"compareWith": served, "output": {"uri": "pvc://models/v2"}}
+    code, message, _ = example.trained()
+    assert (code, message["reason"]) == (65, "TamperedArtifact")
 
 
 @pytest.mark.parametrize(("framework", "python"), FRAMEWORKS)

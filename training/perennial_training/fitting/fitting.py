@@ -12,8 +12,10 @@ from transformers import PreTrainedModel, TrainerState
 import perennial_networks
 from perennial_contract import cpus
 from perennial_contract.exits import BAD_CONFIGURATION, TERMINATED, Failure
+from perennial_contract.facts import TrainingFacts
 from perennial_contract.job import Job
 from perennial_contract.report import Report
+from perennial_contract.result import Baseline, Metrics
 from perennial_training.checkpoints import checkpoints
 from perennial_training.checkpoints.checkpoints import Checkpoints
 from perennial_training.distributed import processes
@@ -25,7 +27,7 @@ from perennial_training.output.output import Output
 from perennial_training.preparation import known_labels
 from perennial_training.prepared import Prepared
 from perennial_training.tasks import TASKS, architectures
-from perennial_training.tasks.objective import Baseline, Metrics, Objective, rounded
+from perennial_training.tasks.objective import Objective, rounded
 from perennial_training.telemetry.progress import Gauges, Progress
 from perennial_training.telemetry.tracking import Tracking
 
@@ -110,7 +112,7 @@ class Fitting:
         )
         return other.assess(self._saved(folder), other.held_out())
 
-    def explain(self, fitted: Fitted, facts: dict[str, Any]) -> None:
+    def explain(self, fitted: Fitted, facts: TrainingFacts) -> None:
         """Writes the report to the work folder, from where it is published."""
         from perennial_training import report as explanation
 

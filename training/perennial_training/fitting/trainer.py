@@ -18,13 +18,14 @@ from transformers import (
 
 from perennial_contract.exits import BAD_CONFIGURATION, Failure
 from perennial_contract.job import EarlyStopping, JobTraining
+from perennial_contract.result import Metrics
 from perennial_training.checkpoints import checkpoints
 from perennial_training.checkpoints.checkpoints import Checkpoints
 from perennial_training.distributed import processes
 from perennial_training.distributed.termination import Termination
 from perennial_training.fitting import stopping
 from perennial_training.output.artifact import copy_tokenizer
-from perennial_training.tasks.objective import Examples, Metrics, Objective
+from perennial_training.tasks.objective import Examples, Objective
 
 _SCHEDULES = {
     "constant": "constant_with_warmup",

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from perennial_contract import manifest
+from perennial_contract.facts import TrainingFacts
+from perennial_contract.result import Artifact, ResultMessage
 from perennial_training.output.card import card
 
 TOKENIZER_FILES = (
@@ -20,7 +22,7 @@ TOKENIZER_FILES = (
 )
 
 
-def stage(work: Path, weights: Path, tokenizer: Path, facts: dict[str, Any]) -> Path:
+def stage(work: Path, weights: Path, tokenizer: Path, facts: TrainingFacts) -> Path:
     """Assembles the artifact in a folder below `work`, with its manifest."""
     staging = work / "artifact"
     shutil.rmtree(staging, ignore_errors=True)
@@ -29,7 +31,7 @@ def stage(work: Path, weights: Path, tokenizer: Path, facts: dict[str, Any]) -> 
     if (work / "explanation").is_dir():
         shutil.copytree(work / "explanation", staging / "explanation")
     (staging / "README.md").write_text(card(facts))
-    manifest.write(staging, facts)
+    manifest.write(staging, facts.document())
     return staging
 
 
@@ -40,12 +42,10 @@ def copy_tokenizer(tokenizer: Path, folder: Path) -> None:
             shutil.copyfile(tokenizer / name, folder / name)
 
 
-def result(uri: str, facts: dict[str, Any], digest: str, size: int) -> dict[str, Any]:
-    """The result of a job from the manifest of its artifact; `size` in bytes."""
-    artifact = {"uri": uri, "digest": digest, "sizeBytes": size}
-    return {"perennial": "result", "schema": 1, "artifact": artifact} | {
-        name: facts[name] for name in manifest.RESULT_FACTS
-    }
+def result(uri: str, facts: dict[str, Any], digest: str, size: int) -> ResultMessage:
+    """The result of a job from the manifest of its artifact; `size` in bytes. Raises TamperedArtifact."""
+    artifact = Artifact(uri=uri, digest=digest, size_bytes=size)
+    return ResultMessage.of(artifact, TrainingFacts.of(facts))
 
 
 def made_with() -> dict[str, str]:

@@ -5,13 +5,15 @@ from typing import Any
 
 from perennial_contract import manifest, pod
 from perennial_contract.exits import TEMPORARY, Failure
+from perennial_contract.facts import Facts, TrainingFacts
 from perennial_contract.job import Job
 from perennial_contract.report import Report
+from perennial_contract.result import ResultMessage
 from perennial_contract.storage import credentials
 from perennial_contract.storage.s3 import Store
 from perennial_training.checkpoints.mirror import Mirror
 from perennial_training.output.artifact import result, stage
-from perennial_training.output.output import taken
+from perennial_training.output.output import artifact_of, taken
 
 CLAIM = "publishing"  # the object below OUTPUT.partial/ that names the job whose files go to OUTPUT/
 
@@ -29,7 +31,7 @@ class BucketOutput:
         self.work = mounts / pod.WORK / self.uid
         self.mirror = Mirror(self.work, Store(f"{self.partial.uri}/{self.uid}", secret), report)
 
-    def finished(self) -> dict[str, Any] | None:
+    def finished(self) -> ResultMessage | None:
         content = self.store.read(manifest.NAME)
         sizes = self.store.sizes()
         if content is None:
@@ -37,16 +39,15 @@ class BucketOutput:
                 raise taken(self.uri, "files that are no artifact")
             return None
         try:
-            facts = manifest.parse(content, None, self.uri)
+            document = manifest.parse(content, None, self.uri)
+            facts = Facts.of(document)
         except manifest.TamperedArtifact as error:
             raise taken(self.uri, f"files that are no whole artifact ({error})") from None
-        job = facts.get("job", {})
-        if job.get("uid") != self.uid:
-            whose = f"{job.get('namespace')}/{job.get('name')} ({job.get('uid')})"
-            raise taken(self.uri, f"the artifact of the job {whose}")
-        if missing := sorted(facts["files"].keys() - sizes.keys()):
+        if facts.job is None or facts.job.uid != self.uid:
+            raise taken(self.uri, artifact_of(facts))
+        if missing := sorted(document["files"].keys() - sizes.keys()):
             raise taken(self.uri, f"files that are no whole artifact ({missing[0]} is missing)")
-        return self._done(facts, content)
+        return self._done(document, content)
 
     def open(self) -> None:
         """Also writes one object, so that missing rights fail now and not after hours of training."""
@@ -54,7 +55,7 @@ class BucketOutput:
         self.partial.write(f"{self.uid}/opened", b"")
         self.mirror.pull()
 
-    def publish(self, weights: Path, tokenizer: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    def publish(self, weights: Path, tokenizer: Path, facts: TrainingFacts) -> ResultMessage:
         staging = stage(self.work, weights, tokenizer, facts)
         content = (staging / manifest.NAME).read_bytes()
         files = {path.relative_to(staging).as_posix(): path for path in staging.rglob("*") if path.is_file()}
@@ -85,14 +86,14 @@ class BucketOutput:
                 message = f"{self.uri}/{name} was corrupted in transit: {sizes.get(name)} bytes stored; retrying"
                 raise Failure("DamagedInTransit", message, TEMPORARY)
 
-    def _done(self, facts: dict[str, Any], content: bytes) -> dict[str, Any]:
+    def _done(self, document: dict[str, Any], content: bytes) -> ResultMessage:
         sizes = self.store.sizes()
         try:
             self.partial.delete(self.partial.sizes())
         except Failure as failure:  # the artifact is whole, and that is what counts
             self.report(f"{failure.reason}: {failure.message}; {self.partial.uri}/ stays")
-        size = sum(sizes[name] for name in (*facts["files"], manifest.NAME))
-        return result(self.uri, facts, manifest.sha256(content), size)
+        size = sum(sizes[name] for name in (*document["files"], manifest.NAME))
+        return result(self.uri, document, manifest.sha256(content), size)
 
     def _taken_meanwhile(self) -> Failure:
         return taken(self.uri, "what another job put there meanwhile")

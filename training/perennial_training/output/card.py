@@ -3,24 +3,25 @@
 import json
 from typing import Any
 
+from perennial_contract.facts import TrainingFacts
 from perennial_contract.tasks import METRICS
 from perennial_training.tasks import TASKS
 
 
-def card(facts: dict[str, Any]) -> str:
+def card(facts: TrainingFacts) -> str:
     """Markdown with front matter; the numbers are those of the manifest, digit by digit."""
     return f"""---
 {_front_matter(facts).to_yaml()}
 ---
 
-# {facts["name"]}
+# {facts.name}
 
-A model for {facts["task"]}, trained by Perennial in the job
-`{facts["job"]["namespace"]}/{facts["job"]["name"]}` on {facts["createdAt"][:10]}.
+A model for {facts.task}, trained by Perennial in the job
+`{facts.job.namespace}/{facts.job.name}` on {facts.created_at:%Y-%m-%d}.
 
 ## Evaluation
 
-On {facts["data"]["validationExamples"]:,} held-out examples, all of them.
+On {facts.data.validation_examples:,} held-out examples, all of them.
 
 {_table(facts)}
 
@@ -28,16 +29,16 @@ What it says of held-out examples, and which tokens it says it for, is in [expla
 
 ## Training
 
-- Steps: {facts["steps"]}{" (stopped early)" if facts["stoppedEarly"] else ""}
-- Weights: those of step {facts["bestStep"]}, which had the lowest loss
-- Overfitting: the loss is {facts["trainingLoss"]} on examples that it learned from and {facts["metrics"]["loss"]} on
-  held-out ones, {facts["metrics"]["loss"] - facts["trainingLoss"]:+.4g}
-- Data: {facts["data"]["trainExamples"]:,} examples, {facts["data"]["trainTokens"]:,} tokens
+- Steps: {facts.steps}{" (stopped early)" if facts.stopped_early else ""}
+- Weights: those of step {facts.best_step}, which had the lowest loss
+- Overfitting: the loss is {facts.training_loss} on examples that it learned from and {facts.metrics["loss"]} on
+  held-out ones, {facts.metrics["loss"] - facts.training_loss:+.4g}
+- Data: {facts.data.train_examples:,} examples, {facts.data.train_tokens:,} tokens
 - Preprocessing: {_preprocessing(facts)}
-- Digest of the data: `{facts["data"]["digest"]}`
-- Context: {facts["contextLength"]} tokens
+- Digest of the data: `{facts.data.digest}`
+- Context: {facts.context_length} tokens
 - Started from: {_origin(facts)}
-- Made with: {", ".join(f"{name} {version}" for name, version in facts["madeWith"].items())}
+- Made with: {", ".join(f"{name} {version}" for name, version in facts.made_with.items())}
 
 The digest of each file is in `perennial.json`.
 
@@ -54,14 +55,15 @@ may be wrong, and repeats what is in its data.
 """
 
 
-def _configuration(facts: dict[str, Any]) -> dict[str, Any]:
-    return {part: facts["config"][part] for part in ("task", "model", "data", "training")}
+def _configuration(facts: TrainingFacts) -> dict[str, Any]:
+    config = facts.config.document()
+    return {part: config[part] for part in ("task", "model", "data", "training")}
 
 
-def _front_matter(facts: dict[str, Any]) -> Any:
+def _front_matter(facts: TrainingFacts) -> Any:
     from huggingface_hub import EvalResult, ModelCardData
 
-    pipeline = TASKS[facts["task"]].pipeline
+    pipeline = TASKS[facts.task].pipeline
     results = [
         EvalResult(
             task_type=pipeline,
@@ -71,11 +73,11 @@ def _front_matter(facts: dict[str, Any]) -> Any:
             metric_name=METRICS[name].title,
             metric_value=number,
         )
-        for name, number in facts["metrics"].items()
+        for name, number in facts.metrics.items()
     ]
-    parent = facts["parent"]["uri"] if facts["parent"] else None
+    parent = facts.parent.uri if facts.parent else None
     return ModelCardData(
-        model_name=facts["name"],
+        model_name=facts.name,
         pipeline_tag=pipeline,
         library_name="transformers",
         tags=["perennial"],
@@ -84,25 +86,25 @@ def _front_matter(facts: dict[str, Any]) -> Any:
     )
 
 
-def _table(facts: dict[str, Any]) -> str:
-    columns = {"this model": facts["metrics"], "before training": facts["initialMetrics"]}
-    columns[f"without learning: {facts['baseline']['name']}"] = facts["baseline"]["metrics"]
-    if facts["comparison"]:
-        columns[f"version {facts['comparison']['version']}, served"] = facts["comparison"]["metrics"]
+def _table(facts: TrainingFacts) -> str:
+    columns = {"this model": facts.metrics, "before training": facts.initial_metrics}
+    columns[f"without learning: {facts.baseline.name}"] = facts.baseline.metrics
+    if facts.comparison:
+        columns[f"version {facts.comparison.version}, served"] = facts.comparison.metrics
     head = ["metric (↑: the larger the better)", *columns]
     rows = [
         [f"{METRICS[name].title} {'↑' if METRICS[name].larger_is_better else '↓'}"]
         + [str(column.get(name, "–")) for column in columns.values()]
-        for name in facts["metrics"]
+        for name in facts.metrics
     ]
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
 
 
-def _preprocessing(facts: dict[str, Any]) -> str:
+def _preprocessing(facts: TrainingFacts) -> str:
     """What became of the examples, such as "training: 3 read, 1 repeated"."""
-    parts = facts["data"]["counts"].items()
+    parts = facts.data.counts.items()
     return "; ".join(f"{part}: {', '.join(f'{n:,} {name}' for name, n in counts.items())}" for part, counts in parts)
 
 
-def _origin(facts: dict[str, Any]) -> str:
-    return f"`{facts['parent']['uri']}`" if facts["parent"] else "random weights"
+def _origin(facts: TrainingFacts) -> str:
+    return f"`{facts.parent.uri}`" if facts.parent else "random weights"

@@ -3,14 +3,15 @@
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
-from perennial_contract import manifest
+from perennial_contract import manifest, pod
 from perennial_contract.exits import MISSING_INPUT, Failure
+from perennial_contract.facts import Facts, TrainingFacts
 from perennial_contract.job import Job
+from perennial_contract.result import ResultMessage
 from perennial_contract.uri import local_path
 from perennial_training.output.artifact import result, stage
-from perennial_training.output.output import taken
+from perennial_training.output.output import artifact_of, taken
 
 
 class ClaimOutput:
@@ -23,29 +24,28 @@ class ClaimOutput:
         self.folder = local_path(config.output.uri, mounts)
         self.partial = self.folder.with_name(f"{self.folder.name}.partial")
         self.work = self.partial / config.job.uid
-        claim = mounts / "claims" / config.output.uri.removeprefix("pvc://").partition("/")[0]
+        claim = mounts / pod.CLAIMS / config.output.uri.removeprefix("pvc://").partition("/")[0]
         if not claim.is_dir():
             raise Failure(
                 "ClaimNotMounted", f"the claim of {config.output.uri} is not mounted at {claim}", MISSING_INPUT
             )
 
-    def finished(self) -> dict[str, Any] | None:
+    def finished(self) -> ResultMessage | None:
         if not self.folder.exists():
             return None
         try:
-            facts = manifest.verify(self.folder, None)
+            facts = Facts.of(manifest.verify(self.folder, None))
         except manifest.TamperedArtifact as error:
             raise self._taken(f"files that are no whole artifact ({error})") from None
-        if facts["job"]["uid"] != self.config.job.uid:
-            job = facts["job"]
-            raise self._taken(f"the artifact of the job {job['namespace']}/{job['name']} ({job['uid']})")
+        if facts.job is None or facts.job.uid != self.config.job.uid:
+            raise self._taken(artifact_of(facts))
         self._clean()
         return self._result()
 
     def open(self) -> None:
         self.work.mkdir(parents=True, exist_ok=True)
 
-    def publish(self, weights: Path, tokenizer: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    def publish(self, weights: Path, tokenizer: Path, facts: TrainingFacts) -> ResultMessage:
         staging = stage(self.work, weights, tokenizer, facts)
         try:
             os.rename(staging, self.folder)
@@ -57,10 +57,10 @@ class ClaimOutput:
         self._clean()
         return self._result()
 
-    def _result(self) -> dict[str, Any]:
+    def _result(self) -> ResultMessage:
         """Read from the artifact itself, so that asking again gives the same."""
-        facts = manifest.verify(self.folder, None)
-        return result(self.config.output.uri, facts, manifest.digest_of(self.folder), manifest.size(self.folder))
+        document = manifest.verify(self.folder, None)
+        return result(self.config.output.uri, document, manifest.digest_of(self.folder), manifest.size(self.folder))
 
     def _clean(self) -> None:
         shutil.rmtree(self.partial, ignore_errors=True)

@@ -1,13 +1,13 @@
 """Deletes an artifact that is no longer needed, and only that one."""
 
-import json
 import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from perennial_contract import manifest
+from perennial_contract import manifest, pod
 from perennial_contract.exits import BAD_CONFIGURATION, MISSING_INPUT, Failure
+from perennial_contract.facts import Facts
 from perennial_contract.report import Report
 from perennial_contract.storage import credentials
 from perennial_contract.storage.credentials import Credentials
@@ -28,10 +28,10 @@ class Target:
         if self.digest is not None:
             return manifest.sha256(content) == self.digest
         try:
-            made_by = json.loads(content)["job"]
-            return f"{made_by['namespace']}/{made_by['name']}" == self.job
-        except (ValueError, KeyError, TypeError):
+            made_by = Facts.model_validate_json(content).job
+        except ValueError:
             return False
+        return made_by is not None and f"{made_by.namespace}/{made_by.name}" == self.job
 
     def __str__(self) -> str:
         return self.digest or (f"what the job {self.job} made" if self.job else "an unfinished one")
@@ -91,8 +91,8 @@ def _refuse_no_artifact(uri: str) -> None:
 def _folder(uri: str, mounts: Path) -> Path:
     _refuse_no_artifact(uri)
     name = parse(uri).name
-    if not (mounts / "claims" / name).is_dir():
-        raise Failure("ClaimNotMounted", f"the claim {name} is not mounted in {mounts}/claims", MISSING_INPUT)
+    if not (mounts / pod.CLAIMS / name).is_dir():
+        raise Failure("ClaimNotMounted", f"the claim {name} is not mounted in {mounts / pod.CLAIMS}", MISSING_INPUT)
     return local_path(uri, mounts)
 
 

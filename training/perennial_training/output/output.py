@@ -1,9 +1,11 @@
 """Where a job leaves its artifact: what the training needs of a place, whatever stores it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from perennial_contract.exits import BAD_CONFIGURATION, Failure
+from perennial_contract.facts import Facts, TrainingFacts
+from perennial_contract.result import ResultMessage
 
 if TYPE_CHECKING:
     from perennial_training.checkpoints.mirror import Mirror
@@ -21,7 +23,7 @@ class Output(Protocol):
     @property
     def mirror(self) -> "Mirror | None": ...
 
-    def finished(self) -> dict[str, Any] | None:
+    def finished(self) -> ResultMessage | None:
         """The result of this job if its artifact exists already; exits.Failure if another job's does."""
         ...
 
@@ -29,9 +31,15 @@ class Output(Protocol):
         """Creates the work folder, with what an earlier pod of this job left. Raises exits.Failure."""
         ...
 
-    def publish(self, weights: Path, tokenizer: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    def publish(self, weights: Path, tokenizer: Path, facts: TrainingFacts) -> ResultMessage:
         """Writes the artifact, whole or not at all, and returns the result. Raises exits.Failure."""
         ...
+
+
+def artifact_of(facts: Facts) -> str:
+    """Whose artifact it is, in words."""
+    job = facts.job
+    return f"the artifact of the job {job.namespace}/{job.name} ({job.uid})" if job else "an artifact of no known job"
 
 
 def taken(uri: str, holder: str) -> Failure:

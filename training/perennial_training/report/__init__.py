@@ -8,6 +8,7 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from perennial_contract.exits import Failure
+from perennial_contract.facts import TrainingFacts
 from perennial_contract.report import Report
 from perennial_training.report.attributions import attributions
 from perennial_training.report.page import page
@@ -18,13 +19,14 @@ def explain(
     task: Objective[Any, HeldOut],
     model: PreTrainedModel,
     held_out: HeldOut,
-    facts: dict[str, Any],
+    facts: TrainingFacts,
     curve: list[dict[str, float]],
     report: Report,
 ) -> dict[str, Any]:
     """The report as plain data. A part that fails becomes a note: it must not fail the training."""
-    explanation: dict[str, Any] = {"model": facts["name"], "task": facts["task"], "curve": curve, "notes": []}
-    explanation |= {name: facts[name] for name in ("metrics", "baseline", "trainingLoss", "bestStep")}
+    explanation: dict[str, Any] = {"model": facts.name, "task": facts.task, "curve": curve, "notes": []}
+    known = facts.document()
+    explanation |= {name: known[name] for name in ("metrics", "baseline", "trainingLoss", "bestStep")}
     model.train(False)
     parts: dict[str, Callable[[], Any]] = {
         "findings": lambda: task.findings(model, held_out),

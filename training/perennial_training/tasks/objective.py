@@ -4,7 +4,6 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import torch
@@ -12,12 +11,12 @@ from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedModel
 
 from perennial_contract.exits import BAD_DATA, Failure
+from perennial_contract.result import Baseline, Metrics
 from perennial_training.encoding.rows import Row, Rows
 from perennial_training.prepared import Encoded, Prepared
 from perennial_training.tasks.architectures import Configure
 from perennial_training.tasks.question import Question
 
-Metrics = dict[str, float]
 Collator = Callable[[list[Row]], dict[str, Tensor]]
 HeldOut = TypeVar("HeldOut")
 _TOKENS_PER_BATCH = 2**13  # when judging
@@ -29,14 +28,6 @@ class Examples(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int, /) -> Row: ...
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """A rule that needs no learning, in a few words, and its metrics on the held-out examples."""
-
-    name: str
-    metrics: Metrics
 
 
 class Objective(ABC, Generic[Encoded, HeldOut]):

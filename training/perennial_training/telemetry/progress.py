@@ -1,6 +1,5 @@
 """What one sees of a running training: JSON lines on stdout, and metrics for Prometheus."""
 
-import json
 import math
 import time
 
@@ -10,6 +9,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from perennial_contract import metrics
 from perennial_contract.exits import BAD_CONFIGURATION, Failure
 from perennial_contract.metrics import PrometheusMetric
+from perennial_contract.result import Progress as Report
 from perennial_training.distributed import processes
 from perennial_training.tasks.objective import finite, rounded
 from perennial_training.telemetry.tracking import Tracking
@@ -115,8 +115,8 @@ class Progress(TrainerCallback):
         self.gauges.step.set(state.global_step)
         if not processes.leads():
             return
-        line = {"perennial": "progress", "step": state.global_step, "maxSteps": state.max_steps}
-        print(json.dumps(line | self.latest | more), flush=True)
+        found = Report.model_validate({"step": state.global_step, "maxSteps": state.max_steps} | self.latest | more)
+        print(found.line(), flush=True)
 
 
 def _gauge(metric: PrometheusMetric, registry: CollectorRegistry) -> Gauge:

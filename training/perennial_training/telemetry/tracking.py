@@ -16,6 +16,7 @@ from typing import Any
 from perennial_contract.exits import TERMINATED, Failure
 from perennial_contract.job import Job, MlflowRun
 from perennial_contract.report import Report
+from perennial_contract.result import Artifact, Result, TrackingResult
 
 UID_TAG = "perennial.dev/job-uid"
 MOST_METRICS = 100_000  # kept while the server can't be reached; the oldest are dropped first
@@ -52,21 +53,20 @@ class Tracking:
         now = int(time.time() * 1000)
         self._metrics.extend((name, float(value), now, step) for name, value in values.items())
 
-    def end(self, status: str, result: dict[str, Any] | None = None, folder: Path | None = None) -> dict[str, Any]:
+    def end(self, status: str, result: Result | None = None, folder: Path | None = None) -> TrackingResult:
         """Sends the rest and sets the run's status (FINISHED, FAILED, KILLED); returns a summary for the result."""
         if result is not None:
-            self.metrics(result["steps"], {f"final_{name}": value for name, value in result["metrics"].items()})
+            self.metrics(result.steps, {f"final_{name}": value for name, value in result.metrics.items()})
             self._final_calls.append(lambda client, run: self._register(client, run, result, folder))
         self._final_calls.append(lambda client, run: client.set_terminated(run, status))
         self._ending.set()
         self._thread.join(LAST_WAIT_SECONDS)
-        summary = {"state": "Incomplete" if self._thread.is_alive() or self._problem else "Complete"}
-        if self._run:
-            summary["url"] = f"{self.server.uri.rstrip('/')}/#/experiments/{self._experiment}/runs/{self._run}"
-        if summary["state"] == "Incomplete":
-            summary["message"] = self._problem or f"{self.server.uri} took longer than {LAST_WAIT_SECONDS:g} s"
-            self.report(f"the run in MLflow is incomplete: {summary['message']}")
-        return summary
+        url = f"{self.server.uri.rstrip('/')}/#/experiments/{self._experiment}/runs/{self._run}" if self._run else None
+        if not self._thread.is_alive() and not self._problem:
+            return TrackingResult(state="Complete", url=url)
+        message = self._problem or f"{self.server.uri} took longer than {LAST_WAIT_SECONDS:g} s"
+        self.report(f"the run in MLflow is incomplete: {message}")
+        return TrackingResult(state="Incomplete", message=message, url=url)
 
     def _work(self) -> None:
         pause = _EVERY_SECONDS
@@ -126,22 +126,23 @@ class Tracking:
         for start in range(0, len(parameters), 100):  # as many as a request may have
             client.log_batch(run, params=parameters[start : start + 100])
 
-    def _register(self, client: Any, run: str, result: dict[str, Any], folder: Path | None) -> None:
-        client.set_tag(run, "artifact_digest", result["artifact"]["digest"])
-        client.set_tag(run, "data_digest", result["data"]["digest"])
+    def _register(self, client: Any, run: str, result: Result, folder: Path | None) -> None:
+        client.set_tag(run, "artifact_digest", result.artifact.digest)
+        if result.data is not None:
+            client.set_tag(run, "data_digest", result.data.digest)
         if folder is not None:
             client.log_artifacts(run, str(folder))
         if self.server.registered_model:
-            self._version(client, run, result["artifact"])
+            self._version(client, run, result.artifact)
 
-    def _version(self, client: Any, run: str, artifact: dict[str, Any]) -> None:
+    def _version(self, client: Any, run: str, artifact: Artifact) -> None:
         """A version whose source is our artifact, once for a run."""
         name = self.server.registered_model
         if not client.search_registered_models(f"name = '{name}'"):
             client.create_registered_model(name)
         found = client.search_model_versions(f"name = '{name}' and run_id = '{run}'")
-        version = found[0] if found else client.create_model_version(name, artifact["uri"], run_id=run)
-        client.set_model_version_tag(name, version.version, "digest", artifact["digest"])
+        version = found[0] if found else client.create_model_version(name, artifact.uri, run_id=run)
+        client.set_model_version_tag(name, version.version, "digest", artifact.digest)
         if self.server.alias:
             client.set_registered_model_alias(name, self.server.alias, version.version)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from perennial.api.language_model import Gate
-from perennial.api.training_job import Result
+from perennial_contract.result import Result
 from perennial_contract.tasks import METRICS
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from perennial.api.status import CONDITION_REASON
 from perennial.decide.kube import ContainerView, PodView, Termination, Waiting, condition
+from perennial_contract.exits import FAILURE, KIND
 
 MOUNTING_PATIENCE = timedelta(seconds=30)
 # Between two looks for a missing claim or ConfigMap, which is not watched.
@@ -94,7 +95,7 @@ def _cause(waiting: Waiting) -> str:
 
 def failure_of(end: Termination) -> Trouble:
     """The failure in the container's termination message, else the kubelet's reason."""
-    if failure := message_of(end, "failure"):
+    if failure := message_of(end, FAILURE):
         return Trouble(_reason(failure), str(failure.get("message", "")))
     if end.reason == "OOMKilled":
         return Trouble("OutOfMemory", "The container exceeded its memory limit; raise resources.limits.memory.")
@@ -108,9 +109,9 @@ def _reason(failure: dict[str, Any]) -> str:
 
 
 def message_of(end: Termination, kind: str) -> dict[str, Any] | None:
-    """The termination message, if it is one of this kind (result or failure)."""
+    """The termination message, if it is one of this kind (exits.RESULT or exits.FAILURE)."""
     try:
         message = json.loads(end.message)
     except ValueError:
         return None
-    return message if isinstance(message, dict) and message.get("perennial") == kind else None
+    return message if isinstance(message, dict) and message.get(KIND) == kind else None

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from perennial.api import TrainingJob
 from perennial.api.status import Condition
-from perennial.api.training_job import Progress, TrainingJobStatus
+from perennial.api.training_job import TrainingJobStatus
 from perennial.decide import conditions
 from perennial.decide.kube import JobView, has_ended, is_true
 from perennial.decide.labels import API_VERSION
@@ -17,6 +17,7 @@ from perennial.decide.training_job.rendezvous import nodes, service
 from perennial.decide.training_job.starting_model import resolve, unresolved
 from perennial.decide.training_job.state import PATIENCE, State, lacks_pods, state
 from perennial_contract.job import VersionArtifact
+from perennial_contract.result import Progress
 
 PROGRESS_PERIOD = timedelta(seconds=5)
 ENDED = ("Complete", "Failed")

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from perennial.api import LanguageModel, TrainingJob
-from perennial.api.training_job import Progress
 from perennial.decide.defaults import Defaults
 from perennial.decide.kube import JobView, PodView
 from perennial.decide.training_job.starting_model import base
 from perennial_contract.job.storage import Credentials
+from perennial_contract.result import Progress
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from typing import Literal
 from pydantic import ValidationError
 
 from perennial.api import TrainingJob
-from perennial.api.training_job import Result
 from perennial.decide.kube import PodView, Termination, is_true, true_condition
 from perennial.decide.labels import KUEUE_JOB_UID
 from perennial.decide.pods.diagnosis import failure_of, message_of, trouble
@@ -16,7 +15,8 @@ from perennial.decide.pods.template import Volumes
 from perennial.decide.training_job.observed import Observed, locations
 from perennial.decide.training_job.rendezvous import index, nodes
 from perennial.decide.training_job.starting_model import MissingBase, resolve
-from perennial_contract.exits import CONSEQUENCES, FINAL
+from perennial_contract.exits import CONSEQUENCES, FINAL, RESULT
+from perennial_contract.result import Result
 
 # The pods usually exist soon after the start of the Job; a shorter period would cost writes without news.
 PATIENCE = timedelta(seconds=30)
@@ -52,7 +52,7 @@ def complete(job: TrainingJob, observed: Observed, now: datetime) -> State | Non
     if not is_true(observed.job, "Complete"):
         return None
     ends = [end for pod in observed.pods if index(pod) == 0 for end in _terminations(pod) if not end.exit_code]
-    document = next(filter(None, (message_of(end, "result") for end in ends)), None)
+    document = next(filter(None, (message_of(end, RESULT) for end in ends)), None)
     try:
         result = Result.model_validate(document)
     except ValidationError:

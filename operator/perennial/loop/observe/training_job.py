@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from perennial.api import LanguageModel, TrainingJob
-from perennial.api.training_job import Progress
 from perennial.decide.defaults import Defaults
 from perennial.decide.kube import JobView, PodView, has_ended
 from perennial.decide.labels import TRAINING_JOB
@@ -19,6 +18,7 @@ from perennial.kube.resources import CONFIG_MAP, CORE_EVENT, JOB, OWN, POD, is_o
 from perennial.loop.observe.children import Children
 from perennial.loop.observe.sources.inputs import Inputs
 from perennial.loop.observe.sources.pod_log import PodLog
+from perennial_contract.result import Progress
 
 
 class TrainingJobObserver:

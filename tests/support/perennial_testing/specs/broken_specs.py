@@ -19,7 +19,7 @@ _BREAKERS: dict[str, Callable[[Value], Value]] = {
     "self.family != 'transformer' || self.hiddenSize": lambda v: (
         v | {"family": "transformer", "hiddenSize": 96, "heads": 5}
     ),
-    "self.model.task != 'question-answering' || !has(self.training)": lambda v: _with(
+    "self.model.task != 'question-answering' || self.training": lambda v: _with(
         v | {"model": {"task": "question-answering", "architecture": {}}}, "labelSmoothing", 0.1
     ),
     "!has(self.model.architecture)": lambda v: _with(
@@ -31,7 +31,7 @@ _BREAKERS: dict[str, Callable[[Value], Value]] = {
     "self.model.task != 'question-answering' || !has(self.evaluation)": lambda v: _judged(
         v, "question-answering", "bleu"
     ),
-    "(has(self.hyperparameters) ? ": lambda v: (
+    "self.hyperparameters.batchSize % ": lambda v: (
         {name: inner for name, inner in v.items() if name != "compute"}
         | {"hyperparameters": {"batchSize": 16, "microBatchSize": 3}}
     ),

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from perennial.api.language_model import Gate
-from perennial.api.training_job import Result
 from perennial.decide.language_model.gates import judge
+from perennial_contract.result import Result
 from perennial_testing.specs.api_objects import result
 
 LOSS = {"metric": "loss"}

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from perennial.api import TrainingJob
-from perennial.api.training_job import Progress
 from perennial.decide.kube import JobView, PodView
 from perennial.decide.training_job.decide import decide
 from perennial.decide.training_job.observed import Observed
+from perennial_contract.result import Progress
 from perennial_testing.specs.api_objects import (
     DEFAULTS,
     DIGEST,

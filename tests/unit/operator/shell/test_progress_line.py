@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perennial.api.training_job import Progress
 from perennial.loop.observe.sources.pod_log import last_progress
+from perennial_contract.result import Progress
 
 
 def line(**fields):

@@ -2,9 +2,10 @@
 
 import re
 
+from perennial_contract.result import Baseline
 from perennial_training.encoding.rows import Rows
 from perennial_training.prepared import Prepared
-from perennial_training.tasks.objective import Baseline, rounded
+from perennial_training.tasks.objective import rounded
 from perennial_training.tasks.question_answering.scores import f1, normalized
 
 
@@ -15,7 +16,7 @@ def first_sentences(prepared: Prepared[Rows]) -> Baseline:
         "exactMatch": sum(normalized(answer) == normalized(right) for answer, right in pairs) / len(pairs),
         "f1": sum(f1(answer, right) for answer, right in pairs) / len(pairs),
     }
-    return Baseline("the first sentence", {name: rounded(value) for name, value in metrics.items()})
+    return Baseline(name="the first sentence", metrics={name: rounded(value) for name, value in metrics.items()})
 
 
 def first_sentence(text: str) -> str:

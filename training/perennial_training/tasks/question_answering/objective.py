@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 import torch
 from transformers import AutoModelForQuestionAnswering, DataCollatorWithPadding, PreTrainedModel
 
+from perennial_contract.result import Baseline, Metrics
 from perennial_training.encoding.rows import Rows
 from perennial_training.tasks.architectures import encoder
-from perennial_training.tasks.objective import Baseline, Collator, Metrics, RowObjective, finite, rounded
+from perennial_training.tasks.objective import Collator, RowObjective, finite, rounded
 from perennial_training.tasks.question import Question
 from perennial_training.tasks.question_answering import attribution, baseline, findings
 from perennial_training.tasks.question_answering.encode import encode

@@ -4,9 +4,10 @@ from collections import Counter
 
 from sklearn.metrics import accuracy_score, f1_score
 
+from perennial_contract.result import Baseline
 from perennial_training.encoding.rows import Rows
 from perennial_training.prepared import Prepared
-from perennial_training.tasks.objective import Baseline, rounded
+from perennial_training.tasks.objective import rounded
 
 
 def majority(prepared: Prepared[Rows]) -> Baseline:
@@ -18,4 +19,6 @@ def majority(prepared: Prepared[Rows]) -> Baseline:
         "accuracy": accuracy_score(labels, predicted),
         "macroF1": f1_score(labels, predicted, average="macro", zero_division=0),
     }
-    return Baseline("always the most frequent label", {name: rounded(value) for name, value in metrics.items()})
+    return Baseline(
+        name="always the most frequent label", metrics={name: rounded(value) for name, value in metrics.items()}
+    )

@@ -6,10 +6,11 @@ import torch
 from sklearn.metrics import accuracy_score, f1_score
 from transformers import AutoModelForSequenceClassification, DataCollatorWithPadding, PreTrainedModel
 
+from perennial_contract.result import Baseline, Metrics
 from perennial_training.encoding.rows import Rows
 from perennial_training.tasks.architectures import encoder, own
 from perennial_training.tasks.labels import label_names
-from perennial_training.tasks.objective import Baseline, Collator, Metrics, RowObjective, finite, rounded
+from perennial_training.tasks.objective import Collator, RowObjective, finite, rounded
 from perennial_training.tasks.question import Question
 from perennial_training.tasks.sentiment_analysis import attribution, baseline, findings
 from perennial_training.tasks.sentiment_analysis.encode import encode

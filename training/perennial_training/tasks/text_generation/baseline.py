@@ -3,8 +3,9 @@
 import math
 from collections import Counter
 
+from perennial_contract.result import Baseline
 from perennial_training.prepared import Prepared
-from perennial_training.tasks.objective import Baseline, rounded
+from perennial_training.tasks.objective import rounded
 from perennial_training.tasks.text_generation.encode import Stream
 
 
@@ -20,5 +21,6 @@ def unigram(prepared: Prepared[Stream]) -> Baseline:
         "bitsPerByte": nats / math.log(2) / prepared.validation.size,
     }
     return Baseline(
-        "tokens as often as in the training data", {name: rounded(value) for name, value in metrics.items()}
+        name="tokens as often as in the training data",
+        metrics={name: rounded(value) for name, value in metrics.items()},
     )

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
+from perennial_contract.result import Baseline, Metrics
 from perennial_training.tasks.architectures import decoder, own
-from perennial_training.tasks.objective import Baseline, Metrics, Objective, finite, judging, rounded
+from perennial_training.tasks.objective import Objective, finite, judging, rounded
 from perennial_training.tasks.question import Question
 from perennial_training.tasks.text_generation import attribution, baseline, findings
 from perennial_training.tasks.text_generation.encode import Stream, encode

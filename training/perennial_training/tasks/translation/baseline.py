@@ -4,10 +4,11 @@ from collections import Counter
 
 import sacrebleu
 
+from perennial_contract.result import Baseline
 from perennial_training.data.example import Example
 from perennial_training.encoding.rows import Rows
 from perennial_training.prepared import Prepared
-from perennial_training.tasks.objective import Baseline, rounded
+from perennial_training.tasks.objective import rounded
 
 _PAIRS = 20_000
 
@@ -22,7 +23,7 @@ def word_by_word(prepared: Prepared[Rows]) -> Baseline:
         "bleu": sacrebleu.corpus_bleu(outputs, references).score,
         "chrf": sacrebleu.corpus_chrf(outputs, references).score,
     }
-    return Baseline("word by word", {name: rounded(value) for name, value in metrics.items()})
+    return Baseline(name="word by word", metrics={name: rounded(value) for name, value in metrics.items()})
 
 
 def dictionary(pairs: list[Example]) -> dict[str, str]:

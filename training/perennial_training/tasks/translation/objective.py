@@ -7,9 +7,10 @@ import sacrebleu
 import torch
 from transformers import AutoModelForSeq2SeqLM, DataCollatorForSeq2Seq, GenerationConfig, PreTrainedModel
 
+from perennial_contract.result import Baseline, Metrics
 from perennial_training.encoding.rows import Rows
 from perennial_training.tasks.architectures import encoder_decoder
-from perennial_training.tasks.objective import Baseline, Collator, Metrics, RowObjective, finite, rounded
+from perennial_training.tasks.objective import Collator, RowObjective, finite, rounded
 from perennial_training.tasks.question import Question
 from perennial_training.tasks.translation import attribution, baseline, findings
 from perennial_training.tasks.translation.encode import encode

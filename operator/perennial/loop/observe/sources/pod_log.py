@@ -1,22 +1,18 @@
 """Progress of a training, from JSON lines among the other output in its pod's log, which is not trusted."""
 
-import json
 import logging
 
-from pydantic import ValidationError
-
 from perennial.api import TrainingJob
-from perennial.api.training_job import Progress
 from perennial.decide.kube import PodView
 from perennial.kube.client import ApiError, Cluster
 from perennial.kube.keys import Key
 from perennial.loop import logs
+from perennial_contract.result import Progress
 
 logger = logging.getLogger(__name__)
 
 _LINES = 50
 _BYTES = 64 * 1024
-_OPTIONAL = ("loss", "validationLoss", "tokensPerSecond", "etaSeconds")
 
 
 class PodLog:
@@ -37,21 +33,8 @@ class PodLog:
 
 def last_progress(log: str, before: Progress | None = None) -> Progress | None:
     """The last valid report in the log; a missing validation loss is that of the reports before it."""
-    reports = [report for line in log.splitlines() if (report := _report(line))]
+    reports = [report for line in log.splitlines() if (report := Progress.of_line(line))]
     if not reports:
         return None
     losses = [each.validation_loss for each in (before, *reports) if each and each.validation_loss is not None]
     return reports[-1].model_copy(update={"validation_loss": losses[-1] if losses else None})
-
-
-def _report(line: str) -> Progress | None:
-    if not line.startswith("{"):
-        return None
-    try:
-        fields = json.loads(line, parse_constant=lambda _: None)
-        if fields.get("perennial") != "progress":
-            return None
-        known = {name: fields.get(name) for name in ("step", "maxSteps", *_OPTIONAL)}
-        return Progress.model_validate(known, strict=True)
-    except (ValueError, ValidationError, AttributeError, RecursionError):
-        return None
