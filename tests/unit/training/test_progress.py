@@ -1,12 +1,15 @@
 """What Prometheus sees of a training."""
 
+import json
 import socket
 import urllib.request
+from types import SimpleNamespace
 
 import pytest
 
 from perennial_contract.exits import Failure
-from perennial_training.telemetry.progress import Gauges
+from perennial_training.telemetry import progress
+from perennial_training.telemetry.progress import Gauges, Progress
 
 
 def free_port():
@@ -33,3 +36,24 @@ def test_a_port_that_is_taken_is_said():
         taken.listen()
         with pytest.raises(Failure, match="choose another by --metrics-port"):
             Gauges(taken.getsockname()[1])
+
+
+def test_the_speed_is_that_of_steps_that_are_done_not_of_those_that_were_launched(monkeypatch, capsys):
+    """On a GPU a step returns at once, and the wait is in the reading of the loss before `on_log`."""
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock.now)
+    arguments, control = SimpleNamespace(fp16=False), SimpleNamespace(should_evaluate=True, should_save=False)
+    state = SimpleNamespace(global_step=0, max_steps=20)
+    told = Progress(Gauges(0), tokens_per_step=100)
+    told.on_train_begin(arguments, state, control)
+    for evaluated in (5.0, 7.0):
+        for _ in range(10):
+            told.on_step_begin(arguments, state, control)
+            state.global_step += 1
+            told.on_step_end(arguments, state, control)
+        clock.now += 4.0
+        told.on_log(arguments, state, control, logs={"loss": 2.0})
+        clock.now += evaluated
+        told.on_evaluate(arguments, state, control, metrics={"eval_loss": 2.0})
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["tokensPerSecond"] for line in lines] == [250, 250]

@@ -31,7 +31,11 @@ class Gauges:
 
 
 class Progress(TrainerCallback):
-    """Reports at every evaluation and at most every two seconds in between; stops at a loss that isn't finite."""
+    """Reports at every evaluation and at most every two seconds in between; stops at a loss that isn't finite.
+
+    A GPU is still busy with its last steps when their calls return. Seconds count up to `on_log`, for which the Trainer
+    reads the loss and so waits for all of them; evaluations and checkpoints come after it.
+    """
 
     def __init__(self, gauges: Gauges, tokens_per_step: int, tracking: Tracking | None = None) -> None:
         self.gauges = gauges
@@ -39,8 +43,8 @@ class Progress(TrainerCallback):
         self.tokens_per_step = tokens_per_step
         self.latest: dict[str, float] = {}
         self.first_step = self.reported_step = 0
-        self.began = self.reported_at = self.step_began = time.monotonic()
-        self.busy = 0.0  # seconds in steps since the last report
+        self.began = self.reported_at = time.monotonic()
+        self.steps_began: float | None = None  # since the last report
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
@@ -51,14 +55,13 @@ class Progress(TrainerCallback):
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
     ) -> None:
-        self.step_began = time.monotonic()
+        if self.steps_began is None:
+            self.steps_began = time.monotonic()
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
     ) -> None:
-        now = time.monotonic()
-        self.busy += now - self.step_began
-        due = now - self.reported_at >= REPORT_SECONDS
+        due = time.monotonic() - self.reported_at >= REPORT_SECONDS
         control.should_log = processes.any_of(due) or control.should_evaluate or control.should_save
 
     def on_log(
@@ -69,15 +72,16 @@ class Progress(TrainerCallback):
         logs: dict[str, float] | None = None,
         **kwargs: object,
     ) -> None:
-        if not logs or "loss" not in logs:
+        if not logs or "loss" not in logs or self.steps_began is None:
             return
+        now = time.monotonic()
         # In float16 a gradient may overflow: the scaler then leaves the step out and scales by less.
         sound = args.fp16 or math.isfinite(logs.get("grad_norm", 0.0))
         finite(logs["loss"] if sound else math.nan)
         steps = state.global_step - self.reported_step
         self.latest = {
             "loss": rounded(logs["loss"]),
-            "tokensPerSecond": round(steps * self.tokens_per_step / max(self.busy, 1e-9)),
+            "tokensPerSecond": round(steps * self.tokens_per_step / max(now - self.steps_began, 1e-9)),
             "etaSeconds": round(self._seconds_left(state)),
         }
         if self.tracking is not None:
@@ -85,7 +89,7 @@ class Progress(TrainerCallback):
                 name: logs[name] for name in ("learning_rate", "grad_norm") if math.isfinite(logs.get(name, math.nan))
             }
             self.tracking.metrics(state.global_step, self.latest | more)
-        self.reported_step, self.reported_at, self.busy = state.global_step, time.monotonic(), 0.0
+        self.reported_step, self.reported_at, self.steps_began = state.global_step, now, None
         self.gauges.loss.set(self.latest["loss"])
         self.gauges.tokens_per_second.set(self.latest["tokensPerSecond"])
         if not control.should_evaluate:  # else the line waits for the evaluation
