@@ -18,6 +18,9 @@ from perennial_serving.tasks import TASKS
 def load(folder: Path, name: str, version: str) -> Task:
     """Loads the artifact in `folder`, after `preflight.check`, and warms it up. Raises Failure."""
     perennial_networks.register()
+    # For 16-bit numbers torch prefers cuDNN's attention on Hopper, which plans anew for each pair of rows and length,
+    # that is at each token: 72 ms in place of 9 for a model of 135 M parameters.
+    torch.backends.cuda.enable_cudnn_sdp(False)
     facts = Facts.of(json.loads((folder / manifest.NAME).read_bytes()))
     try:
         task = _load(folder, name, version, facts)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 from perennial_contract import exits, manifest
@@ -247,6 +248,13 @@ def test_an_artifact_without_manifest_is_refused(artifact: Artifact, tmp_path: P
     with pytest.raises(Failure, match="fetch") as failure:
         check_and_load(folder)
     assert (failure.value.reason, failure.value.code) == ("ModelMissing", exits.MISSING_INPUT)
+
+
+def test_a_loaded_model_leaves_cudnn_no_attention_to_plan(artifact: Artifact) -> None:
+    """It would do so at each token: on Hopper, for 16-bit numbers."""
+    torch.backends.cuda.enable_cudnn_sdp(True)
+    check_and_load(artifact.folder)
+    assert not torch.backends.cuda.cudnn_sdp_enabled()
 
 
 def check_and_load(folder: Path) -> None:
