@@ -23,7 +23,7 @@ class Hyperparameters(Block):
         ge=1,
         le=65536,
         description="Number of sequences computed at once; gradients are accumulated up to batchSize. Defaults to the "
-        "largest that fits into the GPU's memory, found by trial.",
+        "largest that fits into the GPU's memory, found by trial; with FSDP to all of a process.",
     )
     learning_rate: float = Field(1e-3, gt=0, le=10, description="Peak learning rate: the step size of the optimizer.")
     learning_rate_schedule: Literal[
@@ -45,6 +45,12 @@ class Hyperparameters(Block):
     gradient_checkpointing: bool = Field(
         False,
         description="Recompute activations instead of storing them: less memory, more time. Transformers only.",
+    )
+    compile: Literal["Auto", "Always", "Never"] = Field(
+        "Auto",
+        description="Compilation of the model by torch.compile: faster steps after a slow first one. Auto: on a single "
+        "GPU, for text generation by transformers, from 4e16 floating-point operations on (6 x parameters x tokens of "
+        "the run).",
     )
     seed: int = Field(1, ge=0, le=4294967295, description="Seed of all random numbers.")
 

@@ -24,8 +24,13 @@ class Rows:
     @property
     def tokens(self) -> int:
         """Tokens of one pass: inputs and, for a translation, outputs."""
-        written = (row["labels"] for row in self.rows if isinstance(row.get("labels"), list))
-        return sum(len(row["input_ids"]) for row in self.rows) + sum(map(len, written))
+        return sum(map(tokens, self.rows))
+
+
+def tokens(row: Row) -> int:
+    """Of the input and, for a translation, the output."""
+    written = row.get("labels")
+    return len(row["input_ids"]) + (len(written) if isinstance(written, list) else 0)
 
 
 def encode_texts(texts: list[str], vocabulary: Vocabulary, context: int) -> list[Row]:

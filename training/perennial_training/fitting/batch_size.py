@@ -1,34 +1,42 @@
 """How many sequences fit into the memory at once."""
 
-import heapq
 from collections.abc import Callable
-from typing import Any, cast
 
 import torch
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
-from transformers import PreTrainedModel, default_data_collator
+from transformers import Trainer, default_data_collator
 
 from perennial_contract.exits import BAD_CONFIGURATION, Failure
 from perennial_contract.report import Report
-from perennial_training.tasks.objective import Collator, Examples
+from perennial_training.distributed import processes
+from perennial_training.encoding.rows import Row
+
+# Of the GPU's memory: batches of changing lengths leave gaps, and NCCL needs some that torch does not count.
+_USABLE = 0.95
 
 
-def find(model: PreTrainedModel, dataset: Examples, collator: Collator | None, sequences: int, report: Report) -> int:
-    """The largest part of `sequences` for which one step of the longest sequences fits into the GPU's memory.
+def find(runner: Trainer, rows: list[Row], report: Report) -> int:
+    """The largest part of `rows`, the longest of the data, whose step fits into the memory of this process's GPU.
 
-    The optimizer's batch stays `sequences`: its parts are accumulated. On the CPU there is no trial, as the kernel
-    kills a process that asks for too much memory.
+    `runner` has a model of its own, of which nothing is used afterwards. The optimizer's batch stays as large as
+    `rows`: its parts are accumulated.
     """
-    if not torch.cuda.is_available():
-        return sequences
+    model = runner.accelerator.prepare_model(runner.model, evaluation_mode=True)  # autocast, but no other process
+    if runner.args.activation_checkpointing:
+        model.activation_checkpointing_enable()
 
     def step(size: int) -> None:
-        cast(torch.nn.Module, model).to("cuda")
-        _step(model, dataset, collator or default_data_collator, size)
+        _step(runner, model, rows[:size], len(rows) // size)
 
-    part = fitting_part(step, sequences)
-    if part < sequences:
-        report(f"{part} of {sequences} sequences fit into the memory at once: gradients are accumulated over the rest")
+    torch.cuda.set_per_process_memory_fraction(_USABLE)
+    try:
+        part = fitting_part(step, len(rows))
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    peak = torch.cuda.max_memory_allocated() / 2**30
+    report(
+        f"{part} of {len(rows)} sequences are computed at once; a step of the longest takes {peak:.1f} GiB of the GPU"
+    )
     return part
 
 
@@ -60,10 +68,14 @@ def out_of_memory(what: str) -> Failure:
     )
 
 
-def _step(model: PreTrainedModel, dataset: Examples, collate: Callable[..., Any], size: int) -> None:
-    longest = heapq.nlargest(size, (dataset[i] for i in range(len(dataset))), key=lambda row: len(row["input_ids"]))
-    with torch.random.fork_rng():  # the trial must not change what is drawn later
-        model.train()
-        batch = {name: value.to(model.device) for name, value in collate(longest).items()}
-        model(**batch).loss.backward()
+def _step(runner: Trainer, model: torch.nn.Module, rows: list[Row], parts: int) -> None:
+    """All that a step later in the training holds: see the comments; AdamW's update needs nothing beyond that."""
     model.zero_grad(set_to_none=True)
+    torch.cuda.reset_peak_memory_stats()
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    copies = 2 if processes.count() == 1 else 3  # AdamW's two moments of each weight; DDP's buckets of the gradients
+    held = [torch.empty_like(weight) for weight in trained for _ in range(copies)]
+    runner.current_gradient_accumulation_steps = parts
+    for _ in range(min(2, parts)):  # the second part of a batch comes while the gradients of the first are there
+        runner.training_step(model, (runner.data_collator or default_data_collator)(rows))
+    del held

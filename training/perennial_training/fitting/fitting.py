@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import torch
 import transformers
+from accelerate.utils.memory import clear_device_cache
 from transformers import PreTrainedModel, TrainerState
 
 import perennial_networks
@@ -21,7 +22,7 @@ from perennial_training.checkpoints.checkpoints import Checkpoints
 from perennial_training.distributed import processes
 from perennial_training.distributed.termination import Termination
 from perennial_training.encoding import tokenizer
-from perennial_training.fitting import batch_size, trainer
+from perennial_training.fitting import batch_size, compilation, trainer
 from perennial_training.fitting.loading import load
 from perennial_training.output.output import Output
 from perennial_training.preparation import known_labels
@@ -125,27 +126,16 @@ class Fitting:
         self, last: Path | None, gauges: Gauges, termination: Termination, tracking: Tracking | None
     ) -> TrainerState:
         training = self.config.training
-        hyperparameters = training.hyperparameters
+        share = training.hyperparameters.batch_size // processes.count()
+        micro = training.hyperparameters.micro_batch_size or self._part(share)
         network = self._network(last)
         self.report(f"the model has {network.num_parameters():,} parameters; {torch.get_num_threads()} threads")
-        collator = self.objective.collator(network)
-        dataset = self.objective.dataset()
-        share = hyperparameters.batch_size // processes.count()
-        micro = hyperparameters.micro_batch_size or batch_size.find(network, dataset, collator, share, self.report)
-        micro = processes.shared(micro)
-        runner = trainer.JudgedTrainer(
-            self.objective,
-            model=network,
-            args=trainer.arguments(training, self.kept.work, last is not None, micro, share // micro),
-            train_dataset=dataset,
-            eval_dataset=self.held_out,
-            data_collator=collator,
-            compute_loss_func=self._loss(),
-            callbacks=[
-                trainer.Saving(self.kept, self.prepared.tokenizer, training.early_stopping, termination),
-                Progress(gauges, self.objective.tokens_per_step(hyperparameters.batch_size), tracking),
-            ],
-        )
+        tokens = self.objective.tokens_per_step(training.hyperparameters.batch_size)
+        compiled = compilation.decide(training, network, tokens, self.objective.one_shape, self.report)
+        runner = self._runner(network, last is not None, micro, share // micro, compiled)
+        saving = trainer.Saving(self.kept, self.prepared.tokenizer, training.early_stopping, termination)
+        runner.add_callback(saving)
+        runner.add_callback(Progress(gauges, tokens, tracking))
         try:
             with termination.put_off():
                 runner.train(resume_from_checkpoint=str(last) if last else None)
@@ -157,6 +147,33 @@ class Fitting:
             message = f"stopped by SIGTERM at step {runner.state.global_step}; a checkpoint was saved"
             raise Failure("Terminated", message, TERMINATED)
         return runner.state
+
+    def _part(self, share: int) -> int:
+        """How many of a process's sequences are computed at once: what the leader's GPU has memory for.
+
+        On the CPU there is no trial, as the kernel kills a process that asks for too much. Nor with FSDP: its steps
+        need all processes, and one that ran out of memory alone would leave the others waiting.
+        """
+        if not torch.cuda.is_available() or self.config.training.compute.sharding != "None":
+            return share
+        part = share
+        if processes.leads():
+            runner = self._runner(self._network(None), False, share, 1, compiled=False)
+            part = batch_size.find(runner, self.objective.longest(share), self.report)
+            del runner
+            clear_device_cache(garbage_collection=True)
+        return processes.shared(part)
+
+    def _runner(self, network: Any, resumed: bool, micro: int, parts: int, compiled: bool) -> trainer.JudgedTrainer:
+        return trainer.JudgedTrainer(
+            self.objective,
+            model=network,
+            args=trainer.arguments(self.config.training, self.kept.work, resumed, micro, parts, compiled),
+            train_dataset=self.objective.dataset(),
+            eval_dataset=self.held_out,
+            data_collator=self.objective.collator(network),
+            compute_loss_func=self._loss(),
+        )
 
     def _with_last_good(self, failure: Failure, state: TrainerState) -> Failure:
         """Names the last good checkpoint of a training that diverged; an adapter alone is no model."""

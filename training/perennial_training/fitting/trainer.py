@@ -166,7 +166,9 @@ def cross_entropy(smoothing: float, shifted: bool) -> Callable[..., torch.Tensor
     return loss
 
 
-def arguments(training: JobTraining, work: Path, resumed: bool, micro_batch: int, parts: int) -> TrainingArguments:
+def arguments(
+    training: JobTraining, work: Path, resumed: bool, micro_batch: int, parts: int, compiled: bool
+) -> TrainingArguments:
     """The job's rules by the Trainer's names. Logging is up to Progress.
 
     A step of the optimiser takes `parts` times `micro_batch` sequences in each process.
@@ -182,6 +184,7 @@ def arguments(training: JobTraining, work: Path, resumed: bool, micro_batch: int
         activation_checkpointing=hyperparameters.gradient_checkpointing,
         bf16=hyperparameters.precision == "bfloat16",
         fp16=hyperparameters.precision == "float16",
+        torch_compile=compiled,
         # FSDP2; a checkpoint holds the whole weights, so any number of processes can go on from it.
         fsdp=training.compute.sharding != "None",  # type: ignore[arg-type]  # since 5.23 a flag
         fsdp_config={"version": 2, "state_dict_type": "FULL_STATE_DICT"}

@@ -1,5 +1,6 @@
 """What the training loop knows of a task: its model, batches, loss, metrics, baseline and report. Loads torch."""
 
+import heapq
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +13,7 @@ from transformers import AutoTokenizer, PreTrainedModel
 
 from perennial_contract.exits import BAD_DATA, Failure
 from perennial_contract.result import Baseline, Metrics
-from perennial_training.encoding.rows import Row, Rows
+from perennial_training.encoding.rows import Row, Rows, tokens
 from perennial_training.prepared import Encoded, Prepared
 from perennial_training.tasks.architectures import Configure
 from perennial_training.tasks.question import Question
@@ -36,7 +37,7 @@ class Objective(ABC, Generic[Encoded, HeldOut]):
     auto: the class of transformers that loads its models; families: the configuration of a new network by family;
     peft: the name of the task in peft; shifted: whether the model shifts its labels by one token itself;
     own_loss_is_of_a_part: whether its own loss is the mean over a part of the batch, however many parts and processes
-    there are, which the Trainer would add up wrongly.
+    there are, which the Trainer would add up wrongly; one_shape: whether all its batches have the same.
     """
 
     auto: ClassVar[Any]
@@ -44,6 +45,7 @@ class Objective(ABC, Generic[Encoded, HeldOut]):
     peft: ClassVar[str]
     shifted: ClassVar[bool] = False
     own_loss_is_of_a_part: ClassVar[bool] = False
+    one_shape: ClassVar[bool] = False
 
     def __init__(self, prepared: Prepared[Encoded]) -> None:
         self.prepared = prepared
@@ -51,6 +53,10 @@ class Objective(ABC, Generic[Encoded, HeldOut]):
     @abstractmethod
     def dataset(self) -> Examples:
         """The training examples for the Trainer."""
+
+    @abstractmethod
+    def longest(self, count: int) -> list[Row]:
+        """So many of the training examples, none of them shorter than the rest."""
 
     @abstractmethod
     def collator(self, model: PreTrainedModel) -> Collator | None:
@@ -93,6 +99,9 @@ class RowObjective(Objective[Rows, Rows]):
 
     def dataset(self) -> list[Row]:
         return self.prepared.train.rows
+
+    def longest(self, count: int) -> list[Row]:
+        return heapq.nlargest(count, self.prepared.train.rows, key=tokens)
 
     def learned(self) -> Rows:
         train = self.prepared.train

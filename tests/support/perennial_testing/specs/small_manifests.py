@@ -24,8 +24,8 @@ SMALL: dict[str, Manifest] = {
 _TRAINING = """
   hyperparameters:
     {maxSteps: 300, batchSize: 16, microBatchSize: 8, labelSmoothing: 0.1, precision: bfloat16,
-     gradientCheckpointing: true, learningRate: 1.0e-3, learningRateSchedule: cosine, warmupSteps: 20, weightDecay: 0.1,
-     maxGradientNorm: 1.0, seed: 1}
+     gradientCheckpointing: true, compile: Never, learningRate: 1.0e-3, learningRateSchedule: cosine, warmupSteps: 20,
+     weightDecay: 0.1, maxGradientNorm: 1.0, seed: 1}
   evaluateEverySteps: 30
   earlyStopping: {patience: 3, minImprovement: 0.002}
   checkpoints: {everySteps: 100, historyLimit: 2}

@@ -53,9 +53,15 @@ class TextGenerationObjective(Objective[Stream, HeldOut]):
     families: ClassVar = {"transformer": decoder, "rnn": own("rnn"), "cnn": own("cnn"), "mlp": own("mlp")}
     peft = "CAUSAL_LM"
     shifted = True
+    one_shape = True
 
     def dataset(self) -> Blocks:
         return Blocks(self.prepared.train.ids, self.prepared.context)
+
+    def longest(self, count: int) -> list[dict[str, torch.Tensor]]:
+        """All have the same length."""
+        dataset = self.dataset()
+        return [dataset[number] for number in range(count)]
 
     def collator(self, model: PreTrainedModel) -> None:
         return None
