@@ -29,7 +29,7 @@ kubeconfig: ## Print the path of the demo's kubeconfig
 	@$(PLAYGROUND) kubeconfig
 
 ##@ Development
-.PHONY: venv lint format types test-unit test-api test-faults test-e2e test-kueue faults fuzz test-fast test test-long bench-operator bench-training docs docs-serve crds images lock clean
+.PHONY: venv lint format types test-unit test-api test-faults test-e2e test-kueue faults fuzz test-fast test test-long bench-operator bench-training bench-gpu docs docs-serve crds images lock clean
 venv: $(VENV)/.installed ## Install the development environment into .venv (2 min, 6 GB, since torch contains CUDA)
 
 $(VENV)/.installed: requirements/test.txt pyproject.toml
@@ -88,6 +88,9 @@ bench-operator: venv ## Compare the operator with the API server's limit and Kub
 
 bench-training: venv ## Compare a TrainingJob with a bare loop and transformers' Trainer (35 min, on an idle machine)
 	@$(VENV)/bin/python benchmarks/training $(ARGUMENTS)
+
+bench-gpu: venv ## Measure training and serving on this machine's GPU (9 min, on an idle machine)
+	@$(VENV)/bin/python benchmarks/gpu $(ARGUMENTS)
 
 docs: $(VENV)/.docs-installed ## Build the documentation into build/docs; broken links fail
 	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
