@@ -5,7 +5,7 @@ import pytest
 from perennial_testing.cluster.control_plane import ControlPlane
 from perennial_testing.faults.sweep import FAULTS, KILLS, End, play, points, sweep
 
-EVERY = 11
+EVERY = 23
 
 
 @pytest.fixture(scope="module")
