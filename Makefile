@@ -89,7 +89,7 @@ bench-operator: venv ## Compare the operator with the API server's limit and Kub
 bench-training: venv ## Compare a TrainingJob with a bare loop and transformers' Trainer (35 min, on an idle machine)
 	@$(VENV)/bin/python benchmarks/training $(ARGUMENTS)
 
-bench-gpu: venv ## Measure training and serving on this machine's GPU (9 min, on an idle machine)
+bench-gpu: venv ## Measure training and serving on this machine's GPU (about 9 min, on an idle machine)
 	@$(VENV)/bin/python benchmarks/gpu $(ARGUMENTS)
 
 docs: $(VENV)/.docs-installed ## Build the documentation into build/docs; broken links fail
