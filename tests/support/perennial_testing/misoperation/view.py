@@ -75,13 +75,13 @@ def _language_model(mirror: Mirror, manifest: Manifest, namespace: str, name: st
     relative = any("betterThanServed" in gate for gate in gates)
     if relative or "pin" in spec.get("promotion", {}):
         return seen
-    told = {type_: _numberless(said) for type_, said in _told(manifest, namespace).items()}
+    told = {type_: numberless(said) for type_, said in _told(manifest, namespace).items()}
     seen |= {"verdict": version["state"], "condition Trained": told["Trained"]}
     if version["state"] == "Accepted":
         seen |= {f"condition {type_}": said for type_, said in told.items()}
         seen |= {"serves the newest": served == version["number"]}
         service = _service(mirror, namespace, name, spec)
-        seen |= {what: _placeless(_numberless(said), name) for what, said in service.items()}
+        seen |= {what: _placeless(numberless(said), name) for what, said in service.items()}
     elif told["Stalled"][0] == "True" and version["state"] == "Training":
         seen |= {"condition Stalled": told["Stalled"]}
     return seen
@@ -141,12 +141,12 @@ def _plain(value: Any, namespace: str) -> Any:
     return json.loads(text.replace(namespace, "NAMESPACE"))
 
 
-def _numberless(value: Any) -> str:
+def numberless(value: Any) -> str:
     """As text without the numbers of versions, and the part of a uid in the names of their folders."""
     text = re.sub(r"\bv\d+-[0-9a-f]{8}", "v#", json.dumps(value)).replace("(SpecChanged)", "(Initial)")
     text = re.sub(r"\bv\d+\b", "v#", text)
     text = re.sub(r'("(perennial.dev/)?version": )"?\d+"?', r"\1#", text)
-    return re.sub(r'"--version", "\d+"', "--version", text)
+    return re.sub(r"--version=\d+", "--version", text)
 
 
 def _placeless(text: str, name: str) -> str:
