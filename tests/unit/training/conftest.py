@@ -136,6 +136,7 @@ def tiny_job() -> dict[str, Any]:
                 "labelSmoothing": 0.0,
                 "precision": "float32",
                 "gradientCheckpointing": False,
+                "compile": "Auto",
                 "seed": 1,
             },
             "evaluateEverySteps": 4,
