@@ -14,19 +14,18 @@ def pytest(name: str, *arguments: str, **environment: str) -> Tier:
 def usual() -> list[list[Tier]]:
     """Stages, one after the other; the tiers of a stage run side by side.
 
-    Waiting for the network goes with computing, and what mostly waits goes with what mostly waits.
+    Tests that mostly wait run beside tests that compute.
     """
     prepare = Tier("prepare", (("python3", "tools/playground", "build", *EXAMPLES),))
     checks = Tier("checks", (("make", "--no-print-directory", "lint", "types", "docs"),))
     unit = pytest("unit", "-n", "2", "--dist", "loadfile", "tests/unit", **ONE_THREAD)
-    return [
-        [prepare, checks, unit],
-        [
-            pytest("api", "tests/api", PERENNIAL_TEST_CLUSTER="api"),
-            pytest("faults", "tests/faults", PERENNIAL_TEST_CLUSTER="faults"),
-        ],
-        [pytest("e2e", "-n", "2", "--dist", "loadfile", "-m", "not long", "tests/e2e")],
-    ]
+    api = pytest("api", "tests/api", PERENNIAL_TEST_CLUSTER="api")
+    waiting = ("tests/faults/test_stability.py", "tests/faults/test_views.py")
+    ignored = [f"--ignore={path}" for path in waiting]
+    faults = pytest("faults", "tests/faults", *ignored, PERENNIAL_TEST_CLUSTER="faults")
+    stability = pytest("stability", *waiting, PERENNIAL_TEST_CLUSTER="stability")
+    e2e = pytest("e2e", "-n", "2", "--dist", "loadfile", "-m", "not long", "tests/e2e")
+    return [[prepare, checks, unit], [api, faults, stability], [e2e]]
 
 
 def long() -> list[list[Tier]]:

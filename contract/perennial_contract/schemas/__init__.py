@@ -5,14 +5,23 @@ They are generated from the classes by `python -m perennial_contract.schemas FOL
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
 
 from perennial_contract.facts import Manifest
 from perennial_contract.job import Job
 from perennial_contract.result import ResultMessage
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+class _WithoutTitles(GenerateJsonSchema):
+    """Pydantic would give each field its name again as a title."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
 
 
 @dataclass(frozen=True)
@@ -25,7 +34,7 @@ class Published:
 
     def text(self) -> str:
         """The JSON Schema of the document."""
-        schema = {"$schema": _DIALECT} | self.model.model_json_schema(by_alias=True)
+        schema = {"$schema": _DIALECT} | self.model.model_json_schema(by_alias=True, schema_generator=_WithoutTitles)
         return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
