@@ -98,7 +98,7 @@ def _service(mirror: Mirror, namespace: str, name: str, spec: Manifest) -> dict[
 def _told(manifest: Manifest, namespace: str) -> dict[str, tuple[str, str, str]]:
     """By type the status, the reason and the message without its counts."""
     return {
-        type_: (c["status"], c["reason"], re.sub(r"\d+", "#", _plain(c["message"], namespace).replace(_KEPT, "")))
+        type_: (c["status"], c["reason"], countless(_plain(c["message"], namespace).replace(_KEPT, "")))
         for type_, c in conditions(manifest).items()
     }
 
@@ -139,6 +139,11 @@ def _plain(value: Any, namespace: str) -> Any:
     """Without uids and the namespace's name."""
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UID", json.dumps(value))
     return json.loads(text.replace(namespace, "NAMESPACE"))
+
+
+def countless(message: str) -> str:
+    """Without its counts: "1 pod" is as good as "2 pods"."""
+    return re.sub(r"\d+( (pod|replica|node)s?\b)?", "#", message)
 
 
 def numberless(value: Any) -> str:

@@ -1,8 +1,8 @@
-"""The fuzz compares objects without the numbers of versions: wherever the operator writes one, it must be left out."""
+"""The fuzz compares objects without counts and numbers of versions, wherever the operator writes one."""
 
 from perennial.decide.deployment.decide import decide
 from perennial.decide.deployment.observed import Observed
-from perennial_testing.misoperation.view import numberless
+from perennial_testing.misoperation.view import countless, numberless
 from perennial_testing.specs.api_objects import DEFAULTS, NOW, deployment
 
 
@@ -11,3 +11,9 @@ def test_what_a_version_is_served_by_is_the_same_without_its_number() -> None:
         numberless(decide(deployment(model={"version": number}), Observed(DEFAULTS), NOW).apply) for number in (1, 3)
     )
     assert first == third
+
+
+def test_a_message_is_the_same_without_its_counts() -> None:
+    one, several = "Rolling out version 1: 1 pod updated, 0 ready.", "Rolling out version 3: 2 pods updated, 1 ready."
+    assert countless(one) == countless(several)
+    assert countless(one) != countless("Version 1 is ready on 1 replica.")
