@@ -14,6 +14,7 @@ from pathlib import Path
 from cluster import CLUSTERS, Cluster, load_all
 
 NAMESPACE_SECONDS = 5
+LINK_SECONDS = 20
 
 
 def free_index(name: str, control_plane_only: bool) -> int:
@@ -54,9 +55,16 @@ def _wait_for_namespace(pid: int) -> None:
 
 
 def disconnect(cluster: Cluster) -> None:
-    """Does now what the kernel does a moment after the namespace's last process."""
-    if _exists(cluster):
+    """Does now what the kernel does a moment after the namespace's last process.
+
+    A link that the kernel is about to delete exists, but can't be deleted, and must not be taken for a new one.
+    """
+    deadline = time.monotonic() + LINK_SECONDS
+    while _exists(cluster):
         subprocess.run(("ip", "link", "delete", cluster.interface), capture_output=True)
+        if time.monotonic() > deadline:
+            raise SystemExit(f"The network link {cluster.interface} of an earlier cluster can't be deleted.")
+        time.sleep(0.02)
 
 
 def _exists(cluster: Cluster) -> bool:
