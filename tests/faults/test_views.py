@@ -45,7 +45,7 @@ class ServedScene(Scene):
 
     def recovers(self, since: float, what: str = "") -> None:
         """Version 2, that the user has asked for meanwhile, is trained once and served."""
-        self.story.wait(V2, 2, seconds=120)
+        self.story.wait(V2, 2)
         self.stage.recovered(time.monotonic() - since, what)
         assert self.node.trained == ["writer-v1", "writer-v2"]
 
@@ -75,7 +75,7 @@ def lists_show_the_past_after_a_restart(stage: Stage) -> None:
     story.train(3.0)
     moments["nothing was done"] = version_of_the_cluster(stage)
     operator = stage.operator(proxy.control_plane).start()
-    eventually(lambda: "Job writer-v1" in uids(stage), "version 1 trains", 90)
+    eventually(lambda: "Job writer-v1" in uids(stage), "version 1 trains")
     moments["version 1 was in training"] = version_of_the_cluster(stage)
     node = stage.node()
     story.wait(V1, 1)
@@ -86,7 +86,7 @@ def lists_show_the_past_after_a_restart(stage: Stage) -> None:
     story.wait(V2, 2)
     for loss, number in ((2.0, 3), (1.5, 4)):
         story.train(loss)
-        eventually(lambda number=number: story.status().get("servingVersion") == number, f"v{number} is served", 60)
+        eventually(lambda number=number: story.status().get("servingVersion") == number, f"v{number} is served")
     eventually(lambda: story.is_ready() and "TrainingJob writer-v1" not in uids(stage), "version 1 is removed")
     time.sleep(2)
     for replicas, (moment, version) in enumerate(moments.items(), start=2):
@@ -169,10 +169,10 @@ def objects_are_remade(stage: Stage, blind: Callable[[Any], None], seeing: Calla
     seeing(scene)
     start = time.monotonic()
     with Node(stage.control_plane, namespace, loss_by_seed) as node:
-        scene.story.wait(V1, 1, seconds=90)
+        scene.story.wait(V1, 1)
         for name in ("solo", "deleted", "replaced"):
-            eventually(lambda name=name: state_of(stage, name) == "Complete", f"{name} ends", 90)
-        eventually(lambda: ready_pods(stage, "alone") == 2, "two pods serve", 60)
+            eventually(lambda name=name: state_of(stage, name) == "Complete", f"{name} ends")
+        eventually(lambda: ready_pods(stage, "alone") == 2, "two pods serve")
         stage.recovered(time.monotonic() - start)
         assert sorted(node.trained) == ["deleted", "replaced", "solo", "writer-v1"]
     now = uids(stage)

@@ -20,12 +20,9 @@ def usual() -> list[list[Tier]]:
     checks = Tier("checks", (("make", "--no-print-directory", "lint", "types", "docs"),))
     unit = pytest("unit", "-n", "2", "--dist", "loadfile", "tests/unit", **ONE_THREAD)
     api = pytest("api", "tests/api", PERENNIAL_TEST_CLUSTER="api")
-    waiting = ("tests/faults/test_stability.py", "tests/faults/test_views.py")
-    ignored = [f"--ignore={path}" for path in waiting]
-    faults = pytest("faults", "tests/faults", *ignored, PERENNIAL_TEST_CLUSTER="faults")
-    stability = pytest("stability", *waiting, PERENNIAL_TEST_CLUSTER="stability")
+    faults = pytest("faults", "tests/faults", PERENNIAL_TEST_CLUSTER="faults")
     e2e = pytest("e2e", "-n", "2", "--dist", "loadfile", "-m", "not long", "tests/e2e")
-    return [[prepare, checks, unit], [api, faults, stability], [e2e]]
+    return [[prepare, checks, unit], [api, faults], [e2e]]
 
 
 def long() -> list[list[Tier]]:

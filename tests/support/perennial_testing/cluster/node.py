@@ -114,7 +114,7 @@ def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def eventually(what: Callable[[], Any], why: str, seconds: float = 90) -> Any:
+def eventually(what: Callable[[], Any], why: str, seconds: float = 180) -> Any:
     """The first true answer; AssertionError with what was answered last if there is none in time."""
     end = time.monotonic() + seconds
     while not (answer := what()):

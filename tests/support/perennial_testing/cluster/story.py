@@ -60,7 +60,7 @@ class Story:
         conditions = {c["type"]: c["status"] for c in model.get("status", {}).get("conditions", [])}
         return seen and (conditions["Ready"], conditions["Reconciling"]) == ("True", "False")
 
-    def wait(self, states: dict[int, str], serving: int, seconds: float = 60) -> None:
+    def wait(self, states: dict[int, str], serving: int, seconds: float = 180) -> None:
         def there() -> bool:
             return self.states() == states and self.status().get("servingVersion") == serving and self.is_ready()
 
