@@ -1,20 +1,17 @@
 """Several pods, queues, deadlines, what is laid over pods, programs of one's own."""
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from perennial.api import TrainingJob
-from perennial.decide.kube import JobView, PodView
+from perennial.decide.kube import PodView
 from perennial.decide.language_model.fingerprint import fingerprint, run_fingerprint
 from perennial.decide.outcome import Manifest, Outcome
 from perennial.decide.pods.diagnosis import trouble
 from perennial.decide.training_job.decide import decide
-from perennial.decide.training_job.observed import Observed
 from perennial_testing.specs.api_objects import (
-    DEFAULTS,
     NOW,
     after,
     batch_job,
@@ -25,14 +22,11 @@ from perennial_testing.specs.api_objects import (
     training_job,
     true,
 )
+from perennial_testing.specs.training_job_cases import StateCase, observe
 
 TWO: dict[str, Any] = {"compute": {"nodes": 2, "gpusPerNode": 4, "sharding": "FSDP"}}
 INDEX = "batch.kubernetes.io/job-completion-index"
 OWN = {"runtime": {"image": "own:1", "command": ["train"], "args": ["--fast"], "parameters": {"units": "64"}}}
-
-
-def seen(*pods: Manifest, job: Manifest | None = None, **more: Any) -> Observed:
-    return Observed(DEFAULTS, job=JobView.of(job) if job else None, pods=tuple(map(PodView.of, pods)), **more)
 
 
 def of_index(index: int, pod: Manifest) -> Manifest:
@@ -68,7 +62,7 @@ def env_of(batch: Manifest) -> dict[str, str]:
 
 def test_two_nodes_are_two_pods_that_find_each_other() -> None:
     job = training_job(training=TWO | {"backoffLimit": 3})
-    config, service, batch = decide(job, seen(), NOW).apply
+    config, service, batch = decide(job, observe(), NOW).apply
     spec = batch["spec"]
     assert (spec["completions"], spec["parallelism"], spec["completionMode"]) == (2, 2, "Indexed")
     assert spec["backoffLimit"] == 6  # one failure may take both pods down
@@ -85,7 +79,7 @@ def test_two_nodes_are_two_pods_that_find_each_other() -> None:
 
 
 def test_one_node_has_no_service_and_finds_itself() -> None:
-    config, batch = decide(training_job(), seen(), NOW).apply
+    config, batch = decide(training_job(), observe(), NOW).apply
     assert "subdomain" not in batch["spec"]["template"]["spec"]
     assert "successPolicy" not in batch["spec"]
     assert env_of(batch)["MASTER_ADDR"] == "localhost"
@@ -95,8 +89,8 @@ def test_one_node_has_no_service_and_finds_itself() -> None:
 
 def test_a_job_with_too_few_pods_is_put_right() -> None:
     job = training_job(training=TWO)
-    assert len(decide(job, seen(job=running(nodes=1)), NOW).apply) == 3
-    assert decide(job, seen(job=running(nodes=2)), NOW).apply == ()
+    assert len(decide(job, observe(job=running(nodes=1)), NOW).apply) == 3
+    assert decide(job, observe(job=running(nodes=2)), NOW).apply == ()
 
 
 UNSCHEDULED = [
@@ -106,58 +100,48 @@ LOST = of_index(1, pod("Failed", ended(76, finishedAt="2026-03-01T12:05:00Z")))
 CULPRIT = of_index(0, pod("Failed", ended(1, {"perennial": "failure", "reason": "NaN", "message": "It diverged."})))
 
 
-@dataclass(frozen=True)
-class StateCase:
-    """What is observed of a run with two pods, and what its status says."""
-
-    observed: Observed
-    state: str
-    reason: str
-    message: str = ""
-
-
 STATES = {
     "One runs, the other has no node": StateCase(
-        seen(of_index(0, pod("Running")), of_index(1, pod("Pending", conditions=UNSCHEDULED)), job=running()),
+        observe(of_index(0, pod("Running")), of_index(1, pod("Pending", conditions=UNSCHEDULED)), job=running()),
         state="Pending",
         reason="Unschedulable",
         message="enough nvidia.com/gpu free",
     ),
     "One runs, the other starts": StateCase(
-        seen(of_index(0, pod("Running")), of_index(1, pod("Pending")), job=running()),
+        observe(of_index(0, pod("Running")), of_index(1, pod("Pending")), job=running()),
         state="Pending",
         reason="Starting",
         message="1 of 2 pods run",
     ),
     "One runs, the other is not there": StateCase(
-        seen(of_index(0, pod("Running")), job=running()),
+        observe(of_index(0, pod("Running")), job=running()),
         state="Pending",
         reason="WaitingForPod",
         message="Not all of the 2 pods",
     ),
     "Both run": StateCase(
-        seen(of_index(0, pod("Running")), of_index(1, pod("Running")), job=running()),
+        observe(of_index(0, pod("Running")), of_index(1, pod("Running")), job=running()),
         state="Running",
         reason="Training",
     ),
     "One runs, the other is on its way out": StateCase(
-        seen(of_index(0, pod("Running")), of_index(1, leaving(pod("Running"))), job=running()),
+        observe(of_index(0, pod("Running")), of_index(1, leaving(pod("Running"))), job=running()),
         state="Pending",
         reason="Starting",
         message="1 of 2 pods run",
     ),
     "The helper has ended already": StateCase(
-        seen(of_index(0, pod("Running")), of_index(1, pod("Succeeded", ended(0))), job=running()),
+        observe(of_index(0, pod("Running")), of_index(1, pod("Succeeded", ended(0))), job=running()),
         state="Running",
         reason="Training",
     ),
     "Only the helper has ended: that is no end": StateCase(
-        seen(of_index(0, pod("Pending")), of_index(1, pod("Succeeded", ended(0))), job=running()),
+        observe(of_index(0, pod("Pending")), of_index(1, pod("Succeeded", ended(0))), job=running()),
         state="Pending",
         reason="Starting",
     ),
     "A result counts from index 0 only": StateCase(
-        seen(
+        observe(
             of_index(1, pod("Succeeded", ended(0, result(loss=9.0)))),
             of_index(0, pod("Succeeded", ended(0, result(loss=2.0)))),
             job=batch_job("Complete"),
@@ -167,15 +151,15 @@ STATES = {
         message="loss 2.0",
     ),
     "Index 1 can't stand in for index 0": StateCase(
-        seen(of_index(1, pod("Succeeded", ended(0, result()))), job=batch_job("Complete")),
+        observe(of_index(1, pod("Succeeded", ended(0, result()))), job=batch_job("Complete")),
         state="Failed",
         reason="NoResult",
     ),
     "The pod that began it says why, though the one that lost its peer ended later": StateCase(
-        seen(CULPRIT, LOST, job=batch_job("Failed")), state="Failed", reason="NaN", message="It diverged."
+        observe(CULPRIT, LOST, job=batch_job("Failed")), state="Failed", reason="NaN", message="It diverged."
     ),
     "Bad input outweighs the crash of another": StateCase(
-        seen(
+        observe(
             of_index(1, pod("Failed", ended(1, finishedAt="2026-03-01T12:09:00Z"))),
             of_index(0, pod("Failed", ended(65, {"perennial": "failure", "reason": "EmptyCorpus", "message": "x"}))),
             job=batch_job("Failed"),
@@ -185,13 +169,13 @@ STATES = {
         message="x",
     ),
     "The quota lets one pod be made": StateCase(
-        seen(of_index(0, pod("Running")), job=running(), refusal='pods "w-1" is forbidden: exceeded quota: gpus'),
+        observe(of_index(0, pod("Running")), job=running(), refusal='pods "w-1" is forbidden: exceeded quota: gpus'),
         state="Pending",
         reason="QuotaExceeded",
         message="exceeded quota: gpus. Raise the quota",
     ),
     "Something else refuses the pod": StateCase(
-        seen(job=running(), refusal="violates PodSecurity"),
+        observe(job=running(), refusal="violates PodSecurity"),
         state="Pending",
         reason="PodRefused",
         message="violates PodSecurity.",
@@ -207,7 +191,7 @@ def test_state_of_two_pods(case: StateCase) -> None:
 
 
 def test_it_looks_again_while_a_pod_is_awaited() -> None:
-    observed = seen(of_index(0, pod("Running")), job=running())
+    observed = observe(of_index(0, pod("Running")), job=running())
     assert decide(training_job(training=TWO), observed, NOW).again_at == after(seconds=30)
 
 
@@ -215,46 +199,46 @@ QUEUED = training_job(training={"queueName": "research"})
 
 
 def test_a_job_in_a_queue_is_kueues_to_suspend() -> None:
-    *_, batch = decide(QUEUED, seen(), NOW).apply
+    *_, batch = decide(QUEUED, observe(), NOW).apply
     assert batch["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "research"
     assert "suspend" not in batch["spec"]
-    waiting = decide(QUEUED, seen(job=running(nodes=1, suspend=True)), NOW)
+    waiting = decide(QUEUED, observe(job=running(nodes=1, suspend=True)), NOW)
     assert told(waiting)[:2] == ("Pending", "Queued")
     assert told(waiting)[2] == (
         'Waits in the queue "research" until Kueue admits it; `kubectl describe workloads --namespace demo '
         "--selector kueue.x-k8s.io/job-uid=u` says why."
     )
     assert (waiting.apply, waiting.delete) == ((), ())
-    admitted = decide(QUEUED, seen(pod("Running"), job=running(nodes=1, suspend=False)), NOW)
+    admitted = decide(QUEUED, observe(pod("Running"), job=running(nodes=1, suspend=False)), NOW)
     assert (told(admitted)[0], admitted.apply) == ("Running", ())
 
 
 def test_a_run_in_a_queue_pauses_by_leaving_it() -> None:
     paused = training_job(suspend=True, training={"queueName": "research"})
-    assert decide(paused, seen(), NOW).apply == ()
-    outcome = decide(paused, seen(pod("Running"), job=running(nodes=1)), NOW)
+    assert decide(paused, observe(), NOW).apply == ()
+    outcome = decide(paused, observe(pod("Running"), job=running(nodes=1)), NOW)
     assert [(r.kind, r.name, r.uid) for r in outcome.delete] == [("Job", "w", "u")]
     assert told(outcome)[0] == "Suspended"
     going = running(nodes=1)
     going["metadata"]["deletionTimestamp"] = "2026-03-01T12:00:00Z"
-    assert decide(paused, seen(job=going), NOW).delete == ()
-    again = decide(training_job({"state": "Suspended"}, training={"queueName": "research"}), seen(), NOW)
+    assert decide(paused, observe(job=going), NOW).delete == ()
+    again = decide(training_job({"state": "Suspended"}, training={"queueName": "research"}), observe(), NOW)
     assert [manifest["kind"] for manifest in again.apply] == ["ConfigMap", "Job"]
 
 
 def test_a_pause_that_ends_while_the_old_pod_writes_its_checkpoint_is_not_training() -> None:
     old = running(nodes=1)
     old["metadata"]["deletionTimestamp"] = "2026-03-01T12:00:00Z"
-    outcome = decide(QUEUED, seen(leaving(pod("Running")), job=old), NOW)
+    outcome = decide(QUEUED, observe(leaving(pod("Running")), job=old), NOW)
     assert told(outcome)[:2] == ("Pending", "Starting")
     assert (outcome.apply, outcome.delete) == ((), ())
 
 
 def test_a_deadline_is_the_jobs_and_is_told() -> None:
     job = training_job(training={"activeDeadlineSeconds": 5400})
-    *_, batch = decide(job, seen(), NOW).apply
+    *_, batch = decide(job, observe(), NOW).apply
     assert batch["spec"]["activeDeadlineSeconds"] == 5400
-    observed = seen(pod("Failed", ended(143)), job=batch_job("Failed", reason="DeadlineExceeded"))
+    observed = observe(pod("Failed", ended(143)), job=batch_job("Failed", reason="DeadlineExceeded"))
     state, reason, message = told(decide(job, observed, NOW))
     assert (state, reason) == ("Failed", "DeadlineExceeded")
     assert "(5400)" in message
@@ -267,12 +251,12 @@ def finished(**spec: Any) -> TrainingJob:
 
 def test_a_run_that_ended_is_deleted_when_its_time_is_over() -> None:
     job = finished(ttlSecondsAfterFinished=60)
-    early = decide(job, seen(), after(seconds=59))
+    early = decide(job, observe(), after(seconds=59))
     assert (early.delete, early.again_at) == ((), after(seconds=60))
-    (gone,) = decide(job, seen(), after(seconds=60)).delete
+    (gone,) = decide(job, observe(), after(seconds=60)).delete
     assert (gone.kind, gone.name, gone.uid) == ("TrainingJob", "writer-v1", job.metadata.uid)
-    assert decide(finished(), seen(), after(hours=999)).delete == ()
-    assert decide(training_job(ttlSecondsAfterFinished=0), seen(), after(hours=999)).delete == ()
+    assert decide(finished(), observe(), after(hours=999)).delete == ()
+    assert decide(training_job(ttlSecondsAfterFinished=0), observe(), after(hours=999)).delete == ()
 
 
 OVERLAY: dict[str, Any] = {
@@ -294,7 +278,7 @@ OVERLAY: dict[str, Any] = {
 
 def test_the_overlay_reaches_the_pod_and_takes_nothing_away() -> None:
     plain, laid = (
-        decide(training_job(training=training), seen(), NOW).apply[-1]["spec"]["template"]
+        decide(training_job(training=training), observe(), NOW).apply[-1]["spec"]["template"]
         for training in ({}, {"pod": OVERLAY})
     )
     spec, bare = laid["spec"], plain["spec"]
@@ -315,7 +299,7 @@ def test_the_overlay_reaches_the_pod_and_takes_nothing_away() -> None:
 
 
 def test_a_program_of_ones_own_runs_instead_of_ours() -> None:
-    config, batch = decide(training_job(training=OWN, model={"architecture": None}), seen(), NOW).apply
+    config, batch = decide(training_job(training=OWN, model={"architecture": None}), observe(), NOW).apply
     container = container_of(batch)
     assert (container["image"], container["command"], container["args"]) == ("own:1", ["train"], ["--fast"])
     document = json.loads(config["data"]["job.json"])
@@ -325,7 +309,7 @@ def test_a_program_of_ones_own_runs_instead_of_ours() -> None:
 
 def test_a_result_without_a_loss_is_told_by_what_it_has() -> None:
     message = result() | {"metrics": {"accuracy": 0.91, "f1": 0.9}}
-    observed = seen(pod("Succeeded", ended(0, message)), job=batch_job("Complete"))
+    observed = observe(pod("Succeeded", ended(0, message)), job=batch_job("Complete"))
     assert told(decide(training_job(training=OWN), observed, NOW))[2] == "Trained in 300 steps; accuracy 0.91, f1 0.9."
 
 

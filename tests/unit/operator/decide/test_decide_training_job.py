@@ -7,12 +7,10 @@ from typing import Any
 import pytest
 
 from perennial.api import TrainingJob
-from perennial.decide.kube import JobView, PodView
 from perennial.decide.training_job.decide import decide
 from perennial.decide.training_job.observed import Observed
 from perennial_contract.result import Progress
 from perennial_testing.specs.api_objects import (
-    DEFAULTS,
     DIGEST,
     NOW,
     after,
@@ -23,6 +21,7 @@ from perennial_testing.specs.api_objects import (
     training_job,
     true,
 )
+from perennial_testing.specs.training_job_cases import StateCase, observe
 
 FAILURE = {"perennial": "failure", "reason": "EmptyCorpus", "message": "pvc://corpus/train.txt holds no text."}
 PROGRESS = Progress(step=30, max_steps=300, loss=4.5, validation_loss=4.6)
@@ -31,117 +30,101 @@ UNSCHEDULED = [{"type": "PodScheduled", "status": "False", "message": "0/1 nodes
 UNPARSABLE = "pvc://corpus/../secrets"
 
 
-def seen(*pods: dict[str, Any], job: dict[str, Any] | None = None, **more: Any) -> Observed:
-    return Observed(DEFAULTS, job=JobView.of(job) if job else None, pods=tuple(map(PodView.of, pods)), **more)
-
-
 def just_begun(job: dict[str, Any]) -> dict[str, Any]:
     return job | {"status": job["status"] | {"startTime": NOW.isoformat()}}
 
 
-@dataclass(frozen=True)
-class StateCase:
-    """What is observed of a run, and what its status says."""
-
-    observed: Observed
-    state: str
-    reason: str
-    message: str = ""
-    stalled: bool = False
-    job: TrainingJob = field(default_factory=training_job)
-
-
 STATES = {
     "A new object: the pod is being started": StateCase(
-        seen(), state="Pending", reason="Starting", message="being started"
+        observe(), state="Pending", reason="Starting", message="being started"
     ),
     "A Job without a pod: where to look is said": StateCase(
-        seen(job=batch_job()), state="Pending", reason="WaitingForPod", message="kubectl describe job writer-v1"
+        observe(job=batch_job()), state="Pending", reason="WaitingForPod", message="kubectl describe job writer-v1"
     ),
     "A Job that has just begun: its pod will come": StateCase(
-        seen(job=just_begun(batch_job())), state="Pending", reason="Starting", message="being started"
+        observe(job=just_begun(batch_job())), state="Pending", reason="Starting", message="being started"
     ),
     "A Job that nobody has begun yet": StateCase(
-        seen(job=batch_job() | {"status": {}}), state="Pending", reason="Starting", message="being started"
+        observe(job=batch_job() | {"status": {}}), state="Pending", reason="Starting", message="being started"
     ),
     "A URI that can't be read": StateCase(
         job=training_job(data={"train": [{"uri": UNPARSABLE}]}),
-        observed=seen(),
+        observed=observe(),
         state="Pending",
         reason="InvalidUri",
         message="leaves its root",
         stalled=True,
     ),
     "A claim that is not there": StateCase(
-        seen(missing=('PersistentVolumeClaim "corpus"',)),
+        observe(missing=('PersistentVolumeClaim "corpus"',)),
         state="Pending",
         reason="InputMissing",
         message='PersistentVolumeClaim "corpus" not found in namespace "demo"',
         stalled=True,
     ),
     "Two things that are not there are both named": StateCase(
-        seen(missing=("A", "B")), state="Pending", reason="InputMissing", message="A and B not found", stalled=True
+        observe(missing=("A", "B")), state="Pending", reason="InputMissing", message="A and B not found", stalled=True
     ),
     "A ConfigMap that was deleted under a running pod does it no harm": StateCase(
-        seen(pod("Running"), job=batch_job(), missing=("A",)), state="Running", reason="Training"
+        observe(pod("Running"), job=batch_job(), missing=("A",)), state="Running", reason="Training"
     ),
     "A pod that runs": StateCase(
-        seen(pod("Running"), job=batch_job(), progress=PROGRESS),
+        observe(pod("Running"), job=batch_job(), progress=PROGRESS),
         state="Running",
         reason="Training",
         message="at step 30 of 300",
     ),
     "A pod that no node takes may get a node later": StateCase(
-        seen(pod("Pending", conditions=UNSCHEDULED), job=batch_job()),
+        observe(pod("Pending", conditions=UNSCHEDULED), job=batch_job()),
         state="Pending",
         reason="Unschedulable",
         message="0/1 nodes are available",
     ),
     "An image that can't be pulled": StateCase(
-        seen(pod("Pending", WAITING), job=batch_job()),
+        observe(pod("Pending", WAITING), job=batch_job()),
         state="Pending",
         reason="ImagePullFailed",
         message="training:1 can't be pulled: not found",
         stalled=True,
     ),
     "A container that can't be made": StateCase(
-        seen(pod("Pending", {"waiting": {"reason": "CreateContainerConfigError", "message": "no key"}})),
+        observe(pod("Pending", {"waiting": {"reason": "CreateContainerConfigError", "message": "no key"}})),
         state="Pending",
         reason="ContainerNotStarted",
         message="no key",
         stalled=True,
     ),
     "A pod that failed and is followed by another": StateCase(
-        seen(pod("Failed", ended(1)), job=batch_job()),
+        observe(pod("Failed", ended(1)), job=batch_job()),
         state="Pending",
         reason="ContainerFailed",
         message="exit code 1. Another pod will be started.",
     ),
     "A pod that ran out of memory and is followed by another": StateCase(
-        seen(pod("Failed", ended(137, reason="OOMKilled")), job=batch_job()),
+        observe(pod("Failed", ended(137, reason="OOMKilled")), job=batch_job()),
         state="Pending",
         reason="OutOfMemory",
         message="raise resources.limits.memory. Another pod",
     ),
     "The second pod runs: the first one's end is the past": StateCase(
-        seen(pod("Failed", ended(1)), pod("Running", created="2026-03-01T11:30:00Z")),
+        observe(pod("Failed", ended(1)), pod("Running", created="2026-03-01T11:30:00Z")),
         state="Running",
         reason="Training",
     ),
     "The second pod succeeded and the Job does not know yet": StateCase(
-        seen(pod("Failed", ended(1)), pod("Succeeded", ended(0), created="2026-03-01T11:30:00Z")),
+        observe(pod("Failed", ended(1)), pod("Succeeded", ended(0), created="2026-03-01T11:30:00Z")),
         state="Running",
         reason="Finishing",
     ),
     "A Job that failed, with the reason that the pod left": StateCase(
-        seen(pod("Failed", ended(65, FAILURE)), job=batch_job("Failed")),
+        observe(pod("Failed", ended(65, FAILURE)), job=batch_job("Failed")),
         state="Failed",
         reason="EmptyCorpus",
         message="pvc://corpus/train.txt holds no text.",
         stalled=True,
     ),
     "A Job that failed, of which the last pod's end counts": StateCase(
-        seen(
+        observe(
             pod("Failed", ended(65, FAILURE, finishedAt="2026-03-01T12:02:00Z")),
             pod("Failed", ended(1)),
             job=batch_job("Failed"),
@@ -151,56 +134,60 @@ STATES = {
         stalled=True,
     ),
     "A Job that failed and whose pods are gone: what the Job says": StateCase(
-        seen(job=batch_job("Failed", reason="BackoffLimitExceeded", message="Job has reached the backoff limit")),
+        observe(job=batch_job("Failed", reason="BackoffLimitExceeded", message="Job has reached the backoff limit")),
         state="Failed",
         reason="BackoffLimitExceeded",
         message="backoff limit",
         stalled=True,
     ),
     "A failure message that is no JSON": StateCase(
-        seen(pod("Failed", ended(1, "Traceback …")), job=batch_job("Failed")),
+        observe(pod("Failed", ended(1, "Traceback …")), job=batch_job("Failed")),
         state="Failed",
         reason="ContainerFailed",
         message="exit code 1",
         stalled=True,
     ),
     "A failure message that is JSON, but no object": StateCase(
-        seen(pod("Failed", ended(1, "[1]")), job=batch_job("Failed")),
+        observe(pod("Failed", ended(1, "[1]")), job=batch_job("Failed")),
         state="Failed",
         reason="ContainerFailed",
         message="exit code 1",
         stalled=True,
     ),
     "A complete Job with a result": StateCase(
-        seen(pod("Succeeded", ended(0, result())), job=batch_job("Complete")),
+        observe(pod("Succeeded", ended(0, result())), job=batch_job("Complete")),
         state="Complete",
         reason="Trained",
         message="300 steps; validation loss 2.0",
     ),
     "A complete Job whose first pod failed": StateCase(
-        seen(pod("Failed", ended(1)), pod("Succeeded", ended(0, result())), job=batch_job("Complete")),
+        observe(pod("Failed", ended(1)), pod("Succeeded", ended(0, result())), job=batch_job("Complete")),
         state="Complete",
         reason="Trained",
     ),
     "A complete Job without a pod": StateCase(
-        seen(job=batch_job("Complete")), state="Failed", reason="NoResult", message="termination message", stalled=True
+        observe(job=batch_job("Complete")),
+        state="Failed",
+        reason="NoResult",
+        message="termination message",
+        stalled=True,
     ),
     "A result without metrics": StateCase(
-        seen(pod("Succeeded", ended(0, {"perennial": "result", "steps": 1})), job=batch_job("Complete")),
+        observe(pod("Succeeded", ended(0, {"perennial": "result", "steps": 1})), job=batch_job("Complete")),
         state="Failed",
         reason="NoResult",
         message="termination message",
         stalled=True,
     ),
     "A result whose loss is not a number": StateCase(
-        seen(pod("Succeeded", ended(0, result(loss=float("nan")))), job=batch_job("Complete")),
+        observe(pod("Succeeded", ended(0, result(loss=float("nan")))), job=batch_job("Complete")),
         state="Failed",
         reason="NoResult",
         message="termination message",
         stalled=True,
     ),
     "A result that speaks of another folder": StateCase(
-        seen(pod("Succeeded", ended(0, result(uri="pvc://elsewhere/v1"))), job=batch_job("Complete")),
+        observe(pod("Succeeded", ended(0, result(uri="pvc://elsewhere/v1"))), job=batch_job("Complete")),
         state="Failed",
         reason="WrongResult",
         message="pvc://elsewhere/v1 instead of pvc://models/demo/v1",
@@ -208,17 +195,17 @@ STATES = {
     ),
     "Suspended": StateCase(
         job=training_job(suspend=True),
-        observed=seen(job=batch_job()),
+        observed=observe(job=batch_job()),
         state="Suspended",
         reason="Suspended",
         message="set it to false",
     ),
     "Suspended, though something is missing": StateCase(
-        job=training_job(suspend=True), observed=seen(missing=("A",)), state="Suspended", reason="Suspended"
+        job=training_job(suspend=True), observed=observe(missing=("A",)), state="Suspended", reason="Suspended"
     ),
     "Complete before it was suspended": StateCase(
         job=training_job(suspend=True),
-        observed=seen(pod("Succeeded", ended(0, result())), job=batch_job("Complete")),
+        observed=observe(pod("Succeeded", ended(0, result())), job=batch_job("Complete")),
         state="Complete",
         reason="Trained",
     ),
@@ -242,26 +229,26 @@ def test_state(case: StateCase) -> None:
 class AppliedCase:
     """What exists, and the kinds that are applied."""
 
-    observed: Observed = field(default_factory=seen)
+    observed: Observed = field(default_factory=observe)
     job: TrainingJob = field(default_factory=training_job)
     kinds: list[str] = field(default_factory=list)
 
 
 APPLIED = {
     "At first, configuration and Job": AppliedCase(kinds=["ConfigMap", "Job"]),
-    "Once there is a Job, nothing": AppliedCase(observed=seen(job=batch_job())),
+    "Once there is a Job, nothing": AppliedCase(observed=observe(job=batch_job())),
     "A Job to be suspended": AppliedCase(
-        job=training_job(suspend=True), observed=seen(job=batch_job()), kinds=["ConfigMap", "Job"]
+        job=training_job(suspend=True), observed=observe(job=batch_job()), kinds=["ConfigMap", "Job"]
     ),
     "A suspended Job to be resumed": AppliedCase(
-        observed=seen(job=batch_job(suspend=True)), kinds=["ConfigMap", "Job"]
+        observed=observe(job=batch_job(suspend=True)), kinds=["ConfigMap", "Job"]
     ),
     "A suspended Job that stays so": AppliedCase(
-        job=training_job(suspend=True), observed=seen(job=batch_job(suspend=True))
+        job=training_job(suspend=True), observed=observe(job=batch_job(suspend=True))
     ),
-    "Nothing while an input is missing": AppliedCase(observed=seen(missing=("A",))),
+    "Nothing while an input is missing": AppliedCase(observed=observe(missing=("A",))),
     "Nothing with a URI that can't be read": AppliedCase(job=training_job(data={"train": [{"uri": UNPARSABLE}]})),
-    "Nothing once it has ended": AppliedCase(observed=seen(job=batch_job("Failed"))),
+    "Nothing once it has ended": AppliedCase(observed=observe(job=batch_job("Failed"))),
     "A Job that somebody deleted is made again": AppliedCase(
         job=training_job({"state": "Running"}), kinds=["ConfigMap", "Job"]
     ),
@@ -277,15 +264,15 @@ def test_what_is_applied(case: AppliedCase) -> None:
 def test_a_run_that_ended_stays_ended_whatever_is_observed(state: str) -> None:
     stored = {"state": state, "conditions": [true(state)], "observedGeneration": 1}
     stored["completionTime"] = "2026-03-01T11:00:00Z"
-    outcome = decide(training_job(stored), seen(), NOW)
+    outcome = decide(training_job(stored), observe(), NOW)
     assert outcome.status == training_job(stored).status
     assert (outcome.apply, outcome.events, outcome.again_at) == ((), (), None)
 
 
 def test_a_run_that_ended_follows_the_generation_of_its_object() -> None:
     job = training_job()
-    done = decide(job, seen(pod("Succeeded", ended(0, result())), job=batch_job("Complete")), NOW).status
-    later = decide(training_job(done.to_wire(), generation=2, suspend=True), seen(), after(hours=1)).status
+    done = decide(job, observe(pod("Succeeded", ended(0, result())), job=batch_job("Complete")), NOW).status
+    later = decide(training_job(done.to_wire(), generation=2, suspend=True), observe(), after(hours=1)).status
     assert later.observed_generation == 2
     assert {c.observed_generation for c in later.conditions} == {2}
     assert {c.last_transition_time for c in later.conditions} == {NOW}
@@ -293,7 +280,7 @@ def test_a_run_that_ended_follows_the_generation_of_its_object() -> None:
 
 def test_the_result_ends_the_progress_and_stays_in_the_status() -> None:
     job = training_job({"state": "Running", "progress": PROGRESS.to_wire()})
-    status = decide(job, seen(pod("Succeeded", ended(0, result())), job=batch_job("Complete")), NOW).status
+    status = decide(job, observe(pod("Succeeded", ended(0, result())), job=batch_job("Complete")), NOW).status
     assert status.progress
     assert (status.progress.step, status.progress.validation_loss) == (300, 2.0)
     assert status.result
@@ -302,23 +289,23 @@ def test_the_result_ends_the_progress_and_stays_in_the_status() -> None:
 
 
 def test_it_looks_again_while_it_runs_and_while_something_is_awaited_only() -> None:
-    assert decide(training_job(), seen(pod("Running")), NOW).again_at == after(seconds=5)
-    assert decide(training_job(), seen(missing=("A",)), NOW).again_at == after(seconds=10)
-    assert decide(training_job(), seen(), NOW).again_at is None
-    assert decide(training_job(), seen(job=just_begun(batch_job())), NOW).again_at == after(seconds=30)
+    assert decide(training_job(), observe(pod("Running")), NOW).again_at == after(seconds=5)
+    assert decide(training_job(), observe(missing=("A",)), NOW).again_at == after(seconds=10)
+    assert decide(training_job(), observe(), NOW).again_at is None
+    assert decide(training_job(), observe(job=just_begun(batch_job())), NOW).again_at == after(seconds=30)
 
 
 def test_an_event_tells_a_change_once() -> None:
-    first = decide(training_job(), seen(pod("Running")), NOW)
+    first = decide(training_job(), observe(pod("Running")), NOW)
     assert [(e.type, e.reason) for e in first.events] == [("Normal", "Training")]
     stored = training_job(first.status.to_wire())
-    assert decide(stored, seen(pod("Running"), progress=PROGRESS), after(minutes=1)).events == ()
+    assert decide(stored, observe(pod("Running"), progress=PROGRESS), after(minutes=1)).events == ()
 
 
 def test_the_job_follows_the_restricted_profile_and_fails_at_once_on_bad_input() -> None:
     compute = {"gpusPerNode": 2, "resources": {"requests": {"cpu": "1"}}}
     job = training_job(training={"backoffLimit": 7, "compute": compute})
-    configuration, batch = decide(job, seen(), NOW).apply
+    configuration, batch = decide(job, observe(), NOW).apply
     spec = batch["spec"]
     pod_spec = spec["template"]["spec"]
     (container,) = pod_spec["containers"]
@@ -345,7 +332,7 @@ def test_the_job_follows_the_restricted_profile_and_fails_at_once_on_bad_input()
 
 def test_claims_and_configmaps_are_mounted_where_the_pod_looks_for_them() -> None:
     job = training_job(data={"train": [{"uri": "configmap://texts/a.txt"}, {"uri": "pvc://corpus/b.txt"}]})
-    pod_spec = decide(job, seen(), NOW).apply[1]["spec"]["template"]["spec"]
+    pod_spec = decide(job, observe(), NOW).apply[1]["spec"]["template"]["spec"]
     mounts = {mount["mountPath"] for mount in pod_spec["containers"][0]["volumeMounts"]}
     assert mounts == {
         "/tmp", "/etc/perennial", "/perennial/claims/corpus", "/perennial/claims/models", "/perennial/configmaps/texts",
@@ -354,7 +341,7 @@ def test_claims_and_configmaps_are_mounted_where_the_pod_looks_for_them() -> Non
 
 
 def test_a_job_that_exists_keeps_its_image() -> None:
-    _, batch = decide(training_job(suspend=True), seen(job=batch_job()), NOW).apply
+    _, batch = decide(training_job(suspend=True), observe(job=batch_job()), NOW).apply
     assert batch["spec"]["template"]["spec"]["containers"][0]["image"] == "training:0"
 
 
@@ -364,7 +351,7 @@ def test_the_configuration_of_the_pod_is_what_the_contract_says() -> None:
         data={"preprocessing": {"normalizeUnicode": "None"}},
         compareWith={"version": 1, "uri": "pvc://models/v0", "digest": DIGEST},
     )
-    config = json.loads(decide(job, seen(), NOW).apply[0]["data"]["job.json"])
+    config = json.loads(decide(job, observe(), NOW).apply[0]["data"]["job.json"])
     assert list(config) == ["schema", "job", "task", "model", "data", "training", "compareWith", "output"]
     assert config["data"]["preprocessing"]["normalizeUnicode"] == "None"
     assert config["training"]["evaluateEverySteps"] == 5
