@@ -51,6 +51,11 @@ def leave(document: dict[str, Any], path: Path = TERMINATION_LOG) -> None:
     path.write_bytes(content)
 
 
+def first_line(error: BaseException) -> str:
+    """Of what an error of another library says; its type, if it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def _failure(reason: str, message: str) -> dict[str, Any]:
     return {KIND: FAILURE, "reason": reason, "message": message}
 

@@ -28,10 +28,6 @@ class Facts(Block):
             field = ".".join(map(str, first["loc"]))
             raise manifest.TamperedArtifact(f"{field} in {manifest.NAME}: {first['msg']}") from None
 
-    def document(self) -> dict[str, Any]:
-        """The facts in camelCase, with nulls."""
-        return self.model_dump(by_alias=True, mode="json")
-
 
 class Parent(Block):
     """The model that a training started from."""

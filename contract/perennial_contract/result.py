@@ -4,7 +4,7 @@ The operator reads the same classes. A failure is perennial_contract.exits.Failu
 """
 
 import json
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -125,7 +125,3 @@ class ResultMessage(Result):
         """The message on an artifact and what was measured of it."""
         found = measured.model_dump(include=set(Measured.model_fields))
         return cls.model_validate({"perennial": exits.RESULT, "schema": SCHEMA, "artifact": artifact} | found)
-
-    def document(self) -> dict[str, Any]:
-        """The message in camelCase."""
-        return self.model_dump(by_alias=True, mode="json")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from perennial_contract.exits import MISSING_INPUT, TEMPORARY, Failure
+from perennial_contract.exits import MISSING_INPUT, TEMPORARY, Failure, first_line
 from perennial_contract.storage.credentials import Credentials
 
 _ADVICE = "if it is private or gated, name a Secret with an HF_TOKEN that may read it in `credentials`"
@@ -22,7 +22,7 @@ def explained(uri: str, revision: str) -> Iterator[None]:
             advice = f"; {_ADVICE}" if status in (401, 403) else ""
             message = f"the hub answers {status} for {uri}, revision {revision}; check name and revision{advice}"
             raise Failure("InputNotFound", message, MISSING_INPUT) from None
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise Failure("InputUnreachable", f"{uri}: {reason}", TEMPORARY) from None
 
 

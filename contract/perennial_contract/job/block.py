@@ -24,6 +24,10 @@ class Block(BaseModel):
         """
         return _without_empty_maps(self.model_dump(by_alias=True, exclude_none=True, mode="json"))
 
+    def document(self) -> dict[str, Any]:
+        """The document in camelCase, with every default and with nulls."""
+        return self.model_dump(by_alias=True, mode="json")
+
 
 def _without_empty_maps(wire: dict[str, Any]) -> dict[str, Any]:
     slim = {key: _without_empty_maps(value) if isinstance(value, dict) else value for key, value in wire.items()}

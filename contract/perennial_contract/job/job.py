@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -50,10 +50,6 @@ class Job(Block):
         if self.compare_with:
             yield "compareWith.uri", self.compare_with.uri
         yield "output.uri", self.output.uri
-
-    def document(self) -> dict[str, Any]:
-        """The configuration in camelCase, with every default."""
-        return self.model_dump(mode="json", by_alias=True)
 
     def digest(self) -> str:
         """Equal for equal configurations."""

@@ -9,7 +9,7 @@ from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 import perennial_networks
 from perennial_contract import exits, manifest
-from perennial_contract.exits import Failure
+from perennial_contract.exits import Failure, first_line
 from perennial_contract.facts import Facts
 from perennial_serving.engine.task import LoadedModel, Task
 from perennial_serving.tasks import TASKS
@@ -52,7 +52,7 @@ def _load(folder: Path, name: str, version: str, facts: Facts) -> Task:
 
 
 def _unreadable(folder: Path, error: Exception) -> Failure:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    reason = first_line(error)
     problem = f"can't be loaded: {reason}"
     if "trust_remote_code" in str(error):
         problem = "needs code of its own, which is never run; use an architecture of transformers"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from perennial_contract.exits import BAD_DATA, Failure
+from perennial_contract.exits import BAD_DATA, Failure, first_line
 
 Columns = Mapping[str, str]
 Record = dict[str, Any]
@@ -129,7 +129,7 @@ def _parquet(path: Path, source: str, columns: Columns) -> Iterator[tuple[str, R
             for number, row in enumerate(rows, start=1):
                 yield f"{source}, row {number}", row
     except (ArrowException, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = first_line(error)
         raise Failure("NotParquet", f"{source} can't be read as Parquet: {reason}", BAD_DATA) from None
 
 

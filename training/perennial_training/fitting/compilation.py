@@ -3,7 +3,7 @@
 import torch
 from transformers import PreTrainedModel
 
-from perennial_contract.exits import BAD_CONFIGURATION, Failure
+from perennial_contract.exits import BAD_CONFIGURATION, Failure, first_line
 from perennial_contract.job import JobTraining
 from perennial_contract.report import Report
 from perennial_networks import NetworkConfig
@@ -47,5 +47,5 @@ def _hindrance() -> str | None:
     try:
         torch.compile(torch.sin)(torch.ones(8, device=processes.device()))
     except Exception as error:  # of any kind, depending on what is missing
-        return (str(error).strip().splitlines() or [type(error).__name__])[0]
+        return first_line(error)
     return None

@@ -6,7 +6,7 @@ from typing import Any, cast
 import torch
 from transformers import PreTrainedModel
 
-from perennial_contract.exits import BAD_DATA, Failure
+from perennial_contract.exits import BAD_DATA, Failure, first_line
 
 
 def load(auto: Any, folder: Path, **options: Any) -> PreTrainedModel:
@@ -17,5 +17,5 @@ def load(auto: Any, folder: Path, **options: Any) -> PreTrainedModel:
         )
         return cast(PreTrainedModel, model)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise Failure("UnknownModel", f"the model in {folder} can't be loaded: {reason}", BAD_DATA) from None

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from perennial_contract.exits import TERMINATED, Failure
+from perennial_contract.exits import TERMINATED, Failure, first_line
 from perennial_contract.job import Job, MlflowRun
 from perennial_contract.report import Report
 from perennial_contract.result import Artifact, Result, TrackingResult
@@ -147,7 +147,7 @@ class Tracking:
             client.set_registered_model_alias(name, self.server.alias, version.version)
 
     def _failed(self, error: Exception) -> None:
-        problem = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+        problem = first_line(error)[:300]
         if self._problem is None:
             self.report(f"MLflow can't be reached: {problem}; the training continues, and sending is retried")
         self._problem = problem
