@@ -42,7 +42,7 @@ def _speeds(ran: Ran, bare: Ran, tokens: int) -> dict[str, Any]:
     reported = [line["tokensPerSecond"] for _, line in ran.signs if "tokensPerSecond" in line][2:]
     losses = [line["validationLoss"] for _, line in ran.signs if "validationLoss" in line]
     if len(losses) < 2 or not reported:
-        raise SystemExit("\n".join([*ran.output[-40:], f"ended with {ran.code}"]))
+        raise _failed(ran)
     return {
         "tokens_per_second": speed and round(speed * tokens),
         "reported_tokens_per_second": round(statistics.median(reported)),
@@ -107,5 +107,9 @@ def _outcome(ran: Ran) -> dict[str, Any]:
 
 def _sound(ran: Ran) -> Ran:
     if ran.code:
-        raise SystemExit("\n".join([*ran.output[-40:], f"ended with {ran.code}"]))
+        raise _failed(ran)
     return ran
+
+
+def _failed(ran: Ran) -> SystemExit:
+    return SystemExit("\n".join([*ran.output[-40:], f"ended with {ran.code}"]))

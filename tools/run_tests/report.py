@@ -27,7 +27,7 @@ def print_tiers(outcomes: list[Outcome], seconds: float) -> None:
     print("\nTiers:")
     for outcome in outcomes:
         state = "passed" if outcome.passed else "FAILED"
-        print(f"  {outcome.name:9} {state}  {outcome.seconds:5.0f} s  {outcome.summary}")
+        print(f"  {outcome.name:8} {state}  {outcome.seconds:5.0f} s  {outcome.summary}")
     failed = [outcome.name for outcome in outcomes if not outcome.passed]
     minutes = f"{seconds / 60:.1f} min"
     print(f"FAILED: {', '.join(failed)}, after {minutes}." if failed else f"All tiers passed in {minutes}.", flush=True)

@@ -14,7 +14,7 @@ def pytest(name: str, *arguments: str, **environment: str) -> Tier:
 def usual() -> list[list[Tier]]:
     """Stages, one after the other; the tiers of a stage run side by side.
 
-    Tests that mostly wait run beside tests that compute.
+    Beside the unit tests images are built; the tests of the API and the faults both wait a part of their time.
     """
     prepare = Tier("prepare", (("python3", "tools/playground", "build", *EXAMPLES),))
     checks = Tier("checks", (("make", "--no-print-directory", "lint", "types", "docs"),))
