@@ -163,6 +163,31 @@ def test_two_clusters_side_by_side(node: str) -> None:
     assert tool("status").returncode == 0
 
 
+def test_clusters_of_two_folders_that_start_at_once_get_networks_of_their_own(tmp_path: Path) -> None:
+    """As CI's demo and its tests may: neither sees the other's folder, and a moment long not the other's route."""
+    environments = [os.environ | {"XDG_STATE_HOME": str(tmp_path / name)} for name in ("first", "second")]
+
+    def side_by_side(command: str, *arguments: str) -> list[str]:
+        started = [
+            subprocess.Popen(
+                (sys.executable, TOOL, command, "--name", f"lcfolder{number}", *arguments),
+                env=environment,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for number, environment in enumerate(environments)
+        ]
+        said = [process.communicate()[0] for process in started]
+        assert [process.returncode for process in started] == [0, 0], said
+        return said
+
+    try:
+        said = side_by_side("up", "--control-plane-only")
+        assert len({line.split(" at ")[1] for text in said for line in text.splitlines() if " is up: " in line}) == 2
+    finally:
+        side_by_side("down")
+
+
 @pytest.mark.parametrize(
     ("arguments", "advice"),
     [

@@ -150,15 +150,16 @@ def _step(title: str, usual_seconds: int) -> Iterator[None]:
 
 @contextmanager
 def _locked() -> Iterator[Path]:
-    """Changes to the clusters of this user happen one at a time; yields the folder of all clusters."""
-    root = state_root()
-    while True:
+    """Changes to clusters happen one at a time; yields the folder of all of this user's.
+
+    The lock is of the network namespace, for that is what clusters share, from whatever user or folder:
+    two that start at once would both find the same network free.
+    """
+    namespace = os.open("/proc/self/ns/net", os.O_RDONLY)
+    try:
+        fcntl.flock(namespace, fcntl.LOCK_EX)
+        root = state_root()
         root.mkdir(mode=0o755, parents=True, exist_ok=True)
-        descriptor = os.open(root, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if root.exists() and root.samefile(f"/proc/self/fd/{descriptor}"):
-                yield root
-                return  # else another `down` removed the folder while this one waited for it
-        finally:
-            os.close(descriptor)
+        yield root
+    finally:
+        os.close(namespace)

@@ -1,6 +1,6 @@
 """Runs all checks and tests, in parallel where possible: `python3 tools/run_tests`.
 
-Each line of output begins with its tier. The summary has the time of each tier and the ten slowest tests.
+Each line of output begins with its tier. The summary has the time of each tier, the ten slowest tests and each failure.
 """
 
 import argparse
@@ -28,6 +28,7 @@ def main() -> int:
         for stage in stages:
             outcomes += run_side_by_side(stage, Path(folder))
         report.print_slowest(Path(folder))
+        report.print_failures(Path(folder))
     report.print_tiers(outcomes, time.monotonic() - started)
     return 0 if all(outcome.passed for outcome in outcomes) else 1
 

@@ -1,4 +1,4 @@
-"""The slowest tests, of what pytest wrote down, and how each tier ended."""
+"""The slowest tests and the failures, of what pytest wrote down, and how each tier ended."""
 
 from pathlib import Path
 from xml.etree import ElementTree
@@ -6,6 +6,8 @@ from xml.etree import ElementTree
 from run_tests.tier import Outcome
 
 SLOWEST = 10
+FAILURES = 10
+WIDTH = 200
 
 
 def print_slowest(folder: Path) -> None:
@@ -20,6 +22,27 @@ def times(path: Path) -> list[tuple[float, str, str]]:
     """Seconds, tier and name of each test in a file of `pytest --junitxml`."""
     cases = ElementTree.parse(path).iter("testcase")
     return [(float(case.get("time", 0)), path.stem, f"{case.get('classname')}::{case.get('name')}") for case in cases]
+
+
+def print_failures(folder: Path) -> None:
+    """Each test that failed and why, in a line: this is the end of a log, of which often only the end is kept."""
+    found = [failure for path in sorted(folder.glob("*.xml")) for failure in failures(path)]
+    if found:
+        print("\nFailures:")
+    for line in found[:FAILURES]:
+        print(f"  {line[:WIDTH]}")
+    if len(found) > FAILURES:
+        print(f"  and {len(found) - FAILURES} more")
+
+
+def failures(path: Path) -> list[str]:
+    """Tier, name and the first line of the reason of each test that failed, by a file of `pytest --junitxml`."""
+    lines = []
+    for case in ElementTree.parse(path).iter("testcase"):
+        for problem in (*case.iter("failure"), *case.iter("error")):
+            reason = problem.get("message", "").strip().partition("\n")[0]
+            lines.append(f"{path.stem}: {case.get('classname')}::{case.get('name')}: {problem.tag}: {reason}")
+    return lines
 
 
 def print_tiers(outcomes: list[Outcome], seconds: float) -> None:
