@@ -4,14 +4,14 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from perennial_testing.training.forked_program import ForkedProgram
 from perennial_training import __main__ as command
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded; the command does so too
@@ -52,6 +52,7 @@ class Pod:
         self.corpus.write_text(sentences(120))
         self.log = root / "termination-log"
         self.job = tiny_job()
+        self.begun: list[ForkedProgram] = []
 
     @property
     def output(self) -> Path:
@@ -77,28 +78,15 @@ class Pod:
             signal.signal(signal.SIGTERM, before)
         return self.ended(code, "".join(self.capture.readouterr()))
 
-    def start(self, *python: str) -> "subprocess.Popen[str]":
+    def start(self, **environment: str) -> ForkedProgram:
         """Trains in a process of its own, which a test may kill."""
-        paths = [str(Path(module).parents[1]) for module in _modules()]
-        return subprocess.Popen(
-            [sys.executable, *python, "-m", "perennial_training", *self.arguments()],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
-        )
+        program = ForkedProgram("perennial_training", *self.arguments(), environment=os.environ | environment)
+        self.begun.append(program)
+        return program
 
     def ended(self, code: int, output: str) -> Ended:
         lines = [json.loads(line) for line in output.splitlines() if line.startswith('{"perennial": "progress"')]
         return Ended(code, json.loads(self.log.read_text() or "{}"), output, lines)
-
-
-def _modules() -> list[str]:
-    import perennial_contract
-    import perennial_networks
-    import perennial_training
-
-    return [str(module.__file__) for module in (perennial_contract, perennial_networks, perennial_training)]
 
 
 def tiny_job() -> dict[str, Any]:
@@ -152,5 +140,8 @@ def tiny_job() -> dict[str, Any]:
 
 
 @pytest.fixture
-def pod(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Pod:
-    return Pod(tmp_path, capsys)
+def pod(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Pod]:
+    made = Pod(tmp_path, capsys)
+    yield made
+    for program in made.begun:
+        program.close()

@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from perennial_testing.training.forked_program import ForkedProgram
 from perennial_training.distributed.launch import Group, exit_code, group_of, torchrun, variables
 
 PAIR = {"PERENNIAL_NODES": "2", "MASTER_ADDR": "writer-0.writer", "MASTER_PORT": "29500"}
-Start = Callable[..., "subprocess.Popen[str]"]
+Start = Callable[..., ForkedProgram]
+LIMIT = 240.0  # a busy machine imports torch for long
 
 
 def test_one_process_is_no_group() -> None:
@@ -52,32 +53,34 @@ def test_a_pod_ends_with_the_code_that_tells_most(codes: list[int], expected: in
 @pytest.fixture
 def start() -> Iterator[Start]:
     """Starts nodes of one group, as processes."""
-    begun: list[subprocess.Popen[str]] = []
+    begun: list[ForkedProgram] = []
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
 
-    def run(*arguments: str, nodes: int = 1, index: int = 0, processes: int = 1, patience: float = 240) -> object:
+    def run(
+        *arguments: str, nodes: int = 1, index: int = 0, processes: int = 1, patience: float = 240
+    ) -> ForkedProgram:
         environment = os.environ | {
             "PERENNIAL_NODES": str(nodes), "PERENNIAL_PROCESSES_PER_NODE": str(processes),
             "JOB_COMPLETION_INDEX": str(index), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port,
             "PYTHONPATH": os.pathsep.join(sys.path), "PATIENCE": str(patience), "OMP_NUM_THREADS": "1",
         }  # fmt: skip
-        command = [sys.executable, "-m", "perennial_testing.training.process_group", *arguments]
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-        begun.append(process)
-        return process
+        program = ForkedProgram("perennial_testing.training.process_group", *arguments, environment=environment)
+        begun.append(program)
+        return program
 
-    yield run  # type: ignore[misc]
-    for process in begun:
-        process.kill()
-        process.wait()
-        assert process.stdout
-        process.stdout.close()
+    yield run
+    for program in begun:
+        program.close()
 
 
-def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
-    output, _ = process.communicate(timeout=240)  # a busy machine imports torch for long
-    return process.returncode, output
+def ended(program: ForkedProgram) -> tuple[int, str]:
+    return program.ended(LIMIT)
+
+
+def explanation(output: str) -> str:
+    """The reason that the program's last line names, after what torch says of the failure."""
+    return output.splitlines()[-1].split()[0]
 
 
 def await_ranks(folder: Path, count: int) -> dict[str, int]:
@@ -111,12 +114,12 @@ def test_when_a_node_dies_the_other_says_that_it_lost_its_peer(start: Start, tmp
     await_ranks(tmp_path, 2)
     nodes[1].kill()
     code, output = ended(nodes[0])
-    assert (code, output.split()[0]) == (76, "PeerLost")
+    assert (code, explanation(output)) == (76, "PeerLost")
 
 
 def test_a_node_whose_peer_never_comes_tries_again_later(start: Start) -> None:
     code, output = ended(start("sum", nodes=2, index=1, patience=2))
-    assert (code, output.split()[0]) == (75, "PeersNotFound")
+    assert (code, explanation(output)) == (75, "PeersNotFound")
 
 
 def test_a_refusal_of_one_process_is_that_of_its_pod(start: Start) -> None:

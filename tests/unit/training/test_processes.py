@@ -1,9 +1,6 @@
 """Two processes that train together: what one alone learns with the whole batch, and what becomes of a stop."""
 
-import os
 import socket
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -11,43 +8,32 @@ import pytest
 
 from perennial_contract import manifest
 from perennial_contract.exits import TERMINATED
+from perennial_testing.training.forked_program import ForkedProgram
 from perennial_testing.training.task_corpora import give
 
-Node = subprocess.Popen
 TIMEOUT = 120
 
 
 @pytest.fixture
-def together(pod) -> Callable[[], list["Node[str]"]]:
+def together(pod) -> Callable[[], list[ForkedProgram]]:
     """Starts the job of `pod` as two pods with one process each."""
-    begun: list[Node[str]] = []
 
-    def start() -> list["Node[str]"]:
+    def start() -> list[ForkedProgram]:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         pod.job["training"]["compute"] = {"nodes": 2, "gpusPerNode": 0, "sharding": "None"}
-        arguments = pod.arguments()
-        for index in (0, 1):
-            environment = os.environ | {
-                "PERENNIAL_NODES": "2", "PERENNIAL_PROCESSES_PER_NODE": "1", "JOB_COMPLETION_INDEX": str(index),
-                "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1",
-                "PYTHONPATH": os.pathsep.join(sys.path),
-            }  # fmt: skip
-            command = [sys.executable, "-m", "perennial_training", *arguments]
-            output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-            begun.append(subprocess.Popen(command, env=environment, **output))  # type: ignore[call-overload]
-        return begun[-2:]
+        group = {
+            "PERENNIAL_NODES": "2", "PERENNIAL_PROCESSES_PER_NODE": "1",
+            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1",
+        }  # fmt: skip
+        return [pod.start(JOB_COMPLETION_INDEX=str(index), **group) for index in (0, 1)]
 
-    yield start  # type: ignore[misc]
-    for process in begun:
-        process.kill()
-        process.communicate()
+    return start
 
 
-def ended(pod: Any, nodes: list["Node[str]"]) -> list[Any]:
-    found = [(node, node.communicate(timeout=TIMEOUT)[0]) for node in nodes]
-    return [pod.ended(node.returncode, output) for node, output in found]
+def ended(pod: Any, nodes: list[ForkedProgram]) -> list[Any]:
+    return [pod.ended(*node.ended(TIMEOUT)) for node in nodes]
 
 
 def elsewhere(pod: Any, uid: str) -> None:
@@ -87,7 +73,6 @@ def test_a_stop_of_one_is_a_stop_of_both_and_they_go_on_together(pod, together):
     assert undisturbed.code == 0, undisturbed.output
     elsewhere(pod, "uid-2")
     nodes = together()
-    assert nodes[0].stdout
     for line in nodes[0].stdout:
         if '"step": 20' in line:
             nodes[1].terminate()

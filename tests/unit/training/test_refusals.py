@@ -1,6 +1,8 @@
 """Bad input: a reason, a sentence that says what to do, an exit code, and no time lost on torch."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -166,11 +168,11 @@ def test_a_refusal(pod, case):
 def test_bad_data_fails_before_torch_is_loaded(pod):
     few_characters(pod)
     began = time.monotonic()
-    process = pod.start("-X", "importtime")
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == BAD_DATA, output
-    assert " tokenizers\n" in output
-    assert " torch\n" not in output
+    command = [sys.executable, "-X", "importtime", "-m", "perennial_training", *pod.arguments()]
+    ended = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert ended.returncode == BAD_DATA, ended.stderr
+    assert " tokenizers\n" in ended.stderr
+    assert " torch\n" not in ended.stderr
     assert time.monotonic() - began < 10  # half a second on an idle machine
 
 

@@ -1,7 +1,6 @@
 """Serving processes for tests: forked from one process that has imported torch, which saves seconds for each."""
 
 import contextlib
-import multiprocessing
 import os
 import random
 import socket
@@ -16,8 +15,9 @@ import httpx
 from huggingface_hub import InferenceClient
 from openai import OpenAI
 
+from perennial_testing.forking import torch_context
 from perennial_testing.serving.artifacts import NAME, VERSION
-from perennial_testing.serving.server_entry import PRELOAD, run_server
+from perennial_testing.serving.server_entry import run_server
 
 # Below the ephemeral ports, which clients of other tests take at any moment; each worker of pytest-xdist has its own,
 # since between the choice of a port and its use another worker would find it free as well.
@@ -89,8 +89,7 @@ class Servers:
         self._artifact = artifact
         self._folder = folder
         self._running: dict[str, RunningServer] = {}
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(PRELOAD)
+        self._context = torch_context()
 
     def __getitem__(self, name: str) -> RunningServer:
         if name not in self._running:

@@ -8,9 +8,6 @@ import torch
 
 from perennial_serving.__main__ import main
 
-# Installed modules only: Python 3.11's forkserver does not know pytest's `pythonpath`, and ignores a failed preload.
-PRELOAD = ["perennial_serving.server", "transformers.models.llama.modeling_llama"]
-
 
 def run_server(arguments: list[str], log: Path) -> None:
     """Runs the command line with its output in `log`."""
