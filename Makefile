@@ -53,16 +53,16 @@ types: venv ## Check types, strictly
 	@$(VENV)/bin/mypy
 
 test-unit: venv ## Test pure logic and single processes (11 min)
-	@OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n 2 --dist loadfile tests/unit
+	@$(PYTHON) tools/run_tests --only unit
 
 test-api: venv ## Test the operator on a real control plane; pods are simulated by writing their status (6 min)
-	@$(VENV)/bin/pytest tests/api
+	@$(PYTHON) tools/run_tests --only api
 
 test-faults: venv ## Test the operator under faults: a lying or silent API server, two leaders, crashes, bad specs (about 10 min)
-	@$(VENV)/bin/pytest tests/faults
+	@$(PYTHON) tools/run_tests --only faults
 
 test-e2e: venv ## Test training and serving in real pods (15 min)
-	@$(VENV)/bin/pytest -n 2 --dist loadfile -m "not long" tests/e2e
+	@$(PYTHON) tools/run_tests --only e2e
 
 test-kueue: venv ## Test training.queueName with a real Kueue (3 min; the first time 7 min); part of make test-long
 	@$(VENV)/bin/pytest tests/kueue

@@ -20,13 +20,16 @@ def main() -> int:
     """0 if everything passed."""
     parser = argparse.ArgumentParser(prog="run_tests", description=__doc__)
     parser.add_argument("--long", action="store_true", help="run the slow tests instead, as make test-long does")
+    names = [tier.name for stage in tiers.usual() for tier in stage]
+    parser.add_argument("--only", metavar="TIER", choices=names, help=f"run only this tier: {', '.join(names)}")
     options = parser.parse_args()
     os.chdir(ROOT)
     started, outcomes = time.monotonic(), list[Outcome]()
     with tempfile.TemporaryDirectory() as folder:
         stages = tiers.long() if options.long else tiers.usual()
         for stage in stages:
-            outcomes += run_side_by_side(stage, Path(folder))
+            chosen = [tier for tier in stage if options.only in (None, tier.name)]
+            outcomes += run_side_by_side(chosen, Path(folder)) if chosen else []
         report.print_slowest(Path(folder))
         report.print_failures(Path(folder))
     report.print_tiers(outcomes, time.monotonic() - started)

@@ -1,9 +1,7 @@
 """The operator as a process."""
 
 import multiprocessing
-import os
 import signal
-import sys
 import threading
 import uuid
 from contextlib import suppress
@@ -11,11 +9,11 @@ from pathlib import Path
 
 from perennial_testing.cluster.control_plane import ControlPlane
 from perennial_testing.cluster.node import eventually
+from perennial_testing.cluster.operator_entry import PRELOAD, run_operator
 
 # Forked from a server that has imported it all: a start takes 50 ms instead of a second, and there are thousands.
 _FORK_SERVER = multiprocessing.get_context("forkserver")
-_IMPORTED = ["__main__", "perennial.process.process", "pytest", "kubernetes.client.api", "kubernetes.client.models"]
-_FORK_SERVER.set_forkserver_preload(_IMPORTED)
+_FORK_SERVER.set_forkserver_preload(PRELOAD)
 
 # Several threads of a test may start one each.
 _STARTING = threading.Lock()
@@ -37,7 +35,7 @@ class Operator:
         """Starts it, also after a kill."""
         own_lease = ["--lease-name", f"test-{uuid.uuid4().hex[:8]}"]
         arguments = [*own_lease, *self._arguments]  # the last of a flag counts
-        self._process = _FORK_SERVER.Process(target=_become, args=(arguments, self._kubeconfig, self._path))
+        self._process = _FORK_SERVER.Process(target=run_operator, args=(arguments, self._kubeconfig, self._path))
         with _STARTING:
             self._process.start()
         return self
@@ -92,14 +90,3 @@ def handles_sigterm(pid: int) -> bool:
             if line.startswith("SigCgt"):
                 return bool(int(line.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
     return False
-
-
-def _become(arguments: list[str], kubeconfig: str, path: Path) -> None:
-    with path.open("a") as log:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
-    os.environ["KUBECONFIG"] = kubeconfig
-    sys.argv = ["perennial", *arguments]
-    from perennial.__main__ import main
-
-    main()
