@@ -322,10 +322,37 @@ KEPT = {
         [version(1), version(2), version(3)], serving=1, spec=pinned(1), in_service=1
     ),
     "What is judged against stays": RetentionCase(
-        [version(1), version(2, "Refused"), version(3), version(4, "Training", False, judgedAgainst=1)],
-        serving=3,
-        in_service=3,
+        [
+            version(1),
+            *(version(n, "Refused") for n in (2, 3)),
+            version(4),
+            version(5, "Training", False, judgedAgainst=1),
+        ],
+        serving=4,
+        in_service=4,
         deleted={2},
+    ),
+    "Failed versions push none out": RetentionCase(
+        [version(1), version(2), *(version(n, "Failed", False) for n in (3, 4))], serving=2, in_service=2
+    ),
+    "Superseded versions push none out": RetentionCase(
+        [version(1), version(2), *(version(n, "Superseded", False, artifactState="Deleted") for n in (3, 4))],
+        serving=2,
+        in_service=2,
+    ),
+    "The version in training pushes none out": RetentionCase(
+        [version(1), version(2), version(3, "Training", False, judgedAgainst=2)], serving=2, in_service=2
+    ),
+    "A refused version is kept as an accepted one": RetentionCase(
+        [version(1), version(2, "Refused"), version(3, "Failed", False), version(4, "Training", False)],
+        serving=1,
+        in_service=1,
+    ),
+    "The files of failed versions go, the last three that ended stay": RetentionCase(
+        [version(1), *(version(n, "Failed", False) for n in (2, 3, 4, 5))], serving=1, in_service=1, deleted={2}
+    ),
+    "A failed version goes when three newer ones have an artifact": RetentionCase(
+        [version(1, "Failed", False), *(version(n) for n in (2, 3, 4))], serving=4, in_service=4, deleted={1, 2}
     ),
     "What is being deleted counts no more": RetentionCase(
         [version(1, artifactState="Deleting"), version(2), version(3)], serving=3, in_service=3, deleted={1}
@@ -341,6 +368,25 @@ def test_kept(case: RetentionCase) -> None:
     assert collecting(outcome) == case.deleted
     fresh = case.deleted - {v["number"] for v in case.versions if v.get("artifactState") == "Deleting"}
     assert reasons(outcome).count("VersionCollected") == len(fresh)
+
+
+def test_the_decision_on_what_is_collected_names_what_it_was() -> None:
+    failures = [version(n, "Failed", artifact=False) for n in (4, 5, 6, 7)]
+    before = model(version(1), version(2), version(3), *failures, serving=3, spec={"versionHistoryLimit": 2})
+    artifact, files = decide(before, seen(), NOW).status.decisions
+    assert (artifact.rule, artifact.outcome) == ("versionHistoryLimit 2", "artifact of v1 is deleted")
+    assert artifact.observed == "v1 is neither in service nor one of the newest 2 that have an artifact"
+    assert files.outcome == "unfinished files of v4 are deleted"
+    assert files.observed == "v4 failed and is not one of the 3 versions that ended last"
+
+
+def test_of_a_failed_version_goes_what_its_job_left_once_its_job_is_gone() -> None:
+    before = model(version(1, "Failed", artifact=False, artifactState="Deleting"), version(2), serving=2)
+    outcome = decide(before, seen(failed(1)), NOW)
+    assert [(d.kind, d.name) for d in outcome.delete] == [("TrainingJob", "writer-v1")]
+    assert "Job/writer-v1-cleanup" not in applied(outcome)
+    cleanup = applied(decide(before, seen(), NOW))["Job/writer-v1-cleanup"]
+    assert cleanup["spec"]["template"]["spec"]["containers"][0]["command"][-2:] == ["--job", "demo/writer-v1"]
 
 
 def test_an_artifact_that_is_deleted_was_not_written_to_by_anybody_any_more() -> None:
