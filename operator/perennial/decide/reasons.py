@@ -175,7 +175,7 @@ REASONS: dict[str, Reason] = {
     "VersionRefused": _warning(
         _LM,
         "The version missed a gate; the served version stays.",
-        "Improve data or training, or relax the gate that the message names.",
+        "Improve data or training, or relax the gate that the message names. A pin serves the version all the same.",
     ),
     "VersionFailed": _warning(
         _LM,
@@ -191,7 +191,7 @@ REASONS: dict[str, Reason] = {
     ),
     "VersionCollected": _normal(
         _LM,
-        "The history limit no longer covers the version, and its artifact is deleted; or the version failed, newer ones "
+        "The history limit no longer covers the version, and its artifact is deleted; or it failed, newer versions "
         "have ended, and its unfinished files are deleted.",
     ),
     "VersionCollectionFailed": _warning(
