@@ -66,7 +66,8 @@ class Comparison(Block):
     """Evaluation of the served version on the held-out set of this run."""
 
     version: int = Field(description="Number of the version.")
-    metrics: Metrics = Field(description="Metrics of the version.")
+    metrics: Metrics = Field({}, description="Metrics of the version; none if it could not be evaluated.")
+    message: str | None = Field(None, description="Reason why the version could not be evaluated.")
 
 
 class Baseline(Block):

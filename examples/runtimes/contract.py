@@ -79,7 +79,10 @@ class Job:
         print(json.dumps(line), flush=True)
 
     def judge_served(self, judge: Callable[[Path], dict[str, float]]) -> dict[str, Any]:
-        """What `publish` says of the version in service, judged on the held-out data; betterThanServed reads it."""
+        """What `publish` says of the version in service, judged on the held-out data; betterThanServed reads it.
+
+        One that can't be read must not cost the training: the result then says why.
+        """
         served = self.config.get("compareWith")
         if served is None:
             return {}
@@ -87,7 +90,7 @@ class Job:
         try:
             manifest.verify(folder, served["digest"])
         except manifest.TamperedArtifact as error:
-            raise Failure("TamperedArtifact", f"{served['uri']}: {error}.", exits.BAD_DATA) from None
+            return {"comparison": {"version": served["version"], "message": f"{served['uri']}: {error}"}}
         return {"comparison": {"version": served["version"], "metrics": judge(folder)}}
 
     def publish(self, folder: Path, metrics: dict[str, float], steps: int, **more: Any) -> None:

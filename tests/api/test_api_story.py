@@ -50,7 +50,7 @@ def test_the_life_of_a_model(story: Story, control_plane: ControlPlane, namespac
         assert story.decisions() == [
             "VersionStarted", "VersionAccepted", "VersionPromoted",
             "VersionStarted", "VersionAccepted", "VersionPromoted",
-            "VersionStarted", "VersionCollected", "VersionRefused",
+            "VersionStarted", "VersionRefused", "VersionCollected",
             "VersionPromoted", "VersionRolledBack",
         ]  # fmt: skip
         story.wait({2: "Accepted", 3: "Refused"}, serving=2)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perennial_contract import uri
+from perennial_contract.exits import CONSEQUENCES, Failure, first_line
 from perennial_contract.facts import Parent, TrainingFacts
-from perennial_contract.job import Job
+from perennial_contract.job import Job, VersionArtifact
 from perennial_contract.report import Report
 from perennial_contract.result import Comparison, DataFacts, ResultMessage
 from perennial_training import starting_model
@@ -24,7 +25,7 @@ from perennial_training.prepared import Prepared
 from perennial_training.telemetry import tracking
 
 if TYPE_CHECKING:
-    from perennial_training.fitting.fitting import Fitted
+    from perennial_training.fitting.fitting import Fitted, Fitting
 
 
 def run(config: Job, mounts: Path, metrics_port: int, termination: Termination, report: Report) -> ResultMessage | None:
@@ -39,8 +40,6 @@ def run(config: Job, mounts: Path, metrics_port: int, termination: Termination, 
     if not launch.leads(os.environ):
         _follow(config, mounts, output, termination, report)
         return None
-    # What is compared with is verified before hours of training depend on it.
-    served = starting_model.served(config.compare_with, mounts, report) if config.compare_with else None
     output.open()
     prepared = prepare(config, mounts, output.work, report)
 
@@ -50,10 +49,7 @@ def run(config: Job, mounts: Path, metrics_port: int, termination: Termination, 
     with tracking.tracked(config, report) as run:
         fitting = Fitting(config, prepared, output, report)
         fitted = fitting.fit(metrics_port, termination, run)
-        comparison = None
-        if config.compare_with is not None and served is not None:
-            report(f"judging the served version {config.compare_with.version} on the same texts")
-            comparison = Comparison(version=config.compare_with.version, metrics=fitting.compare(*served))
+        comparison = _compare(config.compare_with, fitting, mounts, report) if config.compare_with else None
         facts = _facts(config, prepared, fitted, comparison)
         fitting.explain(fitted, facts)
         report(f"writing the artifact to {config.output.uri}")
@@ -64,6 +60,20 @@ def run(config: Job, mounts: Path, metrics_port: int, termination: Termination, 
             if run is not None:
                 result = result.model_copy(update={"tracking": run.end("FINISHED", result, Path(reports))})
         return result
+
+
+def _compare(served: VersionArtifact, fitting: "Fitting", mounts: Path, report: Report) -> Comparison:
+    """The served version on the same texts. What is wrong with it must not cost the training, whatever it is."""
+    report(f"judging the served version {served.version} on the same texts")
+    try:
+        folder, context = starting_model.served(served, mounts, report)
+        return Comparison(version=served.version, metrics=fitting.compare(folder, context))
+    except Exception as error:
+        if isinstance(error, Failure) and error.code in CONSEQUENCES:  # this pod is stopped, whatever it was doing
+            raise
+        message = first_line(error)[:300]
+        report(f"the served version {served.version} can't be judged: {type(error).__name__}: {message}")
+        return Comparison(version=served.version, message=message)
 
 
 def _write_reports(facts: TrainingFacts, explanation: Path, folder: Path) -> None:

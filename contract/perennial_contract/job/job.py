@@ -35,7 +35,9 @@ class Job(Block):
     data: Data = Field(description="Training and validation data.")
     training: JobTraining = Field(description="Training parameters.")
     compare_with: VersionArtifact | None = Field(
-        None, description="Version in service, which is judged on the same held-out set in the same run."
+        None,
+        description="Version in service, to judge on the same held-out set in the same run. If it can't be read, the "
+        "training completes without a comparison.",
     )
     output: Output = Field(description="Location of the artifact.")
 

@@ -30,7 +30,9 @@ class TrainingJobSpec(ApiModel):
     data: Annotated[Data, Immutable] = Field(description="Training and validation data.")
     training: Annotated[Training, Immutable] = Field(Training(), description="Training parameters.")
     compare_with: Annotated[VersionArtifact, Immutable] | None = Field(
-        None, description="Artifact to evaluate on the same held-out set in the same run."
+        None,
+        description="Artifact to evaluate on the same held-out set in the same run. If it can't be read, the run "
+        "completes without a comparison.",
     )
     output: Annotated[Output, Immutable] = Field(description="Location of the artifact.")
     suspend: bool = Field(

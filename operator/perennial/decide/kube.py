@@ -126,7 +126,11 @@ class PodView:
             conditions=_conditions(status),
             init_containers=tuple(map(ContainerView.of, status.get("initContainerStatuses", []))),
             containers=tuple(map(ContainerView.of, status.get("containerStatuses", []))),
-            secret_volumes=tuple(volume["secret"]["secretName"] for volume in volumes if "secret" in volume),
+            secret_volumes=tuple(
+                volume["secret"]["secretName"]
+                for volume in volumes
+                if "secret" in volume and not volume["secret"].get("optional")
+            ),
         )
 
 
@@ -142,12 +146,14 @@ class JobView:
     is_terminating: bool
     start_time: datetime | None
     conditions: tuple[ConditionView, ...]
+    claims: frozenset[str]
 
     @classmethod
     def of(cls, manifest: Manifest) -> "JobView":
         """The view of a manifest from the API server."""
         at, spec, status = manifest["metadata"], manifest.get("spec", {}), manifest.get("status", {})
-        containers = spec.get("template", {}).get("spec", {}).get("containers", [])
+        template = spec.get("template", {}).get("spec", {})
+        containers, volumes = template.get("containers", []), template.get("volumes") or ()
         return cls(
             name=at["name"],
             uid=at.get("uid", ""),
@@ -157,6 +163,9 @@ class JobView:
             is_terminating="deletionTimestamp" in at,
             start_time=_time(status.get("startTime")),
             conditions=_conditions(status),
+            claims=frozenset(
+                volume["persistentVolumeClaim"]["claimName"] for volume in volumes if "persistentVolumeClaim" in volume
+            ),
         )
 
     @property

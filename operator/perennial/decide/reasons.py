@@ -175,7 +175,7 @@ REASONS: dict[str, Reason] = {
     "VersionRefused": _warning(
         _LM,
         "The version missed a gate; the served version stays.",
-        "Improve data or training, or relax the gate that the message names.",
+        "Improve data or training, or relax the gate that the message names. A pin serves the version all the same.",
     ),
     "VersionFailed": _warning(
         _LM,
@@ -189,7 +189,11 @@ REASONS: dict[str, Reason] = {
         "An earlier version replaces the served one.",
         "Find out why before the next promotion; remove the pin to serve the newest accepted version again.",
     ),
-    "VersionCollected": _normal(_LM, "The history limit no longer covers the version; its artifact is deleted."),
+    "VersionCollected": _normal(
+        _LM,
+        "The history limit no longer covers the version, and its artifact is deleted; or it failed, newer versions "
+        "have ended, and its unfinished files are deleted.",
+    ),
     "VersionCollectionFailed": _warning(
         _LM,
         "The Job that deletes an artifact failed.",

@@ -90,10 +90,6 @@ def output_with_files(pod):
     (pod.output / "notes.txt").write_text("mine")
 
 
-def no_served_artifact(pod):
-    pod.job["compareWith"] = {"version": 1, "uri": "pvc://models/gone", "digest": "sha256:" + "0" * 64}
-
-
 def no_base(pod):
     pod.job["model"] = {"pretrained": {"uri": "pvc://models/base"}}
 
@@ -145,9 +141,6 @@ REFUSALS = [
         no_claim, reason="ClaimNotMounted", code=MISSING_INPUT, message="the claim of pvc://elsewhere/v1 is not mounted"
     ),
     Refusal(output_with_files, reason="OutputTaken", code=BAD_CONFIGURATION, message="choose another output"),
-    Refusal(
-        no_served_artifact, reason="ArtifactNotFound", code=MISSING_INPUT, message="pvc://models/gone doesn't exist"
-    ),
     Refusal(
         no_base, reason="InputNotFound", code=MISSING_INPUT, message="pvc://models/base is not a folder with a model"
     ),

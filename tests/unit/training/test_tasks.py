@@ -66,7 +66,7 @@ def test_a_served_version_is_judged_on_the_same_examples(pod, task):
     pod.job |= {"compareWith": served, "output": {"uri": "pvc://models/tiny/v2"}}
     pod.job["job"]["uid"] = "uid-2"
     second, _ = learned(pod)
-    assert second["comparison"] == {"version": 1, "metrics": first["metrics"]}
+    assert second["comparison"] == {"version": 1, "metrics": first["metrics"], "message": None}
 
 
 @dataclass(frozen=True)

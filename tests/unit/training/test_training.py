@@ -11,7 +11,8 @@ import yaml
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from perennial_contract import manifest
-from perennial_contract.exits import BAD_CONFIGURATION, BAD_DATA, MAX_MESSAGE_BYTES
+from perennial_contract.exits import BAD_CONFIGURATION, BAD_DATA, MAX_MESSAGE_BYTES, TERMINATED, Failure
+from perennial_training import starting_model
 from perennial_training.config import load
 from perennial_training.data import corpus
 from perennial_training.data.corpus import texts
@@ -142,7 +143,7 @@ def served(pod, trained):
 def test_the_served_version_is_judged_on_the_same_texts(pod, trained):
     served(pod, trained)
     ended = pod.run()
-    assert ended.message["comparison"] == {"version": 1, "metrics": trained.message["metrics"]}
+    assert ended.message["comparison"] == {"version": 1, "metrics": trained.message["metrics"], "message": None}
     assert "version 1, served" in (pod.output / "README.md").read_text()
 
 
@@ -156,13 +157,55 @@ def test_versions_with_different_tokenizers_are_compared_per_token_of_the_candid
     assert math.isclose(theirs["loss"] / mine["loss"], theirs["bitsPerByte"] / mine["bitsPerByte"], rel_tol=1e-5)
 
 
-def test_a_tampered_served_artifact_is_refused(pod, trained):
-    (pod.output / "config.json").write_text("{}")
+def gone(pod, artifact):
+    shutil.rmtree(artifact)
+
+
+def tampered(pod, artifact):
+    (artifact / "config.json").write_text("{}")
+
+
+def claim_not_mounted(pod, artifact):
+    pod.job["compareWith"]["uri"] = "pvc://former/tiny/v1"
+
+
+def of_another_program(pod, artifact):
+    """Whole, but no model of ours."""
+    for file in artifact.glob("*.safetensors"):
+        file.unlink()
+    digest = manifest.write(artifact, {"contextLength": 16})
+    pod.job["compareWith"]["digest"] = digest
+
+
+LOST = {
+    gone: "pvc://models/tiny/v1 doesn't exist",
+    tampered: "pvc://models/tiny/v1 is not what was written: config.json",
+    claim_not_mounted: "pvc://former/tiny/v1 doesn't exist",
+    of_another_program: "",
+}
+
+
+@pytest.mark.parametrize(("spoil", "why"), LOST.items(), ids=[spoil.__name__ for spoil in LOST])
+def test_a_served_version_that_cannot_be_judged_does_not_cost_the_training(pod, trained, spoil, why):
     served(pod, trained)
+    spoil(pod, pod.claims / "models" / "tiny" / "v1")
     ended = pod.run()
-    assert ended.code == BAD_DATA
-    assert ended.message["reason"] == "TamperedArtifact"
-    assert "config.json" in ended.message["message"]
+    assert ended.code == 0, ended.output
+    comparison = ended.message["comparison"]
+    assert (comparison["version"], comparison["metrics"]) == (1, {})
+    assert comparison["message"].startswith(why)
+    assert manifest.verify(pod.output, None)["comparison"] == comparison
+
+
+def test_a_pod_that_is_stopped_while_it_judges_the_served_version_has_not_judged_it(pod, trained, monkeypatch):
+    served(pod, trained)
+
+    def stopped(*_):
+        raise Failure("Terminated", "stopped by SIGTERM", TERMINATED)
+
+    monkeypatch.setattr(starting_model, "served", stopped)
+    ended = pod.run()
+    assert (ended.code, ended.message["reason"]) == (TERMINATED, "Terminated")
 
 
 def test_training_goes_on_from_a_base_model(pod, trained):

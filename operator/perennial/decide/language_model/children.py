@@ -9,6 +9,7 @@ from perennial.api.training_job import TrainingJobSpec
 from perennial.decide.kube import has_ended
 from perennial.decide.labels import API_VERSION
 from perennial.decide.language_model.fingerprint import fingerprint
+from perennial.decide.language_model.gates import compares
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.language_model.retention import cleanup, cleanup_name
@@ -77,7 +78,7 @@ def _training(model: LanguageModel, stored: Ledger, version: Version, observed: 
 
 
 def _training_job_spec(model: LanguageModel, stored: Ledger, version: Version) -> TrainingJobSpec:
-    served = stored.version(version.judged_against)
+    served = stored.version(version.judged_against) if compares(model.spec.evaluation.gates) else None
     return TrainingJobSpec(
         model=model.spec.model,
         data=model.spec.data,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from perennial.api.language_model import Gate
-from perennial_contract.result import Result
+from perennial_contract.result import Comparison, Result
 from perennial_contract.tasks import METRICS
 
 
@@ -14,6 +14,11 @@ class Judgement:
     passed: bool
     rule: str
     observed: str
+
+
+def compares(gates: list[Gate]) -> bool:
+    """Whether a gate asks for the metrics of the version in service."""
+    return any(gate.better_than_served for gate in gates)
 
 
 def judge(gates: list[Gate], result: Result, served: int | None) -> Judgement:
@@ -44,11 +49,21 @@ def _better(gate: Gate, value: float, result: Result, served: int | None) -> Jud
     rule = f"gate {gate.metric} better than served by {by:g}"
     if served is None:
         return Judgement(True, rule, f"{gate.metric} {value:g}, and no version was in service")
-    other = result.comparison.metrics.get(gate.metric) if result.comparison else None
+    comparison = result.comparison or Comparison(version=served)
+    other = comparison.metrics.get(gate.metric)
     if other is None:
-        return Judgement(False, rule, f"{gate.metric} of v{served} was not measured")
+        return Judgement(False, rule, f"{gate.metric} of v{served} {_unmeasured(comparison)}")
     if METRICS[gate.metric].larger_is_better:
         passed = value > other and value >= other * (1 + by)
     else:
         passed = value < other and value <= other * (1 - by)
     return Judgement(passed, rule, f"{gate.metric} {value:g} against {other:g} of v{served}")
+
+
+def _unmeasured(comparison: Comparison) -> str:
+    """Why the version in service has no value, and what to do."""
+    advice = "pin this version to serve it all the same"
+    if comparison.message is None:
+        return f"was not measured; {advice}, or train again"
+    served = f"v{comparison.version}"
+    return f"was not measured: {comparison.message}; {advice}, or restore {served} and train again"

@@ -1,4 +1,4 @@
-"""Retention: the artifacts of older versions are deleted first, their entries in the status later."""
+"""Retention: what older versions left in the storage is deleted first, their entries in the status later."""
 
 from datetime import datetime
 
@@ -12,6 +12,8 @@ from perennial.decide.metadata import child, labels_of
 from perennial.decide.outcome import Manifest
 from perennial.decide.pods.template import Volumes, container, pod_template
 
+# A failed version keeps its checkpoints, to start from or to look into, while it is among this many that ended last.
+_FAILED_KEPT = 3
 # A namespace with a quota on compute takes no pod without requests and limits.
 _RESOURCES = {
     "requests": {"cpu": "100m", "memory": "256Mi"},
@@ -20,19 +22,13 @@ _RESOURCES = {
 
 
 def collect(ledger: Ledger, model: LanguageModel, observed: Observed, now: datetime) -> Ledger:
-    """Deletes the artifacts beyond versionHistoryLimit, and bounds the list of versions."""
+    """Deletes artifacts beyond versionHistoryLimit and the files of failed versions; bounds the list of versions."""
     for version in ledger.status.versions:
         if version.artifact_state == "Deleting":
             ledger = _followed(ledger, version, observed.cleanups.get(cleanup_name(version)), now)
     for version in _excess(ledger, model, observed):
-        limit = model.spec.version_history_limit
-        ledger = ledger.with_version(version.model_copy(update={"artifact_state": "Deleting"})).record(
-            now,
-            "VersionCollected",
-            f"versionHistoryLimit {limit}",
-            f"v{version.number} is neither in service nor one of the newest {limit}",
-            f"artifact of v{version.number} is deleted",
-        )
+        deleting = version.model_copy(update={"artifact_state": "Deleting"})
+        ledger = ledger.with_version(deleting).record(now, "VersionCollected", *_grounds(version, model))
     return _bounded(ledger, model, now)
 
 
@@ -53,9 +49,25 @@ def _followed(ledger: Ledger, version: Version, job: JobView | None, now: dateti
     )
 
 
+def _grounds(version: Version, model: LanguageModel) -> tuple[str, str, str]:
+    """The rule by which the version is collected, the observation and the outcome."""
+    name, limit = f"v{version.number}", model.spec.version_history_limit
+    if version.is_kept:
+        old = f"{name} is neither in service nor one of the newest {limit} that have an artifact"
+        return f"versionHistoryLimit {limit}", old, f"artifact of {name} is deleted"
+    old = f"{name} failed and is not one of the {_FAILED_KEPT} versions that ended last"
+    return "a failed version keeps its files for a time", old, f"unfinished files of {name} are deleted"
+
+
 def _excess(ledger: Ledger, model: LanguageModel, observed: Observed) -> list[Version]:
-    """Beyond the newest; but never what is served, pinned, approved, awaiting approval, in training or compared."""
-    kept = [version for version in ledger.status.versions if not version.is_dropped]
+    """Artifacts beyond the newest, and failed versions before those that ended last.
+
+    Only what has an artifact counts for the limit: no failure deletes a version that can be served. Never collected
+    is what is served, pinned, approved, awaiting approval or compared.
+    """
+    ended = [version for version in ledger.status.versions if not (version.in_training or version.is_dropped)]
+    trained = [version for version in ended if version.is_kept]
+    failed = [version for version in ended[:-_FAILED_KEPT] if not version.is_kept]
     promotion, training = model.spec.promotion, ledger.in_training
     waiting = awaiting_approval(ledger, model)
     needed = {
@@ -64,10 +76,10 @@ def _excess(ledger: Ledger, model: LanguageModel, observed: Observed) -> list[Ve
         promotion.pin.version if promotion.pin else None,
         promotion.approve.version if promotion.approve else None,
         waiting.number if waiting else None,
-        training.number if training else None,
         training.judged_against if training else None,
     }
-    return [version for version in kept[: -model.spec.version_history_limit] if version.number not in needed]
+    excess = [*trained[: -model.spec.version_history_limit], *failed]
+    return [version for version in excess if version.number not in needed]
 
 
 def _bounded(ledger: Ledger, model: LanguageModel, now: datetime) -> Ledger:

@@ -75,19 +75,29 @@ def environment(**variables: str) -> list[Manifest]:
 
 @dataclass(frozen=True)
 class Volumes:
-    """The claims, ConfigMaps and Secrets that the URIs of a spec need, and their mount paths."""
+    """The claims, ConfigMaps and Secrets that the URIs of a spec need, and their mount paths.
+
+    optional: Secrets without which the pod starts all the same.
+    """
 
     claims: tuple[str, ...]
     config_maps: tuple[str, ...]
     secrets: tuple[str, ...] = ()
+    optional: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, locations: Iterable[str], credentials: Iterable[Credentials | None] = ()) -> "Volumes":
+    def of(
+        cls,
+        locations: Iterable[str],
+        credentials: Iterable[Credentials | None] = (),
+        optional: Iterable[Credentials | None] = (),
+    ) -> "Volumes":
         """The volumes for these URIs and their credentials; raises ValueError for an invalid URI."""
         parsed = [uris.parse(location) for location in locations]
         names = {scheme: tuple(sorted({p.name for p in parsed if p.scheme == scheme})) for scheme in _SCHEMES}
-        secrets = tuple(sorted({entry.secret_name for entry in credentials if entry}))
-        return cls(names["pvc"], names["configmap"], secrets)
+        needed = {entry.secret_name for entry in credentials if entry}
+        others = {entry.secret_name for entry in optional if entry} - needed
+        return cls(names["pvc"], names["configmap"], tuple(sorted(needed | others)), frozenset(others))
 
     def volumes(self, read_only: bool = False) -> list[Manifest]:
         """`spec.volumes` of the pod; every pod has /tmp, since its root file system is read-only."""
@@ -97,7 +107,10 @@ class Volumes:
         ]
         maps = [{"name": f"configmap-{i}", "configMap": {"name": name}} for i, name in enumerate(self.config_maps)]
         secrets = [
-            {"name": f"secret-{i}", "secret": {"secretName": name, "optional": False, "defaultMode": 0o440}}
+            {
+                "name": f"secret-{i}",
+                "secret": {"secretName": name, "optional": name in self.optional, "defaultMode": 0o440},
+            }
             for i, name in enumerate(self.secrets)
         ]
         return [{"name": "tmp", "emptyDir": {}}, *claims, *maps, *secrets]

@@ -12,7 +12,7 @@ from perennial.decide.outcome import Event, Manifest, Outcome, Reference
 from perennial.decide.pods.diagnosis import MISSING_PERIOD, waits_for_volumes
 from perennial.decide.training_job.configuration import config_map
 from perennial.decide.training_job.job import batch_job
-from perennial.decide.training_job.observed import Observed
+from perennial.decide.training_job.observed import Observed, waits_for_comparison
 from perennial.decide.training_job.rendezvous import nodes, service
 from perennial.decide.training_job.starting_model import resolve, unresolved
 from perennial.decide.training_job.state import PATIENCE, State, lacks_pods, state
@@ -63,7 +63,7 @@ def _children(job: TrainingJob, observed: Observed, verdict: State) -> tuple[Man
     A reference to a LanguageModel is resolved and stored first, so that each reconcile uses the same artifact.
     """
     blocked = verdict.reason in ("InvalidUri", "InputMissing") or verdict.name in ENDED
-    if blocked or unresolved(job) or _leaves_queue(job):
+    if blocked or unresolved(job) or _must_go(job, observed, verdict):
         return ()
     if observed.job is None or not _is_up_to_date(observed.job, job):
         return (config_map(job), *((service(job),) if nodes(job) > 1 else ()), batch_job(job, observed))
@@ -75,10 +75,15 @@ def _leaves_queue(job: TrainingJob) -> bool:
     return job.spec.suspend and job.spec.training.queue_name is not None
 
 
+def _must_go(job: TrainingJob, observed: Observed, verdict: State) -> bool:
+    """Whether there must be no such Job: it is in a queue that the run leaves, or its pods can't start for a claim."""
+    return _leaves_queue(job) or (verdict.name == "Pending" and waits_for_comparison(job, observed))
+
+
 def _withdrawn(job: TrainingJob, observed: Observed, verdict: State) -> tuple[Reference, ...]:
-    """The Job to delete, if the run leaves its queue."""
+    """The Job to delete; one that only mounts too much is made again without that."""
     batch = observed.job
-    if batch is None or batch.is_terminating or not _leaves_queue(job) or verdict.name in ENDED:
+    if batch is None or batch.is_terminating or not _must_go(job, observed, verdict) or verdict.name in ENDED:
         return ()
     return (Reference("batch/v1", "Job", job.metadata.namespace, batch.name, batch.uid),)
 

@@ -8,7 +8,7 @@ from perennial.decide.metadata import child, labels_of
 from perennial.decide.outcome import Manifest
 from perennial.decide.pods.template import Volumes, container, environment, overlaid, pod_template
 from perennial.decide.training_job.configuration import config_map_name
-from perennial.decide.training_job.observed import Observed, credentials, locations
+from perennial.decide.training_job.observed import Observed, credentials, locations, mounts_comparison, required
 from perennial.decide.training_job.rendezvous import nodes, variables
 from perennial_contract import pod
 from perennial_contract.exits import FINAL, PEER_LOST
@@ -53,7 +53,7 @@ def _failure_rules() -> list[Manifest]:
 
 
 def _pod(job: TrainingJob, observed: Observed) -> Manifest:
-    volumes = Volumes.of(locations(job), credentials(job))
+    volumes = _volumes(job, observed)
     config = {"name": "config", "configMap": {"name": config_map_name(job)}}
     template = pod_template(
         labels_of(job, {TRAINING_JOB: job.metadata.name}),
@@ -64,6 +64,16 @@ def _pod(job: TrainingJob, observed: Observed) -> Manifest:
         **({"subdomain": job.metadata.name} if nodes(job) > 1 else {}),
     )
     return overlaid(template, job.spec.training.pod)
+
+
+def _volumes(job: TrainingJob, observed: Observed) -> Volumes:
+    """A pod never starts without a claim or a Secret that it mounts: those of a mere comparison may be missing."""
+    comparison = job.spec.compare_with
+    return Volumes.of(
+        locations(job) if mounts_comparison(job, observed) else required(job),
+        credentials(job),
+        optional=[comparison.credentials] if comparison else [],
+    )
 
 
 def _container(job: TrainingJob, observed: Observed, volumes: Volumes) -> Manifest:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from perennial.api import TrainingJob
 from perennial.decide.kube import JobView, PodView
-from perennial.decide.training_job.observed import Observed, locations
+from perennial.decide.training_job.observed import Observed, compared, required
 from perennial.decide.training_job.rendezvous import index
 from perennial.decide.training_job.state import pods_are_overdue
 
@@ -27,9 +27,16 @@ def log(pods: Iterable[PodView]) -> PodView | None:
 
 def inputs(job: TrainingJob, batch: JobView | None, pods: Iterable[PodView]) -> Iterable[str]:
     """URIs whose claims and ConfigMaps must exist; none for a running or ended training."""
-    if (batch and batch.has_ended) or any(pod.phase == "Running" for pod in pods):
-        return ()
-    return locations(job)
+    return () if _has_mounted(batch, pods) else required(job)
+
+
+def comparison(job: TrainingJob, batch: JobView | None, pods: Iterable[PodView]) -> Iterable[str]:
+    """URIs whose claims are mounted only if they exist; none for a running or ended training."""
+    return () if _has_mounted(batch, pods) else compared(job)
+
+
+def _has_mounted(batch: JobView | None, pods: Iterable[PodView]) -> bool:
+    return (batch is not None and batch.has_ended) or any(pod.phase == "Running" for pod in pods)
 
 
 def refusal(job: TrainingJob, observed: Observed, now: datetime) -> JobView | None:

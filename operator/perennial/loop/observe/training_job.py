@@ -45,6 +45,7 @@ class TrainingJobObserver:
             has_config=self._cache.get(CONFIG_MAP, namespace, config_map_name(job)) is not None,
             pods=tuple(pods),
             missing=await self._inputs.missing(namespace, needs.inputs(job, batch, pods)),
+            missing_comparison=await self._inputs.missing(namespace, needs.comparison(job, batch, pods)),
             progress=await self._progress(job, pods),
             language_model=await self._language_model(job),
         )

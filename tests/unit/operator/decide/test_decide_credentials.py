@@ -48,6 +48,15 @@ def test_a_training_pod_mounts_each_secret_once() -> None:
     assert {"name": "work", "mountPath": "/perennial/work"} in spec["containers"][0]["volumeMounts"]
 
 
+def test_a_pod_starts_without_the_secret_of_a_mere_comparison() -> None:
+    former = {"uri": "s3://former/v1", "credentials": {"secretName": "former"}, "version": 1, "digest": DIGEST}
+    job = training_job(output=STORAGE, compareWith=former)
+    spec = decide(job, Observed(DEFAULTS), NOW).apply[1]["spec"]["template"]["spec"]
+    secrets = [volume["secret"] for volume in spec["volumes"] if "secret" in volume]
+    assert {secret["secretName"]: secret["optional"] for secret in secrets} == {"former": True, "storage": False}
+    assert _waiting(spec).secret_volumes == ("storage",)
+
+
 def test_without_s3_nothing_of_it_is_in_the_pod() -> None:
     spec = decide(training_job(), Observed(DEFAULTS), NOW).apply[1]["spec"]["template"]["spec"]
     assert _secrets(spec) == {}

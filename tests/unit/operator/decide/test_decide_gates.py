@@ -59,7 +59,25 @@ GATES = {
     ),
     "Worse": Case([better(0.0)], result=against(1.9), served=1, passes=False, observed="loss 2 against 1.9 of v1"),
     "The served one was not judged": Case(
-        [better(0.0)], served=1, passes=False, observed="loss of v1 was not measured"
+        [better(0.0)],
+        served=1,
+        passes=False,
+        observed="loss of v1 was not measured; pin this version to serve it all the same, or train again",
+    ),
+    "The served one could not be judged": Case(
+        [LOSS | {"max": 9}, better(0.0)],
+        result={"comparison": {"version": 1, "message": "pvc://models/v1 doesn't exist"}},
+        served=1,
+        passes=False,
+        observed="loss of v1 was not measured: pvc://models/v1 doesn't exist; pin this version to serve it all the "
+        "same, or restore v1 and train again",
+    ),
+    "What could not be judged matters to no other gate": Case(
+        [LOSS | {"max": 9}],
+        result={"comparison": {"version": 1, "message": "pvc://models/v1 doesn't exist"}},
+        served=1,
+        passes=True,
+        observed="loss 2",
     ),
     "The served one was judged by other metrics": Case(
         [better(0.0)],

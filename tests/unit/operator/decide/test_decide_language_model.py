@@ -14,6 +14,7 @@ from perennial.decide.outcome import Manifest, Outcome
 from perennial_testing.specs import api_objects
 from perennial_testing.specs.api_objects import DEFAULTS, DIGEST, NOW, after, language_model, merged, result, true
 
+GATE = {"evaluation": {"gates": [{"metric": "loss", "betterThanServed": {"by": 0.05}}]}}
 STEPS_20 = {"training": {"hyperparameters": {"maxSteps": 20}}}
 CLEANED = {"metadata": {"name": "c", "uid": "c"}, "status": {"conditions": [{"type": "Complete", "status": "True"}]}}
 
@@ -139,15 +140,41 @@ def test_it_is_ready_only_when_the_service_is_as_the_spec_wants_it() -> None:
 
 
 def test_a_change_of_the_training_starts_the_next_version_judged_against_the_served_one() -> None:
-    before = model(version(1), serving=1, spec=STEPS_20)
+    spec = STEPS_20 | GATE
+    before = model(version(1), serving=1, spec=spec)
     first = decide(before, seen(), NOW)
     assert reasons(first) == ["VersionStarted"]
     assert first.status.versions[1].judged_against == 1
-    second = decide(language_model(first.status.to_wire(), **STEPS_20), seen(), NOW)
+    second = decide(language_model(first.status.to_wire(), **spec), seen(), NOW)
     assert applied(second)["TrainingJob/writer-v2"]["spec"]["compareWith"] == {
         "version": 1, "uri": "pvc://models/writer/v1-0f0e0d0c", "digest": DIGEST,
     }  # fmt: skip
     assert "Deployment/writer" in applied(second)
+
+
+COMPARED = {
+    "without gates": ({}, False),
+    "with a bound": ({"evaluation": {"gates": [{"metric": "loss", "max": 4}]}}, False),
+    "with a gate on the served version": (GATE, True),
+}
+
+
+@pytest.mark.parametrize(("spec", "is_compared"), COMPARED.values(), ids=COMPARED)
+def test_a_training_is_compared_only_where_a_gate_asks_for_it(spec: dict[str, Any], is_compared: bool) -> None:
+    before = model(version(1), version(2, "Training", False, judgedAgainst=1), serving=1, spec=spec)
+    assert ("compareWith" in applied(decide(before, seen(), NOW))["TrainingJob/writer-v2"]["spec"]) == is_compared
+
+
+def test_a_version_that_could_not_be_compared_is_refused_by_that_gate_and_can_be_pinned() -> None:
+    before = model(version(1), version(2, "Training", artifact=False, judgedAgainst=1), serving=1, spec=GATE)
+    run = trained(2, 2.0, comparison={"version": 1, "message": "pvc://models/writer/v1 doesn't exist"})
+    outcome = decide(before, seen(run), NOW)
+    assert (reasons(outcome), outcome.status.serving_version) == (["VersionRefused"], 1)
+    refused = outcome.status.versions[1]
+    assert refused.comparison.message == "pvc://models/writer/v1 doesn't exist"
+    assert refused.message.startswith("gate loss better than served by 0.05: loss of v1 was not measured: pvc://models")
+    then = decide(language_model(outcome.status.to_wire(), **GATE, **pinned(2)), seen(run), NOW)
+    assert then.status.serving_version == 2
 
 
 @pytest.mark.parametrize(
@@ -207,9 +234,6 @@ def test_a_change_during_a_training_supersedes_it_at_once() -> None:
 def test_a_version_whose_spec_changed_before_its_training_existed_is_not_trained() -> None:
     before = model(version(1, "Training", artifact=False), spec=STEPS_20)
     assert applied(decide(before, seen(), NOW)) == {}
-
-
-GATE = {"evaluation": {"gates": [{"metric": "loss", "betterThanServed": {"by": 0.05}}]}}
 
 
 def test_a_worse_version_is_refused_and_the_served_one_stays() -> None:
@@ -322,10 +346,37 @@ KEPT = {
         [version(1), version(2), version(3)], serving=1, spec=pinned(1), in_service=1
     ),
     "What is judged against stays": RetentionCase(
-        [version(1), version(2, "Refused"), version(3), version(4, "Training", False, judgedAgainst=1)],
-        serving=3,
-        in_service=3,
+        [
+            version(1),
+            *(version(n, "Refused") for n in (2, 3)),
+            version(4),
+            version(5, "Training", False, judgedAgainst=1),
+        ],
+        serving=4,
+        in_service=4,
         deleted={2},
+    ),
+    "Failed versions push none out": RetentionCase(
+        [version(1), version(2), *(version(n, "Failed", False) for n in (3, 4))], serving=2, in_service=2
+    ),
+    "Superseded versions push none out": RetentionCase(
+        [version(1), version(2), *(version(n, "Superseded", False, artifactState="Deleted") for n in (3, 4))],
+        serving=2,
+        in_service=2,
+    ),
+    "The version in training pushes none out": RetentionCase(
+        [version(1), version(2), version(3, "Training", False, judgedAgainst=2)], serving=2, in_service=2
+    ),
+    "A refused version is kept as an accepted one": RetentionCase(
+        [version(1), version(2, "Refused"), version(3, "Failed", False), version(4, "Training", False)],
+        serving=1,
+        in_service=1,
+    ),
+    "The files of failed versions go, the last three that ended stay": RetentionCase(
+        [version(1), *(version(n, "Failed", False) for n in (2, 3, 4, 5))], serving=1, in_service=1, deleted={2}
+    ),
+    "A failed version goes when three newer ones have an artifact": RetentionCase(
+        [version(1, "Failed", False), *(version(n) for n in (2, 3, 4))], serving=4, in_service=4, deleted={1, 2}
     ),
     "What is being deleted counts no more": RetentionCase(
         [version(1, artifactState="Deleting"), version(2), version(3)], serving=3, in_service=3, deleted={1}
@@ -341,6 +392,25 @@ def test_kept(case: RetentionCase) -> None:
     assert collecting(outcome) == case.deleted
     fresh = case.deleted - {v["number"] for v in case.versions if v.get("artifactState") == "Deleting"}
     assert reasons(outcome).count("VersionCollected") == len(fresh)
+
+
+def test_the_decision_on_what_is_collected_names_what_it_was() -> None:
+    failures = [version(n, "Failed", artifact=False) for n in (4, 5, 6, 7)]
+    before = model(version(1), version(2), version(3), *failures, serving=3, spec={"versionHistoryLimit": 2})
+    artifact, files = decide(before, seen(), NOW).status.decisions
+    assert (artifact.rule, artifact.outcome) == ("versionHistoryLimit 2", "artifact of v1 is deleted")
+    assert artifact.observed == "v1 is neither in service nor one of the newest 2 that have an artifact"
+    assert files.outcome == "unfinished files of v4 are deleted"
+    assert files.observed == "v4 failed and is not one of the 3 versions that ended last"
+
+
+def test_of_a_failed_version_goes_what_its_job_left_once_its_job_is_gone() -> None:
+    before = model(version(1, "Failed", artifact=False, artifactState="Deleting"), version(2), serving=2)
+    outcome = decide(before, seen(failed(1)), NOW)
+    assert [(d.kind, d.name) for d in outcome.delete] == [("TrainingJob", "writer-v1")]
+    assert "Job/writer-v1-cleanup" not in applied(outcome)
+    cleanup = applied(decide(before, seen(), NOW))["Job/writer-v1-cleanup"]
+    assert cleanup["spec"]["template"]["spec"]["containers"][0]["command"][-2:] == ["--job", "demo/writer-v1"]
 
 
 def test_an_artifact_that_is_deleted_was_not_written_to_by_anybody_any_more() -> None:

@@ -249,6 +249,14 @@ def test_deleted_versions_stay_listed_up_to_ten_beyond_the_limit() -> None:
     assert reasons(outcome) == []
 
 
+def test_records_of_failures_stay_listed_up_to_ten_beyond_the_limit() -> None:
+    failed = [version(n, "Failed", artifactState="Deleted") for n in range(2, 40)]
+    newest = [version(n, "Failed") for n in range(40, 43)]
+    outcome = reconcile(model(version(1), *failed, *newest, serving=1, versionHistoryLimit=2))
+    assert numbers(outcome) == [1, *range(32, 43)]
+    assert deleting(outcome) == []
+
+
 def test_versions_whose_deletion_is_under_way_stay_listed_whatever_the_limit_is() -> None:
     under_way = [version(n, artifactState="Deleting") for n in range(1, 50)]
     outcome = reconcile(model(*under_way, version(50), serving=50, versionHistoryLimit=1))

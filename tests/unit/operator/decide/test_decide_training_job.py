@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from perennial.api import TrainingJob
+from perennial.decide.kube import JobView
 from perennial.decide.training_job.decide import decide
 from perennial.decide.training_job.observed import Observed
 from perennial_contract.result import Progress
@@ -338,6 +339,84 @@ def test_claims_and_configmaps_are_mounted_where_the_pod_looks_for_them() -> Non
         "/tmp", "/etc/perennial", "/perennial/claims/corpus", "/perennial/claims/models", "/perennial/configmaps/texts",
     }  # fmt: skip
     assert {m["name"] for m in pod_spec["containers"][0]["volumeMounts"]} == {v["name"] for v in pod_spec["volumes"]}
+
+
+FORMER = {"version": 1, "uri": "pvc://former/v1", "digest": DIGEST}
+GONE = ('PersistentVolumeClaim "former"',)
+
+
+def mounting(*claims: str, suspend: bool = False) -> dict[str, Any]:
+    """A Job whose pod mounts these claims."""
+    batch = batch_job(suspend=suspend) | {"metadata": {"name": "writer-v1", "uid": "u"}}
+    volumes = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in claims]
+    template = batch["spec"]["template"]["spec"] | {"volumes": volumes}
+    return batch | {"spec": batch["spec"] | {"template": {"spec": template}}}
+
+
+@dataclass(frozen=True)
+class ComparisonCase:
+    """What is observed of a run that is compared with an artifact in another claim; then what follows.
+
+    claims: those that the pod of an applied Job mounts.
+    """
+
+    observed: Observed
+    reason: str = "Starting"
+    claims: tuple[str, ...] | None = None
+    deleted: tuple[str, ...] = ()
+    spec: dict[str, Any] = field(default_factory=dict)
+
+
+ALL = ("corpus", "former", "models")
+COMPARISONS = {
+    "A claim that is there is mounted": ComparisonCase(observe(), claims=ALL),
+    "A claim that is gone is not mounted": ComparisonCase(
+        observe(missing_comparison=GONE), claims=("corpus", "models")
+    ),
+    "A claim that the training needs as well is waited for": ComparisonCase(
+        observe(missing=GONE, missing_comparison=GONE),
+        reason="InputMissing",
+        spec={"data": {"train": [{"uri": "pvc://former/train.txt"}]}},
+    ),
+    "A Job that mounts it is not changed when it is resumed": ComparisonCase(
+        observe(job=mounting(*ALL, suspend=True)), reason="WaitingForPod", claims=ALL
+    ),
+    "A Job that does not mount it is not changed when the claim comes back": ComparisonCase(
+        observe(job=mounting("corpus", "models", suspend=True)), reason="WaitingForPod", claims=("corpus", "models")
+    ),
+    "A Job that waits for a claim that is gone is deleted": ComparisonCase(
+        observe(pod("Pending"), job=mounting(*ALL), missing_comparison=GONE), deleted=("writer-v1",)
+    ),
+    "A suspended Job is deleted when it is resumed": ComparisonCase(
+        observe(job=mounting(*ALL, suspend=True), missing_comparison=GONE),
+        reason="WaitingForPod",
+        deleted=("writer-v1",),
+    ),
+    "A suspended Job waits": ComparisonCase(
+        observe(job=mounting(*ALL, suspend=True), missing_comparison=GONE), reason="Suspended", spec={"suspend": True}
+    ),
+    "A Job that does not mount it goes on": ComparisonCase(
+        observe(pod("Pending"), job=mounting("corpus", "models"), missing_comparison=GONE)
+    ),
+    "A training that has succeeded completes": ComparisonCase(
+        observe(pod("Succeeded", ended(0, result())), job=mounting(*ALL), missing_comparison=GONE), reason="Finishing"
+    ),
+}
+
+
+@pytest.mark.parametrize("case", COMPARISONS.values(), ids=COMPARISONS)
+def test_a_comparison_never_keeps_a_training_from_starting(case: ComparisonCase) -> None:
+    outcome = decide(training_job(compareWith=FORMER, **case.spec), case.observed, NOW)
+    ready = next(c for c in outcome.status.conditions if c.type == "Ready")
+    assert ready.reason == case.reason
+    jobs = [JobView.of(manifest) for manifest in outcome.apply if manifest["kind"] == "Job"]
+    assert [tuple(sorted(batch.claims)) for batch in jobs] == ([case.claims] if case.claims else [])
+    assert tuple(reference.name for reference in outcome.delete) == case.deleted
+
+
+def test_what_it_is_compared_with_stays_in_the_configuration_without_its_claim() -> None:
+    config_map, _ = decide(training_job(compareWith=FORMER), observe(missing_comparison=GONE), NOW).apply
+    assert json.loads(config_map["data"]["job.json"])["compareWith"]["uri"] == "pvc://former/v1"
 
 
 def test_a_job_that_exists_keeps_its_image() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from perennial.decide.kube import JobView, PodView
 from perennial.decide.training_job import needs
+from perennial_testing.specs.api_objects import DIGEST, URI, training_job
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -34,6 +35,25 @@ def pod(phase: str, index: int = 0, ended: bool = False) -> PodView:
             "status": {"phase": phase, "containerStatuses": [{"image": "a:1", "state": state}]},
         }
     )
+
+
+COMPARED = training_job(compareWith={"version": 1, "uri": "pvc://former/v1", "digest": DIGEST})
+
+
+@pytest.mark.parametrize(
+    ("job", "pods", "inputs", "comparison"),
+    [
+        pytest.param(None, [], ["pvc://corpus/train.txt", URI], ["pvc://former/v1"], id="there is no Job"),
+        pytest.param(batch(), [pod("Pending")], ["pvc://corpus/train.txt", URI], ["pvc://former/v1"], id="a pod waits"),
+        pytest.param(batch(), [pod("Running")], [], [], id="a pod runs"),
+        pytest.param(batch("Complete"), [], [], [], id="the Job has ended"),
+    ],
+)
+def test_what_a_comparison_needs_is_looked_for_apart_from_what_the_training_needs(
+    job: JobView | None, pods: list[PodView], inputs: list[str], comparison: list[str]
+) -> None:
+    assert list(needs.inputs(COMPARED, job, pods)) == inputs
+    assert list(needs.comparison(COMPARED, job, pods)) == comparison
 
 
 @pytest.mark.parametrize(
