@@ -1,52 +1,77 @@
-"""Readings from Prometheus: a number, or the reason why there is none. Its responses are not trusted."""
+"""Queries to Prometheus over HTTP: a number, or the reason why there is none. Its responses are not trusted."""
 
-import asyncio
 import json
 import math
-from collections.abc import Mapping
-from typing import Any
+import re
+from http import HTTPStatus
+from typing import Any, NamedTuple
 
 import aiohttp
 
-TIMEOUT = aiohttp.ClientTimeout(total=5)
+from perennial.decide.readings import Reading
+from perennial.loop.readings import limits
+
 LARGEST_RESPONSE = 1024 * 1024
 _LONGEST_EXCERPT = 200
+# Of the server, not of the query: it has too much to do, or something before it can't reach it.
+_UNABLE = {
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+}
 
-Reading = float | str
+
+class NoAnswer(Exception):
+    """A server did not answer a query; the message says why. It may be asked again."""
+
+
+class Query(NamedTuple):
+    """One question to one server."""
+
+    server: str
+    promql: str
+
+    def __str__(self) -> str:
+        return f"query {_excerpt(self.promql)}"
 
 
 class Prometheus:
-    """Instant queries to one server; without a URL each reading is the reason that none is set."""
+    """Instant queries."""
 
-    def __init__(self, url: str | None, session: aiohttp.ClientSession) -> None:
-        self._url = url
+    def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
-    async def readings(self, queries: Mapping[str, str]) -> dict[str, Reading]:
-        """The reading of each query, by its name."""
-        values = await asyncio.gather(*map(self.read, queries.values()))
-        return dict(zip(queries, values, strict=True))
-
-    async def read(self, query: str) -> Reading:
-        """The value of a PromQL query, or a sentence on why it has none."""
-        if self._url is None:
-            return "the operator has no Prometheus; set --prometheus-url"
+    async def ask(self, query: Query) -> Reading:
+        """The value of a query, or a sentence on why it has none; raises NoAnswer."""
+        server = without_userinfo(query.server)
         try:
             async with self._session.post(
-                f"{self._url}/api/v1/query", data={"query": query}, timeout=TIMEOUT, allow_redirects=False
+                f"{query.server}/api/v1/query",
+                data={"query": query.promql},
+                timeout=aiohttp.ClientTimeout(total=limits.DEADLINE),
+                allow_redirects=False,
             ) as response:
                 body = await _bounded(response)
-                return value_of(body) if response.status == 200 else _refusal(response.status, body)
-        except TimeoutError:
-            return f"{self._url} did not respond within {TIMEOUT.total:.0f} s"
-        except (aiohttp.ClientError, OSError) as error:
-            return f"{self._url} can't be reached: {_excerpt(str(error) or type(error).__name__)}"
-        except ValueError as error:
-            return str(error)
+        except TimeoutError as error:
+            raise NoAnswer(f"{server} did not respond within {limits.DEADLINE:.0f} s") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise NoAnswer(f"{server} can't be reached: {_excerpt(str(error) or type(error).__name__)}") from error
+        if response.status in _UNABLE:
+            raise NoAnswer(_refusal(response.status, body))
+        return value_of(body) if response.status == HTTPStatus.OK else _refusal(response.status, body)
+
+
+def without_userinfo(text: str) -> str:
+    """The text without the user names and passwords of the URLs in it."""
+    return re.sub(r"(?<=://)\S*@", "", text)
 
 
 def value_of(body: bytes) -> Reading:
     """The one number in the response to an instant query, or a sentence on why it has none."""
+    if len(body) > LARGEST_RESPONSE:
+        return f"the response is larger than {LARGEST_RESPONSE // 1024} KiB"
     try:
         data = json.loads(body)["data"]
         kind, result = data["resultType"], data["result"]
@@ -66,11 +91,12 @@ def _one(samples: list[Any]) -> Reading:
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    """The body, or a little more of it than is allowed."""
     body = bytearray()
     async for chunk in response.content.iter_chunked(65536):
         body += chunk
         if len(body) > LARGEST_RESPONSE:
-            raise ValueError(f"the response is larger than {LARGEST_RESPONSE // 1024} KiB")
+            break
     return bytes(body)
 
 
@@ -83,5 +109,5 @@ def _refusal(status: int, body: bytes) -> str:
 
 
 def _excerpt(text: str) -> str:
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    line = without_userinfo(" ".join("".join(c if c.isprintable() else " " for c in text).split()))
     return line if len(line) <= _LONGEST_EXCERPT else line[:_LONGEST_EXCERPT] + "…"
