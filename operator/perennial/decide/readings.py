@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 Reading = float | str
-# Between two readings of a metric.
+# Between two reconciles of an object with readings, if none of them changes.
 PERIOD = timedelta(seconds=15)
 
 

@@ -36,13 +36,13 @@ class Queue(Generic[K]):
     work(key) returns the seconds until it is called again (None: only after a change). If it raises, it is called
     again after a back-off that doubles from FIRST_RETRY to LONGEST_RETRY seconds, with jitter.
 
-    New keys yield to known keys that arrive within GRACE seconds: objects that have a status are reconciled at once,
-    even while thousands of others are created.
+    Keys that yield let others pass that arrive within GRACE seconds: objects that have a status are reconciled at
+    once, even while thousands of others are created.
     """
 
-    def __init__(self, work: Work[K], is_new: Callable[[K], bool]) -> None:
+    def __init__(self, work: Work[K], yields: Callable[[K], bool]) -> None:
         self._work = work
-        self._is_new = is_new
+        self._yields = yields
         # Ordered by due time, then by arrival.
         self._queue: asyncio.PriorityQueue[tuple[float, int, K | None]] = asyncio.PriorityQueue()
         self._arrivals = itertools.count()
@@ -71,7 +71,7 @@ class Queue(Generic[K]):
             self._changed.add(key)
         elif self._open and key not in self._waiting:
             self._waiting.add(key)
-            self._put(key, GRACE if self._is_new(key) else 0.0)
+            self._put(key, GRACE if self._yields(key) else 0.0)
 
     def _put(self, key: K | None, grace: float) -> None:
         self._queue.put_nowait((time.monotonic() + grace, next(self._arrivals), key))

@@ -27,9 +27,9 @@ from perennial.loop.observe.children import Children
 from perennial.loop.observe.deployment import DeploymentObserver
 from perennial.loop.observe.language_model import LanguageModelObserver
 from perennial.loop.observe.sources.inputs import Inputs
-from perennial.loop.observe.sources.prometheus import Prometheus
 from perennial.loop.observe.training_job import TrainingJobObserver
 from perennial.loop.queue import Retry
+from perennial.loop.readings.reader import Reader
 from perennial.loop.refusals import Conflict, Refused
 
 logger = logging.getLogger(__name__)
@@ -55,12 +55,12 @@ class Controller(Generic[K, O]):
 Controllers = dict[str, Controller[Any, Any]]
 
 
-def controllers(cache: Cache, cluster: Cluster, prometheus: Prometheus, defaults: Defaults) -> Controllers:
+def controllers(cache: Cache, cluster: Cluster, reader: Reader, defaults: Defaults) -> Controllers:
     """The controller of each kind, by its name."""
     children, inputs = Children(cache, cluster), Inputs(cluster)
     training_job = TrainingJobObserver(cache, cluster, children, inputs, defaults)
-    deployment = DeploymentObserver(cache, inputs, prometheus, defaults)
-    language_model = LanguageModelObserver(children, prometheus, defaults)
+    deployment = DeploymentObserver(cache, inputs, reader, defaults)
+    language_model = LanguageModelObserver(children, reader, defaults)
     table = (
         Controller(TrainingJob, training_job.observe, decide_training_job),
         Controller(ModelDeployment, deployment.observe, decide_deployment),

@@ -16,8 +16,9 @@ from perennial.kube.resync import Resync
 from perennial.kube.watch import Scope, Watch
 from perennial.loop.apply import Applier
 from perennial.loop.metrics import Metrics
-from perennial.loop.observe.sources.prometheus import Prometheus
 from perennial.loop.queue import Queue
+from perennial.loop.readings.prometheus import Prometheus
+from perennial.loop.readings.reader import Reader
 from perennial.loop.reconcile import Reconciler, controllers
 from perennial.process.health import Health
 from perennial.process.settings import Settings
@@ -49,7 +50,8 @@ class Engine:
         self._resync = Resync(cache, cluster, settings.namespaces, settings.resync_seconds, health.compared)
         scope = Scope(settings.namespaces, settings.lease_namespace, settings.lease_name)
         self._watch = Watch(scope, configuration, cache, health.beat, self._resync.listed, handle_signals)
-        by_kind = controllers(cache, cluster, Prometheus(settings.prometheus_url, http), settings.defaults)
+        self._reader = Reader(settings.prometheus_url, Prometheus(http).ask, self._queue.add)
+        by_kind = controllers(cache, cluster, self._reader, settings.defaults)
         self._reconciler = Reconciler(cache, by_kind, Applier(cache, cluster, self.metrics), self.metrics)
         health.sees_lease = scope.has_lease
 
@@ -60,6 +62,7 @@ class Engine:
         """Works until it is canceled; raises ApiError or RuntimeError if it can't continue."""
         await self._resync.fill()
         self._queue.start(self._workers)
+        self._reader.start()
         tasks = {
             asyncio.create_task(self._watch.run(), name="watch"),
             asyncio.create_task(self._resync.run(), name="comparison with the server"),
@@ -77,6 +80,7 @@ class Engine:
     async def _drain(self) -> None:
         """Waits for running reconciles; the watch ends last, as kopf then cancels all tasks started since."""
         logger.info("stopping: waiting %.0f s for running reconciles", DRAIN_SECONDS)
+        await self._reader.stop()
         if not await self._queue.stop(DRAIN_SECONDS):
             logger.warning("canceled some reconciles; the next leader repeats them")
         await self._watch.stop(_WATCH_SECONDS)

@@ -106,7 +106,8 @@ def _namespace(text: str) -> str:
 
 def _url(text: str) -> str:
     if text and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a URL such as http://prometheus.monitoring:9090")
+        without_userinfo = text.rpartition("@")[2]
+        raise argparse.ArgumentTypeError(f"{without_userinfo!r} is not a URL such as http://prometheus.monitoring:9090")
     return text.rstrip("/")
 
 

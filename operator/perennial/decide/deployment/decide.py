@@ -9,6 +9,7 @@ from perennial.decide import conditions
 from perennial.decide.deployment.autoscaling import Scaling, scale
 from perennial.decide.deployment.children import children, url
 from perennial.decide.deployment.observed import Observed
+from perennial.decide.deployment.queries import queries
 from perennial.decide.deployment.state import State, available, rolled_out, state
 from perennial.decide.deployment.workload import selector
 from perennial.decide.outcome import Event, Outcome, earliest, event_of, record
@@ -92,8 +93,16 @@ def _conditions(
         conditions.State("Progressing", rolling, verdict.reason, verdict.message),
     ]
     if scaling:
-        states.append(conditions.State("Scaling", scaling.active, scaling.reason, scaling.message))
+        states += _scaling_state(deployment, observed, scaling)
     return conditions.conditions(states, deployment.status.conditions, deployment.metadata.generation, now)
+
+
+def _scaling_state(deployment: ModelDeployment, observed: Observed, scaling: Scaling) -> list[conditions.State]:
+    """As it was before the first reading of each metric, so that a start of the operator writes nothing."""
+    if queries(deployment).keys() <= observed.readings.keys():
+        return [conditions.State("Scaling", scaling.active, scaling.reason, scaling.message)]
+    before = (condition for condition in deployment.status.conditions if condition.type == "Scaling")
+    return [conditions.State(c.type, c.status == "True", c.reason, c.message) for c in before]
 
 
 def _events(deployment: ModelDeployment, verdict: State, scaling: Scaling | None) -> tuple[Event, ...]:

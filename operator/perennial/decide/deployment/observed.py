@@ -12,7 +12,7 @@ class Observed:
 
     apps: the apps/v1 Deployment.
     missing: objects that the spec refers to and that do not exist, such as 'PersistentVolumeClaim "models"'.
-    readings: value of each scaling metric over all replicas, or why it has none, by name.
+    readings: value of each scaling metric over all replicas, or why it has none, by name; absent before the first one.
     """
 
     defaults: Defaults

@@ -13,7 +13,7 @@ class Observed:
 
     training_jobs, cleanups: by name. A TrainingJob that the status speaks of and the cache lacks was looked up
     at the server, so that an absence here is one.
-    readings: by name of the trigger its value, or why there is none.
+    readings: by name of the trigger its value, or why there is none; absent before the first one.
     """
 
     defaults: Defaults

@@ -9,22 +9,23 @@ from perennial.decide.deployment.observed import Observed
 from perennial.decide.deployment.queries import queries
 from perennial.decide.kube import AppsView, PodView
 from perennial.kube.cache import Cache
+from perennial.kube.keys import Key
 from perennial.kube.resources import APPS_DEPLOYMENT, POD
 from perennial.loop.observe.sources.inputs import Inputs
-from perennial.loop.observe.sources.prometheus import Prometheus
+from perennial.loop.readings.reader import Reader
 
 
 class DeploymentObserver:
     """Reads what a decision on a Deployment looks at."""
 
-    def __init__(self, cache: Cache, inputs: Inputs, prometheus: Prometheus, defaults: Defaults) -> None:
+    def __init__(self, cache: Cache, inputs: Inputs, reader: Reader, defaults: Defaults) -> None:
         self._cache = cache
         self._inputs = inputs
-        self._prometheus = prometheus
+        self._reader = reader
         self._defaults = defaults
 
     async def observe(self, deployment: ModelDeployment) -> Observed:
-        """Everything at once; only inputs are asked of the server."""
+        """Everything at once; only inputs are asked of the server, and nothing of Prometheus."""
         at = deployment.metadata
         apps = next(iter(self._cache.owned(at.uid, APPS_DEPLOYMENT)), None)
         observed = Observed(
@@ -35,5 +36,5 @@ class DeploymentObserver:
         return replace(
             observed,
             missing=await self._inputs.missing(at.namespace, needs.inputs(deployment, observed)),
-            readings=await self._prometheus.readings(queries(deployment)),
+            readings=self._reader.readings(queries(deployment), Key.of(deployment)),
         )

@@ -6,17 +6,18 @@ from perennial.decide.kube import JobView
 from perennial.decide.language_model import needs, retraining
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.outcome import Manifest
+from perennial.kube.keys import Key
 from perennial.kube.resources import JOB, OWN
 from perennial.loop.observe.children import Children
-from perennial.loop.observe.sources.prometheus import Prometheus
+from perennial.loop.readings.reader import Reader
 
 
 class LanguageModelObserver:
     """Reads what a decision on a LanguageModel looks at."""
 
-    def __init__(self, children: Children, prometheus: Prometheus, defaults: Defaults) -> None:
+    def __init__(self, children: Children, reader: Reader, defaults: Defaults) -> None:
         self._children = children
-        self._prometheus = prometheus
+        self._reader = reader
         self._defaults = defaults
 
     async def observe(self, model: LanguageModel) -> Observed:
@@ -27,7 +28,7 @@ class LanguageModelObserver:
             training_jobs={_name(job): TrainingJob.model_validate(job) for job in await self._training_jobs(model)},
             cleanups={_name(job): JobView.of(job) for job in self._children.owned(model, JOB)},
             deployment=ModelDeployment.model_validate(deployments[0]) if deployments else None,
-            readings=await self._prometheus.readings(retraining.queries(model)),
+            readings=self._reader.readings(retraining.queries(model), Key.of(model)),
         )
 
     async def _training_jobs(self, model: LanguageModel) -> list[Manifest]:

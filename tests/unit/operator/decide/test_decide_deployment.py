@@ -249,6 +249,20 @@ def test_missing_metrics_are_reported_in_a_condition() -> None:
     assert outcome.again_at == after(seconds=15)
 
 
+@pytest.mark.parametrize("before", [12.0, "no data"], ids=["a value", "missing"])
+def test_before_the_first_reading_number_and_condition_stay_as_they_were(before: float | str) -> None:
+    read = seen(apps=apps(1, 1), readings={"queue-depth": before})
+    stored = decide(deployment(autoscaling=AUTOSCALING), read, NOW).status
+    unread = decide(deployment(stored.to_wire(), autoscaling=AUTOSCALING), seen(apps=apps(1, 1)), after(seconds=1))
+    assert unread.status == stored
+    assert unread.again_at == after(seconds=16)
+
+
+def test_a_new_deployment_has_no_condition_scaling_before_the_first_reading() -> None:
+    outcome = decide(deployment(autoscaling=AUTOSCALING), seen(), NOW)
+    assert "Scaling" not in {c.type for c in outcome.status.conditions}
+
+
 def test_queue_depth_is_queried_for_the_pods_of_this_deployment_only() -> None:
     mine = {"name": "mine", "target": 2, "query": "sum(x)"}
     found = queries(deployment(autoscaling=AUTOSCALING | {"metrics": [*AUTOSCALING["metrics"], mine]}))

@@ -122,6 +122,12 @@ def test_the_status_says_why_a_metric_is_missing() -> None:
     assert play(model, (1, HIGH)).status.triggers[0].metric is None
 
 
+@pytest.mark.parametrize("before", [LOW, HIGH, NO_DATA], ids=["a breach", "in bounds", "missing"])
+def test_before_the_first_reading_the_status_stays_as_it_was(before: Readings) -> None:
+    model = play(served(metric()), (0, before))
+    assert play(model, (1, {})).status == model.status
+
+
 def test_the_cooldown_holds_the_next_one_back_and_is_recorded_once() -> None:
     model = finished(play(served(metric(), cooldown="2h"), (0, LOW), (30, LOW)))
     model = play(model, (31, LOW), (32, LOW), (60, LOW))

@@ -1,6 +1,7 @@
-"""Readings from Prometheus over HTTP."""
+"""Queries to Prometheus over HTTP."""
 
 import asyncio
+import base64
 import json
 import re
 
@@ -8,8 +9,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from perennial.loop.observe.sources import prometheus
-from perennial.loop.observe.sources.prometheus import Prometheus, value_of
+from perennial.decide.readings import Reading
+from perennial.loop.readings import limits, prometheus
+from perennial.loop.readings.prometheus import NoAnswer, Prometheus, Query, value_of, without_userinfo
 
 
 def vector(*values: str) -> dict:
@@ -69,6 +71,10 @@ async def server(unused_tcp_port):
     async def answer(request: web.Request) -> web.StreamResponse:
         query = (await request.post())["query"]
         match query:
+            case "who":
+                return web.Response(text=request.headers["Authorization"], status=400)
+            case "echo":
+                return web.Response(text=f"no {request.path} at http://user:p@ss@{request.host}", status=404)
             case "bad(":
                 return web.json_response({"status": "error", "error": "parse error: " + "x" * 1000}, status=400)
             case "broken":
@@ -90,34 +96,92 @@ async def server(unused_tcp_port):
     await runner.cleanup()
 
 
-async def test_the_readings_of_several_queries(server):
+async def ask(server: str, query: str) -> Reading:
     async with aiohttp.ClientSession() as session:
-        readings = await Prometheus(server, session).readings({"a": "1", "b": "2.5", "c": "NaN"})
-    assert readings == {"a": 1.0, "b": 2.5, "c": "the query returns nan, which is not a number"}
+        return await Prometheus(session).ask(Query(server, query))
+
+
+async def failure(server: str, query: str) -> str:
+    with pytest.raises(NoAnswer) as raised:
+        await ask(server, query)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("query", "reading"),
+    [("1", 1.0), ("2.5", 2.5), ("NaN", "the query returns nan, which is not a number")],
+    ids=["one", "a fraction", "not a number"],
+)
+async def test_the_reading_of_a_query(server, query, reading):
+    assert await ask(server, query) == reading
 
 
 @pytest.mark.parametrize(
     ("query", "reason"),
     [
         pytest.param("bad(", r"Prometheus responded with HTTP 400: parse error: x{100,200}…", id="a bad query"),
-        pytest.param("broken", r"Prometheus responded with HTTP 502: <h1>bad gateway</h1>", id="a bad gateway"),
         pytest.param("huge", r"the response is larger than 1024 KiB", id="a huge response"),
         pytest.param("moved", r"Prometheus responded with HTTP 302: .*", id="a redirect"),
+    ],
+)
+async def test_an_answer_without_a_value_is_a_reason(server, query, reason):
+    assert re.fullmatch(reason, await ask(server, query))
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        pytest.param("broken", r"Prometheus responded with HTTP 502: <h1>bad gateway</h1>", id="a bad gateway"),
         pytest.param("slow", r"http://127\.0\.0\.1:\d+/prefix did not respond within 0 s", id="a slow response"),
     ],
 )
-async def test_a_failed_request_is_a_reason(server, monkeypatch, query, reason):
-    monkeypatch.setattr(prometheus, "TIMEOUT", aiohttp.ClientTimeout(total=0.4))
-    async with aiohttp.ClientSession() as session:
-        assert re.fullmatch(reason, await Prometheus(server, session).read(query))
+async def test_a_server_that_is_unable_gives_no_answer(server, monkeypatch, query, reason):
+    monkeypatch.setattr(limits, "DEADLINE", 0.4)
+    assert re.fullmatch(reason, await failure(server, query))
 
 
-async def test_an_unreachable_server_is_a_reason(unused_tcp_port):
-    async with aiohttp.ClientSession() as session:
-        answer = await Prometheus(f"http://127.0.0.1:{unused_tcp_port}", session).read("1")
-    assert "can't be reached" in answer
+async def test_an_unreachable_server_gives_no_answer(unused_tcp_port):
+    assert "can't be reached" in await failure(f"http://127.0.0.1:{unused_tcp_port}", "1")
 
 
-async def test_a_missing_url_is_a_reason():
-    async with aiohttp.ClientSession() as session:
-        assert "--prometheus-url" in await Prometheus(None, session).read("1")
+async def test_an_impossible_name_gives_no_answer():
+    assert "can't be reached" in await failure(f"http://{'a' * 64}.example", "1")
+
+
+# --- the userinfo of a URL
+
+
+def secret(server: str) -> str:
+    return server.replace("://", "://user:s3cret@")
+
+
+async def test_the_userinfo_of_the_url_is_sent(server):
+    assert base64.b64encode(b"user:s3cret").decode() in await ask(secret(server), "who")
+
+
+async def test_no_reason_names_the_userinfo(server, unused_tcp_port, monkeypatch):
+    monkeypatch.setattr(limits, "DEADLINE", 0.4)
+    reasons = [
+        await failure(secret(server), "slow"),
+        await failure(secret(server), "broken"),
+        await failure("http://user:s3cret@127.0.0.1:port", "1"),
+        await failure("http://user:s3cret/@127.0.0.1:9090", "1"),
+        await ask(secret(server), "echo"),
+    ]
+    assert not [reason for reason in reasons if "s3cret" in reason or "user" in reason or "p@ss" in reason]
+    assert reasons[0] == f"{server} did not respond within 0 s"
+    assert "http://127.0.0.1" in reasons[-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param("http://p:9090/x", "http://p:9090/x", id="no userinfo"),
+        pytest.param("http://user@p", "http://p", id="a name"),
+        pytest.param("http://user:s@c/r:t@p/x", "http://p/x", id="a password of odd characters"),
+        pytest.param("a https://u:s@p, b http://u:s@q", "a https://p, b http://q", id="two URLs"),
+        pytest.param("parse error: x @ 5", "parse error: x @ 5", id="an at sign elsewhere"),
+    ],
+)
+def test_a_text_is_shown_without_userinfo(text, shown):
+    assert without_userinfo(text) == shown

@@ -11,7 +11,7 @@ from perennial.loop import queue
 from perennial.loop.queue import Queue, Retry
 
 
-def is_new(key):
+def yields(key):
     return False
 
 
@@ -31,7 +31,7 @@ async def _check(changes, workers):
         await asyncio.sleep(0)
         running[key] -= 1
 
-    tasks = Queue(work, is_new)
+    tasks = Queue(work, yields)
     tasks.start(workers)
     for key, pauses in changes:
         state[key] += 1
@@ -51,7 +51,7 @@ async def test_changes_before_a_worker_is_free_are_coalesced():
     async def work(key):
         calls.append(key)
 
-    tasks = Queue(work, is_new)
+    tasks = Queue(work, yields)
     for _ in range(5):
         tasks.add("a")
     assert tasks.depth == 1
@@ -63,7 +63,7 @@ async def test_changes_before_a_worker_is_free_are_coalesced():
 
 async def test_the_back_off_after_a_failure_doubles_to_its_limit(monkeypatch):
     monkeypatch.setattr(queue.random, "uniform", lambda low, high: high)
-    tasks = Queue(None, is_new)
+    tasks = Queue(None, yields)
     pauses = [tasks._backoff("a", Retry("no")) for _ in range(9)]
     assert pauses == [0.5, 1, 2, 4, 8, 16, 32, 60, 60]
 
@@ -80,7 +80,7 @@ async def test_failed_work_is_retried(monkeypatch, error):
             raise error
         done.set()
 
-    tasks = Queue(work, is_new)
+    tasks = Queue(work, yields)
     tasks.start(1)
     tasks.add("a")
     await asyncio.wait_for(done.wait(), 5)
@@ -94,7 +94,7 @@ async def test_the_earliest_requested_time_counts_and_a_change_comes_at_once(mon
     async def work(_):
         worked.set()
 
-    tasks = Queue(work, is_new)
+    tasks = Queue(work, yields)
     tasks.start(1)
     tasks.add_after("a", 1000)
     tasks.add_after("a", 0.05)
@@ -117,7 +117,7 @@ async def test_stopping_waits_for_running_work_and_starts_no_other():
         await ended.wait()
         return 0.0
 
-    tasks = Queue(work, is_new)
+    tasks = Queue(work, yields)
     tasks.start(1)
     tasks.add("a")
     tasks.add("b")
@@ -135,14 +135,14 @@ async def test_stopping_cancels_work_that_does_not_end():
     async def work(_):
         await asyncio.Event().wait()
 
-    tasks = Queue(work, is_new)
+    tasks = Queue(work, yields)
     tasks.start(1)
     tasks.add("a")
     await asyncio.sleep(0.01)
     assert not await tasks.stop(0.05)
 
 
-async def test_new_keys_yield_to_known_ones_for_a_while_only(monkeypatch):
+async def test_keys_that_yield_let_others_pass_for_a_while_only(monkeypatch):
     calls = []
 
     async def work(key):

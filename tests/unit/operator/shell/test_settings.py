@@ -53,3 +53,11 @@ def test_an_invalid_setting_is_refused_with_advice(arguments, environment, advic
         parse(arguments, environment)
     assert ended.value.code == 2
     assert advice in capsys.readouterr().err
+
+
+def test_a_refused_url_is_told_without_its_userinfo(capsys):
+    with pytest.raises(SystemExit):
+        parse(["--prometheus-url", "user:s3cret@prometheus:9090"], {})
+    error = capsys.readouterr().err
+    assert "'prometheus:9090' is not a URL such as" in error
+    assert "s3cret" not in error

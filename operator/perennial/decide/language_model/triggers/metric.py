@@ -29,6 +29,9 @@ class Metric(Trigger):
         return self.spec.query
 
     def observe(self, status: TriggerStatus, view: View) -> TriggerStatus:
+        """As it was before the first reading, so that a start of the operator writes nothing."""
+        if self.name not in view.observed.readings:
+            return status
         value = reading(self.name, view.observed.readings)
         before = _breach_start(status)
         if isinstance(value, str):

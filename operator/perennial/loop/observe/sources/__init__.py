@@ -1,1 +1,1 @@
-"""Sources other than the cache: Prometheus, logs of pods, inputs in the namespace."""
+"""Sources other than the cache: logs of pods, inputs in the namespace."""

@@ -1,0 +1,107 @@
+"""The reader of Prometheus: a queue of queries beside the queue of objects."""
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping
+
+from perennial.decide.readings import Reading
+from perennial.kube.keys import Key
+from perennial.loop.queue import Queue
+from perennial.loop.readings import limits
+from perennial.loop.readings.breaker import Breaker
+from perennial.loop.readings.note import Answer, Note
+from perennial.loop.readings.prometheus import NoAnswer, Query, without_userinfo
+
+logger = logging.getLogger(__name__)
+
+
+class Reader:
+    """Asks what objects want to know, each query once per REFRESH, however many objects want it.
+
+    server: the one of the flags, if there is one.
+    ask: asks one query; raises NoAnswer.
+    changed: called with each object whose reading is another one than before.
+    """
+
+    def __init__(
+        self, server: str | None, ask: Callable[[Query], Awaitable[Reading]], changed: Callable[[Key], None]
+    ) -> None:
+        self._server = server
+        self._ask = ask
+        self._changed = changed
+        self._notes: dict[Query, Note] = {}
+        self._breakers: defaultdict[str, Breaker] = defaultdict(Breaker)
+        # One place per worker. Queries that failed yield: slow ones don't keep the others waiting.
+        self._queue: Queue[Query] = Queue(self._work, lambda query: self._notes[query].failure is not None)
+
+    def start(self) -> None:
+        """Starts to ask."""
+        self._queue.start(limits.PLACES)
+
+    async def stop(self) -> None:
+        """Cancels what is being asked."""
+        await self._queue.stop(0)
+
+    def readings(self, queries: Mapping[str, str], key: Key) -> dict[str, Reading]:
+        """What is known now of an object's queries, by name; those that have not been read yet are absent."""
+        if self._server is None:
+            return dict.fromkeys(queries, "the operator has no Prometheus; set --prometheus-url")
+        readings = {name: self.want(Query(self._server, promql), key) for name, promql in queries.items()}
+        return {name: reading for name, reading in readings.items() if reading is not None}
+
+    def want(self, query: Query, key: Key) -> Reading | None:
+        """What is known now of a query, which is read from now on for this object."""
+        if query not in self._notes:
+            self._notes[query] = Note()
+            self._queue.add(query)
+        self._notes[query].wanted[key] = time.monotonic()
+        return self._reading(query)
+
+    def _reading(self, query: Query) -> Reading | None:
+        return self._notes[query].reading(self._breakers[query.server], time.monotonic())
+
+    async def _work(self, query: Query) -> float | None:
+        """Asks a query if it is wanted and its server may be asked; returns the seconds until the next time."""
+        note, now = self._notes[query], time.monotonic()
+        note.forget(now)
+        if not note.wanted:
+            del self._notes[query]
+            return None
+        breaker = self._breakers[query.server]
+        if wait := breaker.wait(now, failed=note.failure is not None):
+            return wait
+        self._breakers[query.server] = breaker.after_asking(now)
+        await self._read(query, note, now)
+        return limits.REFRESH
+
+    async def _read(self, query: Query, note: Note, now: float) -> None:
+        try:
+            reading = await self._ask(query)
+        except NoAnswer as error:
+            before = self._reading(query)
+            note.failure = str(error)
+            self._failed(query.server, str(error))
+        else:
+            before = self._reading(query)
+            note.answer, note.failure = Answer(reading, now), None
+            self._answered(query)
+        if self._reading(query) != before:
+            for key in note.wanted:
+                self._changed(key)
+
+    def _failed(self, server: str, reason: str) -> None:
+        before = self._breakers[server]
+        self._breakers[server] = before.after_failure(reason, time.monotonic())
+        if self._breakers[server].is_open and not before.is_open:
+            message = "%s fails: %s; asking it one query every %.0f s until it responds"
+            logger.warning(message, without_userinfo(server), reason, limits.PAUSE)
+
+    def _answered(self, query: Query) -> None:
+        before = self._breakers[query.server]
+        self._breakers[query.server] = before.after_answer()
+        if before.is_open:
+            logger.info("%s responds again", without_userinfo(query.server))
+            for other in self._notes:
+                if other.server == query.server and other != query:
+                    self._queue.add(other)

@@ -1,0 +1,47 @@
+"""A Prometheus that accepts and never answers: models that ask it go without readings, and nothing else waits."""
+
+import socket
+import time
+from pathlib import Path
+
+from perennial_testing.cluster.control_plane import ControlPlane
+from perennial_testing.cluster.node import eventually
+from perennial_testing.faults.stage import Stage
+from perennial_testing.specs.small_manifests import SMALL, Manifest, manifest, merged
+
+WATCHING = 100
+# While reconciles waited for Prometheus, the 16 workers needed more than half a minute for one round of these models.
+SECONDS = 30
+
+
+def watching(number: int) -> Manifest:
+    """A model with two metrics and a claim that is missing, so that nothing but its triggers has to be looked at."""
+    triggers = [{"name": name, "metric": {"query": f"{name}{number}", "above": 0}} for name in ("a", "b")]
+    changes = {"data": {"train": [{"uri": "pvc://missing/a.txt"}]}, "retraining": {"triggers": triggers}}
+    return manifest("LanguageModel", f"watching-{number}", merged(SMALL["LanguageModel"], changes))
+
+
+def missing(stage: Stage) -> list[str | None]:
+    """Why each metric of the models has no value, by their status."""
+    path = f"/apis/perennial.dev/v1alpha1/namespaces/{stage.namespace}/languagemodels"
+    models = [each for each in stage.control_plane.read(path)["items"] if each["metadata"]["name"] != "writer"]
+    triggers = [trigger for model in models for trigger in model.get("status", {}).get("triggers", [])]
+    return [trigger.get("metric", {}).get("missing") for trigger in triggers]
+
+
+def test_a_silent_prometheus_delays_no_training(control_plane: ControlPlane, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, Stage(control_plane, tmp_path / "stage", "silent") as stage:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        operator = stage.operator(control_plane, "--prometheus-url", f"http://user:s3cret@{address}").start()
+        models = [watching(number) for number in range(WATCHING)]
+        control_plane.kubectl("create", "-n", stage.namespace, "-f", "-", stdin=models)
+        story = stage.story()
+        stage.node()
+        start = time.monotonic()
+        story.train(3.0)
+        eventually(lambda: story.states() == {1: "Accepted"}, "version 1 is trained", SECONDS)
+        stage.recovered(time.monotonic() - start, "until version 1 is trained")
+        eventually(lambda: None not in (told := missing(stage)) and len(told) == 2 * WATCHING, "all are told", 60)
+        assert set(missing(stage)) == {f"http://{address} did not respond within 5 s"}
+        assert "asking it one query every" in operator.log
+        assert "s3cret" not in operator.log
