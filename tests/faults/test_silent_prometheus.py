@@ -10,8 +10,9 @@ from perennial_testing.faults.stage import Stage
 from perennial_testing.specs.small_manifests import SMALL, Manifest, manifest, merged
 
 WATCHING = 100
-# While reconciles waited for Prometheus, the 16 workers needed more than half a minute for one round of these models.
-SECONDS = 30
+# Generous for a busy machine. While reconciles waited for Prometheus, 16 workers needed more than half a minute for a
+# round of these models, and a training needs several rounds.
+SECONDS = 90
 
 
 def watching(number: int) -> Manifest:
