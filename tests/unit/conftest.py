@@ -1,8 +1,10 @@
-"""The workers of pytest-xdist share the cores: what computes in one of them, or in its processes, uses one thread."""
+"""Each worker of pytest-xdist has a core of its own: what computes in it, or in its processes, uses one thread."""
 
 import os
 
 
 def pytest_configure() -> None:
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        os.environ |= {"OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"}  # before torch and tokenizers read them
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
