@@ -18,10 +18,12 @@ from perennial_testing.servers.s3_server import S3Server
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
-# pytest-xdist gives its workers whole files: those that take longest begin first, or one would end long after the rest.
-LONGEST = (
+# Workers of pytest-xdist take whole files: those that take longest begin first, or one would end long after the rest.
+# In tests/faults those that mostly wait begin first, beside the tests of the API, which compute.
+FIRST = (
     *("test_served_tasks", "test_local_cluster", "test_story", "test_watch", "test_disturbed_training"),
     *("test_tracking", "test_processes", "test_optimisation", "test_tasks", "test_bucket_output", "test_launch"),
+    *("test_stability", "test_views"),
 )
 
 
@@ -61,7 +63,7 @@ def bucket(s3: S3Server) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+    items.sort(key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST))
     for item in items:
         tier = item.path.relative_to(ROOT / "tests").parts[0]
         if tier in ("api", "faults", "kueue"):
