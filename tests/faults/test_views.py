@@ -87,7 +87,9 @@ def lists_show_the_past_after_a_restart(stage: Stage) -> None:
     for loss, number in ((2.0, 3), (1.5, 4)):
         story.train(loss)
         eventually(lambda number=number: story.status().get("servingVersion") == number, f"v{number} is served")
-    eventually(lambda: story.is_ready() and "TrainingJob writer-v1" not in uids(stage), "version 1 is removed")
+    removed = {f"{kind} {name}" for name in ("writer-v1", "writer-v2") for kind in ("TrainingJob", "Job")}
+    removed |= {f"{job}-cleanup" for job in removed}
+    eventually(lambda: story.is_ready() and not removed & uids(stage).keys(), "versions 1 and 2 are removed")
     time.sleep(2)
     for replicas, (moment, version) in enumerate(moments.items(), start=2):
         operator.kill()
