@@ -4,7 +4,8 @@ from run_tests.tier import Tier
 
 PYTHON = ".venv/bin/python"
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # from the start: a library may read it before the tests could set it
-BY_FILE = ("--dist", "loadfile", "--no-loadscope-reorder")  # in the order of tests/conftest.py
+# Two workers compute as much as two cores can: with a third one, each test only waits longer for the others.
+BY_FILE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")  # in the order of tests/conftest.py
 EXAMPLES = ("example-pytorch", "example-tensorflow")
 
 
@@ -15,15 +16,14 @@ def pytest(name: str, *arguments: str, **environment: str) -> Tier:
 def usual() -> list[list[Tier]]:
     """Stages, one after the other; the tiers of a stage run side by side.
 
-    Beside the unit tests images are built; the tests of the API and the faults both wait a part of their time. Of those
-    in real pods three workers wait for two cores, since much of what they wait for computes nothing.
+    Beside the unit tests images are built; the tests of the API and the faults both wait a part of their time.
     """
     prepare = Tier("prepare", (("python3", "tools/playground", "build", *EXAMPLES),))
     checks = Tier("checks", (("make", "--no-print-directory", "lint", "types", "docs"),))
-    unit = pytest("unit", "-n", "2", *BY_FILE, "tests/unit", **ONE_THREAD)
+    unit = pytest("unit", *BY_FILE, "tests/unit", **ONE_THREAD)
     api = pytest("api", "tests/api", PERENNIAL_TEST_CLUSTER="api")
     faults = pytest("faults", "tests/faults", PERENNIAL_TEST_CLUSTER="faults")
-    e2e = pytest("e2e", "-n", "3", *BY_FILE, "-m", "not long", "tests/e2e")
+    e2e = pytest("e2e", *BY_FILE, "-m", "not long", "tests/e2e")
     return [[prepare, checks, unit], [api, faults], [e2e]]
 
 
