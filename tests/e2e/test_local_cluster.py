@@ -163,9 +163,12 @@ def test_two_clusters_side_by_side(node: str) -> None:
     assert tool("status").returncode == 0
 
 
-def test_clusters_of_two_folders_that_start_at_once_get_networks_of_their_own(tmp_path: Path) -> None:
-    """As CI's demo and its tests may: neither sees the other's folder, and a moment long not the other's route."""
-    environments = [os.environ | {"XDG_STATE_HOME": str(tmp_path / name)} for name in ("first", "second")]
+def test_clusters_of_two_folders_that_start_at_once_get_networks_of_their_own(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """As the playground and this file do: neither sees the folder of the other, and for a moment not its route."""
+    folders = [tmp_path_factory.mktemp("state") for _ in range(2)]  # a longer path would be too long for its sockets
+    environments = [os.environ | {"XDG_STATE_HOME": str(folder)} for folder in folders]
 
     def side_by_side(command: str, *arguments: str) -> list[str]:
         started = [
