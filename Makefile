@@ -77,7 +77,7 @@ fuzz: venv ## Test 1,000 random sequences of good and bad specs (8 min); part of
 
 test-fast: lint types test-unit test-api ## Run the fast checks and tests, while you work
 
-test: venv ## Run all checks and tests, as CI does (41 min on 2 cores)
+test: venv ## Run all checks and tests, as CI does (about 40 min on 2 cores)
 	@$(PYTHON) tools/run_tests
 
 test-long: venv ## Run the slow tests: the whole crash sweep, the long fuzz, Kueue, all examples
