@@ -64,6 +64,8 @@ def newest(manifest: Manifest) -> Manifest:
 
 def _language_model(mirror: Mirror, manifest: Manifest, namespace: str, name: str) -> dict[str, Any]:
     version, spec, status = newest(manifest), manifest["spec"], manifest["status"]
+    if not version or spec.get("suspend"):  # what was suspended from the start has no version, what was so later has
+        return {}
     served = status.get("servingVersion")
     gates = spec.get("evaluation", {}).get("gates", [])
     seen: dict[str, Any] = {
@@ -163,7 +165,7 @@ def differences(played: dict[str, Any], fresh: dict[str, Any]) -> list[str]:
     """What is not the same, in words; empty if nothing."""
     compared = played.keys() | fresh.keys()
     if played.get("run") != fresh.get("run"):  # it was trained where and how an earlier spec said
-        compared = {"fingerprint"} if not fresh["is trained"] else compared - {"run"}
+        compared = {"fingerprint"} if not fresh.get("is trained") else compared - {"run"}
     return [
         f"{what}:\n  played {_text(played, what)}\n  fresh  {_text(fresh, what)}"
         for what in sorted(compared)
