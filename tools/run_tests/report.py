@@ -21,7 +21,7 @@ def print_slowest(folder: Path) -> None:
 def times(path: Path) -> list[tuple[float, str, str]]:
     """Seconds, tier and name of each test in a file of `pytest --junitxml`."""
     cases = ElementTree.parse(path).iter("testcase")
-    return [(float(case.get("time", 0)), path.stem, f"{case.get('classname')}::{case.get('name')}") for case in cases]
+    return [(float(case.get("time", 0)), path.stem, _name(case)) for case in cases]
 
 
 def print_failures(folder: Path) -> None:
@@ -41,8 +41,12 @@ def failures(path: Path) -> list[str]:
     for case in ElementTree.parse(path).iter("testcase"):
         for problem in (*case.iter("failure"), *case.iter("error")):
             reason = problem.get("message", "").strip().partition("\n")[0]
-            lines.append(f"{path.stem}: {case.get('classname')}::{case.get('name')}: {problem.tag}: {reason}")
+            lines.append(f"{path.stem}: {_name(case)}: {problem.tag}: {reason}")
     return lines
+
+
+def _name(case: ElementTree.Element) -> str:
+    return f"{case.get('classname')}::{case.get('name')}"
 
 
 def print_tiers(outcomes: list[Outcome], seconds: float) -> None:

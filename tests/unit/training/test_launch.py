@@ -58,7 +58,7 @@ def start() -> Iterator[Start]:
         port = str(free.getsockname()[1])
 
     def run(
-        *arguments: str, nodes: int = 1, index: int = 0, processes: int = 1, patience: float = 240
+        *arguments: str, nodes: int = 1, index: int = 0, processes: int = 1, patience: float = LIMIT
     ) -> ForkedProgram:
         environment = os.environ | {
             "PERENNIAL_NODES": str(nodes), "PERENNIAL_PROCESSES_PER_NODE": str(processes),
@@ -85,7 +85,7 @@ def explanation(output: str) -> str:
 
 def await_ranks(folder: Path, count: int) -> dict[str, int]:
     """The process of each rank, once all work together."""
-    end = time.monotonic() + 240
+    end = time.monotonic() + LIMIT
     while len(ranks := {path.name: path.read_text() for path in folder.iterdir()}) < count or "" in ranks.values():
         assert time.monotonic() < end, ranks
         time.sleep(0.05)
