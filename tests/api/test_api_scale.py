@@ -1,12 +1,13 @@
 """Several pods, quotas, deadlines, refused overlays and the time to live, on the real Job controller."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from perennial_testing.cluster.control_plane import ControlPlane, Manifest
-from perennial_testing.cluster.node import Node, eventually, loss_by_seed
+from perennial_testing.cluster.node import End, Node, eventually, loss_by_seed
 from perennial_testing.cluster.operator_process import Operator
 from perennial_testing.cluster.story import Story
 from perennial_testing.specs.small_manifests import SMALL, manifest, merged
@@ -39,14 +40,22 @@ def await_reason(control_plane: ControlPlane, namespace: str, reason: str, secon
 def test_two_pods_train_and_go_when_their_time_is_over(
     control_plane: ControlPlane, namespace: str, tmp_path: Path
 ) -> None:
-    with Operator(control_plane, tmp_path / "log", namespace), Node(control_plane, namespace, loss_by_seed) as node:
+    both_seen = threading.Event()  # when the first pod has trained, the Job deletes the other
+
+    def train(config: dict[str, Any]) -> End | None:
+        return loss_by_seed(config) if both_seen.is_set() else None
+
+    def names() -> set[tuple[str, str]]:
+        pods = control_plane.objects(namespace, "v1/pods")
+        return {(pod["spec"]["hostname"], pod["spec"]["subdomain"]) for pod in pods}
+
+    with Operator(control_plane, tmp_path / "log", namespace), Node(control_plane, namespace, train) as node:
         create(control_plane, namespace, **TWO)
+        eventually(lambda: names() == {("one-0", "one"), ("one-1", "one")}, "both pods are there")
+        both_seen.set()
         assert "300 steps" in await_reason(control_plane, namespace, "Trained")
         service = control_plane.get("service", "one", "-n", namespace)["spec"]
         assert (service["clusterIP"], service["publishNotReadyAddresses"]) == ("None", True)
-        pods = control_plane.get("pods", "-n", namespace, "-l", "perennial.dev/training-job=one")["items"]
-        names = {(pod["spec"]["hostname"], pod["spec"]["subdomain"]) for pod in pods}
-        assert names == {("one-0", "one"), ("one-1", "one")}
         assert "one" in node.trained
         control_plane.kubectl(
             "patch", "tj", "one", "-n", namespace, "--type=merge", "-p", '{"spec": {"ttlSecondsAfterFinished": 1}}'
