@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 UV := $(VENV)/bin/uv
 UV_VERSION := 0.13.9
+# What mypy knows of the libraries holds for every clone.
+export MYPY_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/perennial/mypy
 PLAYGROUND := $(PYTHON) tools/playground
 
 .PHONY: help

@@ -11,6 +11,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,6 +59,13 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Notes what has begun, in whichever process."""
     if report.when == "setup" and report.nodeid.startswith("tests/e2e/"):
         BEGUN.append(report.nodeid)
+
+
+@pytest.fixture(scope="module")
+def chosen(request: pytest.FixtureRequest) -> list[Any]:
+    """With what the parametrized test of a module is run in this session, in order."""
+    items = [item for item in request.session.items if item.path == request.path and hasattr(item, "callspec")]
+    return [value for item in items for value in item.callspec.params.values()]
 
 
 @pytest.fixture(scope="module")

@@ -39,7 +39,8 @@ def kubectl(playground: Chosen, new_namespace: Callable[[str], Kubectl]) -> Kube
     return client
 
 
-@pytest.mark.parametrize("framework", ["pytorch", "tensorflow"])
+# That in PyTorch is a LanguageModel's, too, in the next test.
+@pytest.mark.parametrize("framework", [pytest.param("pytorch", marks=pytest.mark.long), "tensorflow"])
 def test_a_program_of_ones_own_trains(kubectl: Kubectl, framework: str) -> None:
     kubectl("apply", "-f", str(RUNTIMES / framework / "sentiment.yaml"))
     wait_condition(kubectl, "trainingjob", f"sentiment-{framework}", "Complete")

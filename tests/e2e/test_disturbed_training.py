@@ -28,7 +28,10 @@ def long_job(name: str) -> dict:
     return job
 
 
-@pytest.mark.parametrize("grace", [0, 30], ids=["killed", "asked to end"])
+# One that is asked to end is suspended below, which is the same for the pod.
+@pytest.mark.parametrize(
+    "grace", [pytest.param(0, id="killed"), pytest.param(30, id="asked to end", marks=pytest.mark.long)]
+)
 def test_a_training_whose_pod_is_gone_goes_on_from_the_last_checkpoint(kubectl: Kubectl, grace: int) -> None:
     name = f"resumed-{grace}"
     apply(kubectl, long_job(name))

@@ -12,7 +12,7 @@ from perennial_testing.pods.waits import wait_condition
 from playground.commands import Kubectl
 
 EXAMPLES = sorted((ROOT / "examples/training").glob("*-*.yaml"))
-# Three more are trained, to the same baselines, by test_served_tasks.py. The others' families are among these five.
+# The other families, and tasks, are trained in test_served_tasks.py and test_story.py, on smaller corpora.
 BRIEF = ("sentiment-analysis-cnn", "text-generation-mlp")
 AT_ONCE = 2  # each asks for half a core, and other tests want theirs
 
@@ -26,13 +26,6 @@ def kubectl(new_namespace: Callable[[str], Kubectl], tmp_path_factory: pytest.Te
         create_data(client, name, folder)
     client("apply", "-f", str(ROOT / "examples/training/models.yaml"))
     return client
-
-
-@pytest.fixture(scope="module")
-def chosen(request: pytest.FixtureRequest) -> list[Path]:
-    """The examples that this session tests, in order."""
-    items = [item for item in request.session.items if item.path == request.path]
-    return [item.callspec.params["path"] for item in items if isinstance(item, pytest.Function)]
 
 
 @pytest.mark.parametrize(

@@ -2,56 +2,71 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import openai
 import pytest
-import yaml
 from huggingface_hub import InferenceClient
 from huggingface_hub.errors import HfHubHTTPError
 
-from perennial_testing.cluster.control_plane import ROOT
-from perennial_testing.pods import examples
+from perennial_testing.pods.examples import assert_beats_baseline
 from perennial_testing.pods.manifests import SMALL_RESOURCES
 from perennial_testing.pods.waits import apply, service_url
+from perennial_testing.training.task_corpora import ARCHITECTURE, HYPERPARAMETERS, json_lines
 from playground import language_models as lm
 from playground.commands import Kubectl
 
-# By name of model and data: the example whose training it repeats.
+
+@dataclass(frozen=True)
+class Learned:
+    """What is learned from the small corpus of a task, and how; `make test-long` trains the examples as they stand."""
+
+    task: str
+    family: dict[str, Any]
+    steps: int
+
+    def rows(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in json_lines(self.task).splitlines()]
+
+
+TRANSFORMER = {"family": "transformer", "layers": 1, "heads": 2}
 MODELS = {
-    "reviews": "sentiment-analysis-rnn",
-    "numbers": "translation-transformer",
-    "facts": "question-answering-transformer",
+    "reviews": Learned("sentiment-analysis", {"family": "rnn", "layers": 1}, steps=60),
+    "pairs": Learned("translation", TRANSFORMER, steps=250),
+    "questions": Learned("question-answering", TRANSFORMER, steps=120),
 }
-# As few as what is asserted here needs; `make test-long` trains the examples as they stand.
-STEPS = {"reviews": 150, "numbers": 300, "facts": 700}
 
 
 def language_model(name: str) -> dict[str, Any]:
-    """A LanguageModel of an example's TrainingJob, with fewer steps and resources."""
-    job = yaml.safe_load((ROOT / f"examples/training/{MODELS[name]}.yaml").read_text())["spec"]
-    job["training"]["hyperparameters"]["maxSteps"] = STEPS[name]
-    job["training"]["compute"] = {"resources": SMALL_RESOURCES}
-    spec = {key: job[key] for key in ("model", "data", "training")}
-    spec |= {"storage": {"uri": "pvc://models"}, "deployment": {"runtime": {"resources": SMALL_RESOURCES}}}
+    learned = MODELS[name]
+    spec = {
+        "model": {"task": learned.task, "architecture": learned.family | ARCHITECTURE},
+        "data": {
+            "train": [{"uri": f"configmap://{name}/rows.jsonl"}],
+            "validation": {"fraction": 0.2},
+            "preprocessing": {"minCharacters": 1},
+        },
+        "training": {
+            "hyperparameters": HYPERPARAMETERS | {"maxSteps": learned.steps},
+            "evaluateEverySteps": learned.steps // 2,
+            "compute": {"resources": SMALL_RESOURCES},
+        },
+        "storage": {"uri": "pvc://models"},
+        "deployment": {"runtime": {"resources": SMALL_RESOURCES}},
+    }
     head = {"apiVersion": "perennial.dev/v1alpha1", "kind": "LanguageModel", "metadata": {"name": name}}
     return head | {"spec": spec}
 
 
 @pytest.fixture(scope="module")
-def data() -> dict[str, str]:
-    """What the examples' scripts print: JSON Lines."""
-    return {name: examples.data(name) for name in MODELS}
-
-
-@pytest.fixture(scope="module")
-def kubectl(new_namespace: Callable[[str], Kubectl], tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
+def kubectl(new_namespace: Callable[[str], Kubectl]) -> Kubectl:
     """A namespace in which the three are in service; they are trained side by side."""
     client = new_namespace("tasks")
-    folder = tmp_path_factory.mktemp("data")
-    for name in MODELS:
-        examples.create_data(client, name, folder)
+    for name, learned in MODELS.items():
+        data = {"rows.jsonl": json_lines(learned.task)}
+        apply(client, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
         apply(client, language_model(name))
     for name in MODELS:
         assert lm.follow(client, name, 1)["state"] == "Accepted"
@@ -63,11 +78,11 @@ def kubectl(new_namespace: Callable[[str], Kubectl], tmp_path_factory: pytest.Te
 @pytest.mark.parametrize("name", MODELS)
 def test_it_has_learned_more_than_its_baseline(kubectl: Kubectl, name: str) -> None:
     result = kubectl.get("trainingjob", f"{name}-v1")["status"]["result"]
-    examples.assert_beats_baseline(language_model(name)["spec"]["model"]["task"], result)
+    assert_beats_baseline(MODELS[name].task, result)
 
 
-def test_sentiment_analysis_by_a_recurrent_network(kubectl: Kubectl, data: dict[str, str]) -> None:
-    rows = [json.loads(line) for line in data["reviews"].splitlines()[:40]]
+def test_sentiment_analysis_by_a_recurrent_network(kubectl: Kubectl) -> None:
+    rows = MODELS["reviews"].rows()[:40]
     with service_url(kubectl, "reviews") as url:
         client = InferenceClient(model=url)
         found = client.text_classification(rows[0]["text"])
@@ -80,10 +95,10 @@ def test_sentiment_analysis_by_a_recurrent_network(kubectl: Kubectl, data: dict[
     assert right / len(rows) > 0.8
 
 
-def test_translation(kubectl: Kubectl, data: dict[str, str]) -> None:
-    rows = [json.loads(line) for line in data["numbers"].splitlines()]
+def test_translation(kubectl: Kubectl) -> None:
+    rows = MODELS["pairs"].rows()
     words = {word for example in rows for word in example["target"].split()}
-    with service_url(kubectl, "numbers") as url:
+    with service_url(kubectl, "pairs") as url:
         client = InferenceClient(model=url)
         said = [client.translation(example["source"]).translation_text.split() for example in rows[:10]]
         short = client.translation(rows[0]["source"], generate_parameters={"max_new_tokens": 2}).translation_text
@@ -93,9 +108,9 @@ def test_translation(kubectl: Kubectl, data: dict[str, str]) -> None:
     assert len(short) < len(" ".join(said[0]))
 
 
-def test_question_answering(kubectl: Kubectl, data: dict[str, str]) -> None:
-    rows = [json.loads(line) for line in data["facts"].splitlines()[:10]]
-    with service_url(kubectl, "facts") as url:
+def test_question_answering(kubectl: Kubectl) -> None:
+    rows = MODELS["questions"].rows()[:10]
+    with service_url(kubectl, "questions") as url:
         client = InferenceClient(model=url)
         for example in rows:
             asked = {"question": example["question"], "context": example["context"]}
@@ -111,7 +126,7 @@ def test_question_answering(kubectl: Kubectl, data: dict[str, str]) -> None:
 
 def test_what_is_not_understood_is_refused_with_a_sentence(kubectl: Kubectl) -> None:
     with service_url(kubectl, "reviews") as url:
-        with pytest.raises(HfHubHTTPError, match="105 tokens, and the maximum is 32"):
+        with pytest.raises(HfHubHTTPError, match=r"\d+ tokens, and the maximum is 48"):
             InferenceClient(model=url).text_classification("superb " * 100)
         with pytest.raises(openai.BadRequestError, match="a model for sentiment-analysis; call POST /"):
             openai.OpenAI(base_url=f"{url}/v1", api_key="none").completions.create(model="reviews", prompt="x")
@@ -123,4 +138,4 @@ def test_the_status_says_where_it_answers(kubectl: Kubectl) -> None:
         assert status["url"] == f"http://{name}.{kubectl.namespace}.svc"
         with service_url(kubectl, name) as url:
             card = httpx.get(url).json()
-        assert (card["id"], card["version"], card["task"]) == (name, "1", language_model(name)["spec"]["model"]["task"])
+        assert (card["id"], card["version"], card["task"]) == (name, "1", MODELS[name].task)

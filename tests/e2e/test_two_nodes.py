@@ -25,6 +25,7 @@ def job(name: str, nodes: int, steps: int) -> dict:
     return made
 
 
+@pytest.mark.long  # two processes are compared with one in tests/unit/training/test_processes.py
 def test_two_pods_learn_what_one_learns_with_twice_the_batch(kubectl: Kubectl) -> None:
     apply(kubectl, job("one", 1, 30), job("two", 2, 30))
     losses = {}

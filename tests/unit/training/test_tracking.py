@@ -71,11 +71,11 @@ def test_a_run_holds_parameters_metrics_and_reports(pod, server):
 
 def test_a_job_that_is_killed_goes_on_in_its_run(pod, server):
     track(pod, server.uri, "killed", experiment="ours")
-    pod.job["training"]["hyperparameters"]["maxSteps"] = 2000
-    pod.job["training"] |= {"evaluateEverySteps": 100, "checkpoints": {"everySteps": 200, "historyLimit": 1}}
+    pod.job["training"]["hyperparameters"]["maxSteps"] = 800
+    pod.job["training"] |= {"evaluateEverySteps": 100, "checkpoints": {"everySteps": 100, "historyLimit": 1}}
     process = pod.start()
     for line in process.stdout:
-        if '"step"' in line and json.loads(line)["step"] >= 200:
+        if '"step"' in line and json.loads(line)["step"] >= 100:
             process.terminate()
     assert process.wait() == TERMINATED
     assert run_of(server, "killed", "ours")[1].info.status == "KILLED"
@@ -83,7 +83,7 @@ def test_a_job_that_is_killed_goes_on_in_its_run(pod, server):
     assert ended.message["tracking"]["state"] == "Complete"
     client, run = run_of(server, "killed", "ours")
     assert run.info.status == "FINISHED"
-    assert max(entry.step for entry in client.get_metric_history(run.info.run_id, "validation_loss")) == 2000
+    assert max(entry.step for entry in client.get_metric_history(run.info.run_id, "validation_loss")) == 800
 
 
 def test_a_failed_job_is_a_failed_run(pod, server):
@@ -149,8 +149,8 @@ def test_a_server_that_never_answers_costs_but_the_last_wait(pod):
 def test_a_server_that_comes_late_is_told_all(pod, server, monkeypatch):
     monkeypatch.setattr(tracking, "LAST_WAIT_SECONDS", 120.0)  # MLflow needs its time to start
     track(pod, server.uri, "late")
-    pod.job["training"]["hyperparameters"]["maxSteps"] = 2000
-    pod.job["training"] |= {"evaluateEverySteps": 500, "checkpoints": {"everySteps": 1000, "historyLimit": 1}}
+    pod.job["training"]["hyperparameters"]["maxSteps"] = 400
+    pod.job["training"] |= {"evaluateEverySteps": 100, "checkpoints": {"everySteps": 200, "historyLimit": 1}}
     server.stop()
     starter = threading.Timer(3, server.start)
     starter.start()

@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib
 from jinja2 import Environment
 from markupsafe import Markup
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from perennial_contract.tasks import METRICS
@@ -55,8 +56,8 @@ def _curves(report: dict[str, Any]) -> list[str]:
 
 
 def _plot(lines: dict[str, list[tuple[float, float]]], title: str, best: int) -> str:
-    figure = Figure(figsize=(7, 2.6), layout="constrained")
-    axes = figure.add_subplot()
+    figure = Figure(figsize=(7, 2.6))
+    axes = _axes(figure)
     for name, points in lines.items():
         axes.plot(
             *zip(*points, strict=True) if points else ([], []), label=name, marker="." if len(points) < 30 else ""
@@ -69,13 +70,20 @@ def _plot(lines: dict[str, list[tuple[float, float]]], title: str, best: int) ->
 
 
 def _reliability(bins: list[dict[str, float]]) -> str:
-    figure = Figure(figsize=(3.6, 3.2), layout="constrained")
-    axes = figure.add_subplot()
+    figure = Figure(figsize=(3.6, 3.2))
+    axes = _axes(figure)
     axes.plot([0, 1], [0, 1], color="grey", linestyle=":", label="perfect")
     axes.plot([b["confidence"] for b in bins], [b["accuracy"] for b in bins], marker="o", label="this model")
     axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02))
     axes.legend()
     return _svg(figure)
+
+
+def _axes(figure: Figure) -> Axes:
+    """Axes with room for labels, in inches. To fit margins to the labels would take as long as to draw them."""
+    left, bottom, right, top = 0.8, 0.5, 0.15, 0.2
+    width, height = figure.get_size_inches()
+    return figure.add_axes((left / width, bottom / height, 1 - (left + right) / width, 1 - (bottom + top) / height))
 
 
 def _svg(figure: Figure) -> str:

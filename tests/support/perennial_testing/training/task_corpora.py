@@ -41,17 +41,25 @@ def questions(count: int) -> Iterator[dict[str, object]]:
 
 
 ROWS = {"sentiment-analysis": reviews, "translation": pairs, "question-answering": questions}
+COUNT = 240
+# What learns them.
+ARCHITECTURE = {"hiddenSize": 32, "contextLength": 48, "vocabularySize": 400, "dropout": 0.0}
+HYPERPARAMETERS = {"maxSteps": 60, "batchSize": 16, "learningRate": 0.005}
 
 
-def give(pod, task: str, count: int = 240, **changes) -> None:
+def json_lines(task: str, count: int = COUNT, **changes) -> str:
+    """The corpus of a task; `changes` are made to each of its rows."""
+    return "\n".join(json.dumps(row | changes) for row in ROWS[task](count))
+
+
+def give(pod, task: str, count: int = COUNT, **changes) -> None:
     """Makes the job of `pod` learn the task from its corpus; `changes` are made to each of its rows."""
-    path = Path(pod.claims / "corpus" / "data.jsonl")
-    path.write_text("\n".join(json.dumps(row | changes) for row in ROWS[task](count)))
+    Path(pod.claims / "corpus" / "data.jsonl").write_text(json_lines(task, count, **changes))
     pod.job["task"] = task
     pod.job["data"] |= {"train": [{"uri": "pvc://corpus/data.jsonl"}], "fields": {}}
     pod.job["data"]["preprocessing"]["minCharacters"] = 1
-    pod.job["model"]["architecture"] |= {"hiddenSize": 32, "contextLength": 48, "vocabularySize": 400, "dropout": 0.0}
-    pod.job["training"]["hyperparameters"] |= {"maxSteps": 60, "batchSize": 16, "learningRate": 0.005}
+    pod.job["model"]["architecture"] |= ARCHITECTURE
+    pod.job["training"]["hyperparameters"] |= HYPERPARAMETERS
     pod.job["training"] |= {"evaluateEverySteps": 30, "checkpoints": {"everySteps": 30, "historyLimit": 2}}
 
 
