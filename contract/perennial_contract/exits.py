@@ -19,6 +19,7 @@ CONSEQUENCES = frozenset({PEER_LOST, TERMINATED})
 
 TERMINATION_LOG = Path("/dev/termination-log")
 MAX_MESSAGE_BYTES = 4096  # what the kubelet keeps of a termination message
+MAX_QUOTE = 300  # characters of another library's error; some repeat whole objects
 
 # What a pod tells is JSON with its kind under this key, as any program may print or leave something else.
 KIND = "perennial"
@@ -52,8 +53,9 @@ def leave(document: dict[str, Any], path: Path = TERMINATION_LOG) -> None:
 
 
 def first_line(error: BaseException) -> str:
-    """Of what an error of another library says; its type, if it says nothing."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    """Of what an error of another library says, cut where it is long; its type, if it says nothing."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return line if len(line) <= MAX_QUOTE else line[: MAX_QUOTE - 1] + "…"
 
 
 def _failure(reason: str, message: str) -> dict[str, Any]:

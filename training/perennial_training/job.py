@@ -71,7 +71,7 @@ def _compare(served: VersionArtifact, fitting: "Fitting", mounts: Path, report: 
     except Exception as error:
         if isinstance(error, Failure) and error.code in CONSEQUENCES:  # this pod is stopped, whatever it was doing
             raise
-        message = first_line(error)[:300]
+        message = first_line(error)
         report(f"the served version {served.version} can't be judged: {type(error).__name__}: {message}")
         return Comparison(version=served.version, message=message)
 

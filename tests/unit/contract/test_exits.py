@@ -30,3 +30,17 @@ def test_any_message_fits(tmp_path_factory, message):
 def test_a_document_that_is_too_long_is_not_cut_in_silence(tmp_path):
     with pytest.raises(ValueError, match="more than 4096"):
         exits.leave({"x": "y" * 5000}, tmp_path / "log")
+
+
+@pytest.mark.parametrize(
+    ("error", "quoted"),
+    [
+        (ValueError("  one\ntwo"), "one"),
+        (ValueError(), "ValueError"),
+        (ValueError("x" * 300), "x" * 300),
+        (ValueError("x" * 301), "x" * 299 + "…"),
+    ],
+    ids=["the first line", "says nothing", "just fits", "long"],
+)
+def test_an_error_of_another_library_is_quoted_by_a_line(error, quoted):
+    assert exits.first_line(error) == quoted

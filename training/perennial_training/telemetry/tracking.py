@@ -147,7 +147,7 @@ class Tracking:
             client.set_registered_model_alias(name, self.server.alias, version.version)
 
     def _failed(self, error: Exception) -> None:
-        problem = first_line(error)[:300]
+        problem = first_line(error)
         if self._problem is None:
             self.report(f"MLflow can't be reached: {problem}; the training continues, and sending is retried")
         self._problem = problem

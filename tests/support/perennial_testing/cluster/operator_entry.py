@@ -8,15 +8,13 @@ import sys
 from pathlib import Path
 
 from perennial.__main__ import main
-
-PRELOAD = ["__main__", "perennial.process.process", "pytest", "kubernetes.client.api", "kubernetes.client.models"]
+from perennial_testing.forking import write_output_to
 
 
 def run_operator(arguments: list[str], kubeconfig: str, log: Path) -> None:
     """Runs the command line, with its output at the end of `log`."""
     with log.open("a") as output:
-        for stream in (1, 2):
-            os.dup2(output.fileno(), stream)
+        write_output_to(output.fileno())
     os.environ["KUBECONFIG"] = kubeconfig
     sys.argv = ["perennial", *arguments]
     main()

@@ -1,6 +1,5 @@
 """The operator as a process."""
 
-import multiprocessing
 import signal
 import threading
 import uuid
@@ -9,11 +8,11 @@ from pathlib import Path
 
 from perennial_testing.cluster.control_plane import ControlPlane
 from perennial_testing.cluster.node import eventually
-from perennial_testing.cluster.operator_entry import PRELOAD, run_operator
+from perennial_testing.cluster.operator_entry import run_operator
+from perennial_testing.forking import OPERATOR, forking
 
 # Forked from a server that has imported it all: a start takes 50 ms instead of a second, and there are thousands.
-_FORK_SERVER = multiprocessing.get_context("forkserver")
-_FORK_SERVER.set_forkserver_preload(PRELOAD)
+_FORK_SERVER = forking(*OPERATOR)
 
 # Several threads of a test may start one each.
 _STARTING = threading.Lock()

@@ -15,7 +15,7 @@ import httpx
 from huggingface_hub import InferenceClient
 from openai import OpenAI
 
-from perennial_testing.forking import torch_context
+from perennial_testing.forking import TORCH, forking
 from perennial_testing.serving.artifacts import NAME, VERSION
 from perennial_testing.serving.server_entry import run_server
 
@@ -89,7 +89,7 @@ class Servers:
         self._artifact = artifact
         self._folder = folder
         self._running: dict[str, RunningServer] = {}
-        self._context = torch_context()
+        self._context = forking(*TORCH)
 
     def __getitem__(self, name: str) -> RunningServer:
         if name not in self._running:

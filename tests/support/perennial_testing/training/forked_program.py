@@ -5,7 +5,7 @@ import signal
 import threading
 from collections.abc import Mapping
 
-from perennial_testing.forking import torch_context
+from perennial_testing.forking import TORCH, forking
 from perennial_testing.training.program_entry import run_module
 
 
@@ -13,7 +13,7 @@ class ForkedProgram:
     """`python -m MODULE`, forked; what tests use of `subprocess.Popen`. stdout: what it writes, errors included."""
 
     def __init__(self, module: str, *arguments: str, environment: Mapping[str, str]) -> None:
-        context = torch_context()
+        context = forking(*TORCH)
         reader, writer = context.Pipe(duplex=False)
         given = (module, arguments, dict(environment), writer)
         self._process = context.Process(target=run_module, args=given)

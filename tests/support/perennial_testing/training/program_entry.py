@@ -7,11 +7,12 @@ from multiprocessing.connection import Connection
 
 import torch
 
+from perennial_testing.forking import write_output_to
+
 
 def run_module(module: str, arguments: tuple[str, ...], environment: dict[str, str], output: Connection) -> None:
     """Runs it like `python -m`; raises SystemExit as it does."""
-    for stream in (1, 2):
-        os.dup2(output.fileno(), stream)
+    write_output_to(output.fileno())
     output.close()
     os.environ.clear()
     os.environ.update(environment)
