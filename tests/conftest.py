@@ -22,7 +22,8 @@ hypothesis.settings.load_profile("untimed")
 # In tests/faults those that mostly wait begin first, beside the tests of the API, which compute.
 FIRST = (
     *("test_served_tasks", "test_local_cluster", "test_story", "test_watch", "test_disturbed_training"),
-    *("test_tracking", "test_processes", "test_optimisation", "test_tasks", "test_bucket_output", "test_launch"),
+    *("test_tracking", "test_optimisation", "test_bucket_output", "test_processes", "test_tasks", "test_training"),
+    *("test_runtimes", "test_serving_inference", "test_launch", "test_resume", "test_serving_api"),
     *("test_stability", "test_views"),
 )
 
