@@ -23,10 +23,11 @@ def reviews(count: int) -> Iterator[dict[str, object]]:
 
 
 def pairs(count: int) -> Iterator[dict[str, object]]:
+    """The order of the words differs: to translate word by word is not enough."""
     dice = random.Random(2)
     for _ in range(count):
         (day, jour), (verb, verbe), (place, lieu) = (dice.choice([*words.items()]) for words in (DAYS, VERBS, PLACES))
-        yield {"source": f"{day} it {verb} {place}", "target": f"{jour} il {verbe} {lieu}"}
+        yield {"source": f"{day} it {verb} {place}", "target": f"{lieu} il {verbe} {jour}"}
 
 
 def questions(count: int) -> Iterator[dict[str, object]]:
