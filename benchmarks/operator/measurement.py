@@ -190,8 +190,9 @@ class _Measurement:
 
     async def _change(self, names: list[str], changed: Clock) -> None:
         for name in names:
-            changed[name] = time.monotonic()
+            sent = time.monotonic()
             await self._system.change_child(self._api, name)
+            changed[name] = sent  # not before it is done: the last one may be cancelled on its way
             await asyncio.sleep(CHANGE_PERIOD)
 
 
