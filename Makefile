@@ -54,16 +54,16 @@ format: venv ## Format the code and fix its style
 types: venv ## Check types, strictly
 	@$(VENV)/bin/mypy
 
-test-unit: venv ## Test pure logic and single processes (11 min)
+test-unit: venv ## Test pure logic and single processes (8 min)
 	@$(PYTHON) tools/run_tests --only unit
 
-test-api: venv ## Test the operator on a real control plane; pods are simulated by writing their status (6 min)
+test-api: venv ## Test the operator on a real control plane; pods are simulated by writing their status (4 min)
 	@$(PYTHON) tools/run_tests --only api
 
-test-faults: venv ## Test the operator under faults: a lying or silent API server, two leaders, crashes, bad specs (about 10 min)
+test-faults: venv ## Test the operator under faults: a lying or silent API server, two leaders, crashes, bad specs (8 min)
 	@$(PYTHON) tools/run_tests --only faults
 
-test-e2e: venv ## Test training and serving in real pods (15 min)
+test-e2e: venv ## Test training and serving in real pods (13 min)
 	@$(PYTHON) tools/run_tests --only e2e
 
 test-kueue: venv ## Test training.queueName with a real Kueue (3 min; the first time 7 min); part of make test-long
@@ -79,7 +79,7 @@ fuzz: venv ## Test 1,000 random sequences of good and bad specs (8 min); part of
 
 test-fast: lint types test-unit test-api ## Run the fast checks and tests, while you work
 
-test: venv ## Run all checks and tests, as CI does (about 40 min on 2 cores)
+test: venv ## Run all checks and tests, as CI does (about 30 min on 2 cores)
 	@$(PYTHON) tools/run_tests
 
 test-long: venv ## Run the slow tests: the whole crash sweep, the long fuzz, Kueue, all examples
