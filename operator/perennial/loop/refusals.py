@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from perennial.api.kind import Kind
 from perennial.api.status import Status
-from perennial.decide.conditions import conditions, summary
+from perennial.decide.conditions import State, conditions, summary
 from perennial.decide.outcome import Manifest
 from perennial.kube.client import ApiError
 
@@ -42,9 +42,12 @@ def _advice(error: ApiError) -> str:
 
 
 def refused_status(obj: Kind, status: S, message: str, now: datetime) -> S:
-    """The status, with the refusal in place of its summary."""
+    """The status, with the refusal in place of its summary; while it lasts, a rollout does not progress either."""
     text = shortened(message, _LONGEST_MESSAGE)
-    states = summary(ready=False, stalled=True, reason="ApplyRefused", message=text)
+    blocked = State("Progressing", False, "ApplyRefused", text)
+    has_progress = any(each.type == blocked.type for each in status.conditions)
+    summarized = summary(ready=False, stalled=True, reason=blocked.reason, message=text)
+    states = (*summarized, blocked) if has_progress else summarized
     replaced = conditions(states, obj.status.conditions, obj.metadata.generation, now)
     names = {state.type for state in states}
     others = [each for each in status.conditions if each.type not in names]

@@ -146,6 +146,8 @@ class Player:
         self._things.discard(thing)
         self._claims.discard((self.namespace, name))
         await self._api.delete(resource, self.namespace, name)
+        if resource == CLAIM:  # else it stays for as long as its controller needs to look through all pods
+            await self._api.merge(resource, self.namespace, name, {"metadata": {"finalizers": None}})
 
     async def _give(self, thing: str) -> None:
         if thing in self._things:

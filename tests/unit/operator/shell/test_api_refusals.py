@@ -48,6 +48,24 @@ def test_a_refusal_replaces_the_summary_and_keeps_the_other_conditions() -> None
     assert [each.type for each in status.conditions] == ["Ready", "Reconciling", "Stalled", "Available"]
 
 
+def test_a_rollout_that_is_refused_does_not_progress() -> None:
+    """Whatever its pods say: they are those of an earlier spec."""
+    obj = deployment()
+    rolling = obj.status.conditions[0].model_copy(update={"type": "Progressing", "reason": "RollingOut"})
+    before = obj.status.model_copy(update={"conditions": [*obj.status.conditions, rolling]})
+    status = refused_status(obj, before, "no", NOW)
+    progressing = condition(status, "Progressing")
+    assert progressing
+    assert (progressing.status, progressing.reason, progressing.message) == ("False", "ApplyRefused", "no")
+    assert sorted(each.type for each in status.conditions) == [
+        "Available",
+        "Progressing",
+        "Ready",
+        "Reconciling",
+        "Stalled",
+    ]
+
+
 def test_an_unreadable_object_is_reported_once() -> None:
     at = {"name": "a", "namespace": "demo", "uid": "u", "resourceVersion": "7", "generation": 3}
     stored = {"apiVersion": "perennial.dev/v1alpha1", "kind": "TrainingJob", "metadata": at, "status": {"state": "x"}}
