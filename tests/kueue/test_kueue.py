@@ -129,7 +129,7 @@ def test_who_is_evicted_waits_again_and_loses_no_retry(
 
 def test_a_queue_that_is_not_there_is_told_and_its_coming_is_enough(scene: Scene) -> None:
     scene.make_queue(cpus=1)
-    scene.create("one", queue="reserch")
+    scene.create("one", queueName="reserch")
     message = scene.wait("one", "Pending", "Queued")
     assert 'queue "reserch"' in message
     eventually(lambda: "LocalQueue reserch doesn't exist" in scene.ask(message), "the command in the message says why")
