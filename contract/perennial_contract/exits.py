@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from perennial_contract.text import shortened
+
 USAGE = 64
 BAD_DATA = 65
 MISSING_INPUT = 66
@@ -54,8 +56,7 @@ def leave(document: dict[str, Any], path: Path = TERMINATION_LOG) -> None:
 
 def first_line(error: BaseException) -> str:
     """Of what an error of another library says, cut where it is long; its type, if it says nothing."""
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return line if len(line) <= MAX_QUOTE else line[: MAX_QUOTE - 1] + "…"
+    return shortened((str(error).strip().splitlines() or [type(error).__name__])[0], MAX_QUOTE)
 
 
 def _failure(reason: str, message: str) -> dict[str, Any]:

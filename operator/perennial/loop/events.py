@@ -11,7 +11,7 @@ from perennial.kube.keys import key_of
 from perennial.kube.resources import EVENT
 from perennial.loop import logs
 from perennial.loop.metrics import Metrics
-from perennial.loop.refusals import shortened
+from perennial_contract.text import shortened
 
 logger = logging.getLogger(__name__)
 

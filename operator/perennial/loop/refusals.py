@@ -8,6 +8,7 @@ from perennial.api.status import Status
 from perennial.decide.conditions import State, conditions, summary
 from perennial.decide.outcome import Manifest
 from perennial.kube.client import ApiError
+from perennial_contract.text import shortened
 
 # 500 is the answer to a value that does not parse, or of a webhook that fails.
 _REFUSALS = {400, 403, 413, 422, 500}
@@ -68,8 +69,3 @@ def unreadable_status(stored: Manifest, cause: str, now: datetime) -> Manifest |
         "metadata": {name: at[name] for name in ("name", "namespace", "uid", "resourceVersion")},
         "status": {"conditions": [each.to_wire() for each in conditions(states, (), at.get("generation", 1), now)]},
     }
-
-
-def shortened(text: str, length: int) -> str:
-    """The text, cut to this length."""
-    return text if len(text) <= length else text[: length - 1] + "…"

@@ -7,7 +7,8 @@ import pytest
 from perennial.api import ModelDeployment
 from perennial.decide.kube import condition
 from perennial.kube.client import ApiError
-from perennial.loop.refusals import Conflict, Refused, refused_status, shortened, translated, unreadable_status
+from perennial.loop.refusals import Conflict, Refused, refused_status, translated, unreadable_status
+from perennial_contract.text import shortened
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
