@@ -65,6 +65,10 @@ def listed(stage: Stage, version: str, plural: str) -> Manifest:
     return stage.control_plane.read(f"/apis/{version}/namespaces/{stage.namespace}/{plural}")
 
 
+def create(stage: Stage, kind: str, name: str, spec: Manifest) -> None:
+    stage.control_plane.kubectl("create", "-n", stage.namespace, "-f", "-", stdin=manifest(kind, name, spec))
+
+
 # --- the past
 
 
@@ -73,12 +77,15 @@ def lists_show_the_past_after_a_restart(stage: Stage) -> None:
     proxy, story = stage.proxy(), stage.story()
     moments = {}
     story.train(3.0)
+    create(stage, "TrainingJob", "solo", seeded(40))
     moments["nothing was done"] = version_of_the_cluster(stage)
     operator = stage.operator(proxy.control_plane).start()
     eventually(lambda: "Job writer-v1" in uids(stage), "version 1 trains")
     moments["version 1 was in training"] = version_of_the_cluster(stage)
     node = stage.node()
     story.wait(V1, 1)
+    eventually(lambda: state_of(stage, "solo") == "Complete", "the TrainingJob ends")
+    stage.control_plane.kubectl("delete", "tj", "solo", "-n", stage.namespace)
     moments["version 1 was served"] = version_of_the_cluster(stage)
     story.train(2.5)
     eventually(lambda: 2 in story.states(), "version 2 trains")
@@ -88,17 +95,18 @@ def lists_show_the_past_after_a_restart(stage: Stage) -> None:
         story.train(loss)
         eventually(lambda number=number: story.status().get("servingVersion") == number, f"v{number} is served")
     removed = {f"{kind} {name}" for name in ("writer-v1", "writer-v2") for kind in ("TrainingJob", "Job")}
-    removed |= {f"{job}-cleanup" for job in removed}
+    removed |= {f"{job}-cleanup" for job in removed} | {"Job solo", "ConfigMap solo-config"}
     eventually(lambda: story.is_ready() and not removed & uids(stage).keys(), "versions 1 and 2 are removed")
     time.sleep(2)
     for replicas, (moment, version) in enumerate(moments.items(), start=2):
         operator.kill()
-        before, trained, decisions = uids(stage), list(node.trained), story.decisions()
+        told, before, trained, decisions = operator.log, uids(stage), list(node.trained), story.decisions()
         proxy.hold_watches()
         proxy.rule = lambda request, version=version: Stale(version) if request.is_list else None
         operator.start()
         time.sleep(6)
-        assert uids(stage) == before, moment
+        now = uids(stage)
+        assert now == before, f"{moment}: {sorted(now.items() ^ before.items())}"
         proxy.rule = lambda request: None
         proxy.release_watches()
         start = time.monotonic()
@@ -107,7 +115,10 @@ def lists_show_the_past_after_a_restart(stage: Stage) -> None:
             lambda n=replicas: ready_pods(stage, "writer") == n and story.is_ready(), "what is asked now is done"
         )
         stage.recovered(time.monotonic() - start, moment)
-        assert (node.trained, story.decisions()) == (trained, decisions), moment
+        created = [line for line in operator.log.removeprefix(told).splitlines() if ": created " in line]
+        assert not created, f"{moment}: {created}"
+        assert node.trained == trained, f"{moment}: {node.trained} not {trained}"
+        assert story.decisions() == decisions, f"{moment}: {story.decisions()} not {decisions}"
 
 
 # --- the same name, another object
@@ -145,18 +156,14 @@ def copied(job: Manifest) -> Manifest:
 def objects_are_remade(stage: Stage, blind: Callable[[Any], None], seeing: Callable[[Any], None]) -> None:
     """All kinds in one gap: what was known of the old one is not taken for the new one's."""
     kubectl, namespace = stage.control_plane.kubectl, stage.namespace
-
-    def create(kind: str, name: str, spec: Manifest) -> None:
-        kubectl("create", "-n", namespace, "-f", "-", stdin=manifest(kind, name, spec))
-
     scene = Scene(stage)
     with Node(stage.control_plane, namespace, loss_by_seed):
         scene.has_version_1()
-        create("TrainingJob", "solo", seeded(40))
-        create("Deployment", "alone", serving(1))
+        create(stage, "TrainingJob", "solo", seeded(40))
+        create(stage, "Deployment", "alone", serving(1))
         eventually(lambda: state_of(stage, "solo") == "Complete", "the TrainingJob ends")
     for name in ("deleted", "replaced"):
-        create("TrainingJob", name, seeded(40))
+        create(stage, "TrainingJob", name, seeded(40))
     eventually(lambda: {"deleted", "replaced"} <= jobs(stage).keys(), "two trainings run")
     old = uids(stage)
     blind(scene)
