@@ -62,12 +62,14 @@ class _Recorder:
 def record() -> list[Write]:
     """The writes of the operator's own decision on a new TrainingJob, by its own writer."""
     stored = training_jobs.training_job(_NAME)
-    stored["metadata"] |= {"uid": _UID, "resourceVersion": _VERSION, "generation": 1}
-    job = TrainingJob.model_validate(stored)
     now = datetime.now(UTC).replace(microsecond=0)
+    stored["metadata"] |= {"uid": _UID, "resourceVersion": _VERSION, "generation": 1}
+    stored["metadata"] |= {"creationTimestamp": now.isoformat()}
+    job = TrainingJob.model_validate(stored)
     image = "localhost/perennial/training:dev"
     outcome = decide(job, Observed(Defaults(training_image=image, serving_image=image)), now)
     recorder, cache = _Recorder(), Cache(lambda _: None)
+    cache.put(stored)
     applier = Applier(cache, recorder, Metrics(cache, lambda: 0))  # type: ignore[arg-type]
     asyncio.run(applier.apply(stored, job, outcome, now))
     return recorder.writes

@@ -5,6 +5,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from perennial.decide.labels import DEPLOYMENT
 from perennial.decide.outcome import Manifest
@@ -15,6 +16,9 @@ _Name = tuple[str, str, str, str]
 _Entry = tuple[str, ...]
 _REMEMBERED_DELETIONS = 10_000
 
+# A watch shows an object without a status this soon after its creation, or it may show the past.
+_SOON = timedelta(seconds=10)
+
 
 @dataclass(frozen=True, slots=True)
 class _PackedObject:
@@ -24,6 +28,7 @@ class _PackedObject:
     version: int
     entries: tuple[_Entry, ...]
     has_status: bool
+    is_untouched: bool
     packed: bytes
 
     @classmethod
@@ -31,7 +36,8 @@ class _PackedObject:
         at = {key: value for key, value in manifest["metadata"].items() if key != "managedFields"}
         packed = marshal.dumps(manifest | {"metadata": at})
         status = bool(manifest.get("status"))
-        return cls(_name(manifest), version(manifest), tuple(_entries(manifest)), status, packed)
+        untouched = not status and _age(manifest) < _SOON
+        return cls(_name(manifest), version(manifest), tuple(_entries(manifest)), status, untouched, packed)
 
     def manifest(self) -> Manifest:
         unpacked: Manifest = marshal.loads(self.packed)
@@ -115,6 +121,10 @@ class Cache:
         cached = self._find(OWN[key.kind], key.namespace, key.name)
         return cached is None or not cached.has_status
 
+    def is_untouched(self, uid: str) -> bool:
+        """Whether surely nothing was done for the object yet: seen without a status, soon after its creation."""
+        return uid in self._objects and self._objects[uid].is_untouched
+
     def _find(self, resource: Resource, namespace: str, name: str) -> _PackedObject | None:
         return self._objects.get(self._names.get((resource.api_version, resource.kind, namespace, name), ""))
 
@@ -149,6 +159,11 @@ class Cache:
 def version(manifest: Manifest) -> int:
     """The resourceVersion as a number."""
     return int(manifest["metadata"]["resourceVersion"])
+
+
+def _age(manifest: Manifest) -> timedelta:
+    created = manifest["metadata"].get("creationTimestamp")
+    return datetime.now(UTC) - datetime.fromisoformat(created) if created else timedelta.max
 
 
 def _entries(manifest: Manifest) -> Iterator[_Entry]:

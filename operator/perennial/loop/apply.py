@@ -1,7 +1,7 @@
 """Applies an outcome: children, deletions, the status, and the Events. The only writer."""
 
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from perennial.api.kind import Kind
 from perennial.api.status import Condition, Status, StatusWithDecisions
@@ -23,9 +23,6 @@ logger = logging.getLogger(__name__)
 # A resourceVersion that no object ever has: an apply with it creates, or fails (409) because the object exists.
 NEVER = "1"
 
-# A younger object without a status is new; an older one may be a past view of one that has been worked on since.
-YOUNG = timedelta(seconds=10)
-
 
 class Applier:
     """Writes outcomes. Each step is repeatable: after a crash anywhere, the next reconcile completes the rest."""
@@ -40,7 +37,7 @@ class Applier:
         """Raises Conflict, Refused (once the status reports it) or ApiError."""
         try:
             for manifest in outcome.apply:
-                await self._apply_child(stored, obj, with_hash(manifest), now)
+                await self._apply_child(stored, obj, with_hash(manifest))
         except Refused as refused:
             await self._store(stored, obj, refused_status(obj, outcome.status, str(refused), now))
             raise
@@ -69,11 +66,11 @@ class Applier:
         except ApiError as error:
             raise translated("status", error) from error
 
-    async def _apply_child(self, stored: Manifest, owner: Kind, manifest: Manifest, now: datetime) -> None:
+    async def _apply_child(self, stored: Manifest, owner: Kind, manifest: Manifest) -> None:
         at = manifest["metadata"]
         resource = resource_of(manifest["apiVersion"], manifest["kind"])
         existing = self._cache.get(resource, at["namespace"], at["name"])
-        if existing is None and (stored.get("status") or not _is_young(owner, now)):
+        if existing is None and not self._cache.is_untouched(stored["metadata"]["uid"]):
             await self._confirm(stored)  # what was decided on may be stale
         if existing is None and await self._create(owner, resource, manifest):
             return
@@ -158,11 +155,6 @@ class Applier:
                 logs.of(logger, Key.of(obj)).info(
                     "decision %s (%s): %s; %s", decision.reason, decision.rule, decision.observed, decision.outcome
                 )
-
-
-def _is_young(owner: Kind, now: datetime) -> bool:
-    created = owner.metadata.creation_timestamp
-    return created is not None and now - created < YOUNG
 
 
 def _check_owner(owner: Kind, existing: Manifest) -> None:

@@ -1,5 +1,8 @@
 """The cache of watched objects."""
 
+from datetime import UTC, datetime, timedelta
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +22,27 @@ def job(name="a", uid="1", version=1, owner=None):
     if owner:
         at["ownerReferences"] = [OWNER | {"uid": owner}]
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": at}
+
+
+def training_job(age, status=None):
+    created = datetime.now(UTC) - timedelta(seconds=age)
+    at = job()["metadata"] | {"creationTimestamp": created.isoformat()}
+    return {"apiVersion": OWNER["apiVersion"], "kind": "TrainingJob", "metadata": at, "status": status or {}}
+
+
+@pytest.mark.parametrize(
+    ("seen", "untouched"),
+    [
+        pytest.param(training_job(age=1), True, id="soon after its creation"),
+        pytest.param(training_job(age=60), False, id="later, as a watch that begins in the past shows it"),
+        pytest.param(training_job(age=1, status={"state": "Running"}), False, id="with a status"),
+    ],
+)
+def test_an_object_is_untouched_if_seen_without_a_status_soon_after_its_creation(seen, untouched):
+    cache = Cache(ignore)
+    assert not cache.is_untouched("1")
+    cache.put(seen)
+    assert cache.is_untouched("1") == untouched
 
 
 def test_the_higher_version_wins_in_any_order():
