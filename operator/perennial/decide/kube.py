@@ -77,6 +77,7 @@ class Waiting:
 class ContainerView:
     """The status of one container."""
 
+    name: str = ""
     image: str = ""
     waiting: Waiting | None = None
     terminated: Termination | None = None
@@ -87,6 +88,7 @@ class ContainerView:
         """The view of an entry of `containerStatuses`."""
         state = status.get("state") or {}
         return cls(
+            name=status.get("name", ""),
             image=status.get("image", ""),
             waiting=_waiting(state.get("waiting")),
             terminated=_termination(state.get("terminated")),
@@ -96,13 +98,15 @@ class ContainerView:
 
 @dataclass(frozen=True, slots=True)
 class PodView:
-    """A Pod."""
+    """A Pod. The kubelet gives a reason and a message where it has ended the pod itself, as by an eviction."""
 
     name: str
     namespace: str
     uid: str
     labels: Mapping[str, str]
     phase: str
+    reason: str
+    message: str
     created: str
     is_terminating: bool
     conditions: tuple[ConditionView, ...]
@@ -121,6 +125,8 @@ class PodView:
             uid=at.get("uid", ""),
             labels=at.get("labels") or {},
             phase=status.get("phase", ""),
+            reason=status.get("reason") or "",
+            message=status.get("message") or "",
             created=at.get("creationTimestamp") or "",
             is_terminating="deletionTimestamp" in at,
             conditions=_conditions(status),

@@ -128,10 +128,11 @@ class Cluster:
             body["preconditions"] = {"uid": uid}
         await self._manifest("DELETE", resource.path(namespace, name), body=body)
 
-    async def log_tail(self, namespace: str, pod: str, lines: int, limit: int) -> str:
-        """The last lines of a pod's log, at most `limit` bytes."""
+    async def log_tail(self, namespace: str, pod: str, container: str, lines: int, limit: int) -> str:
+        """The last lines of a container's log, at most `limit` bytes."""
         path = POD.path(namespace, pod, "log")
-        raw = await self._request("GET", path, {"tailLines": str(lines), "limitBytes": str(limit)}, accept="*/*")
+        options = {"container": container, "tailLines": str(lines), "limitBytes": str(limit)}
+        raw = await self._request("GET", path, options, accept="*/*")
         return raw.decode(errors="replace")
 
     async def serves(self, api_version: str) -> set[str]:

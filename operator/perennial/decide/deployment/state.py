@@ -70,7 +70,7 @@ def in_service(deployment: ModelDeployment, observed: Observed, now: datetime) -
 def in_trouble(deployment: ModelDeployment, observed: Observed, now: datetime) -> State | None:
     """A pod of the current version can't start; pods of an earlier spec keep serving."""
     version = str(deployment.spec.model.version)
-    for pod in observed.pods:
+    for pod in sorted(observed.pods, key=lambda pod: pod.created, reverse=True):
         if pod.labels.get(MODEL_VERSION) != version or pod.is_terminating:
             continue
         if not is_true(pod, "Ready") and (cause := trouble(pod, now)):

@@ -25,6 +25,9 @@ _SCHEDULING_ADVICE = (
 )
 
 
+_EVICTION_ADVICE = "Raise the limit or request that it names, or free the node's disk or memory."
+
+
 @dataclass(frozen=True)
 class Trouble:
     """A CamelCase reason and a sentence that a person can act on."""
@@ -36,8 +39,26 @@ class Trouble:
 def trouble(pod: PodView, now: datetime) -> Trouble | None:
     """What keeps the pod from running, if anything."""
     containers = (*pod.init_containers, *pod.containers)
-    causes = (_unscheduled(pod), *map(_container_trouble, containers), _unmounted(pod, now))
+    causes = (_unscheduled(pod), ended_by_node(pod), *map(_container_trouble, containers), _unmounted(pod, now))
     return next(filter(None, causes), None)
+
+
+def ended_by_node(pod: PodView) -> Trouble | None:
+    """Why the kubelet itself ended the pod, such as an eviction; its containers only show that they were killed."""
+    if pod.phase != "Failed" or not pod.reason or any(map(_told_failure, pod.containers)):
+        return None
+    advice = f" {_EVICTION_ADVICE}" if pod.reason == "Evicted" else ""
+    return Trouble(_known_reason(pod.reason), f"{sentence(pod.message or pod.reason)}{advice}")
+
+
+def _told_failure(container: ContainerView) -> bool:
+    return container.terminated is not None and message_of(container.terminated, FAILURE) is not None
+
+
+def sentence(text: str) -> str:
+    """The text with a full stop at its end."""
+    text = text.strip()
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def waits_for_volumes(pod: PodView) -> datetime | None:
@@ -96,15 +117,14 @@ def _cause(waiting: Waiting) -> str:
 def failure_of(end: Termination) -> Trouble:
     """The failure in the container's termination message, else the kubelet's reason."""
     if failure := message_of(end, FAILURE):
-        return Trouble(_reason(failure), str(failure.get("message", "")))
+        return Trouble(_known_reason(str(failure.get("reason", ""))), str(failure.get("message", "")))
     if end.reason == "OOMKilled":
         return Trouble("OutOfMemory", "The container exceeded its memory limit; raise resources.limits.memory.")
     return Trouble("ContainerFailed", f"The container ended with exit code {end.exit_code}.")
 
 
-def _reason(failure: dict[str, Any]) -> str:
-    """Reason of a failure; any program may have written it, so it may be none that a condition can have."""
-    reason = str(failure.get("reason", ""))
+def _known_reason(reason: str) -> str:
+    """The reason of a failure; any program may have written it, so it may be none that a condition can have."""
     return reason if re.fullmatch(CONDITION_REASON, reason) and len(reason) <= 128 else "ContainerFailed"
 
 

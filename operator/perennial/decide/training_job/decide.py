@@ -15,7 +15,7 @@ from perennial.decide.training_job.job import batch_job
 from perennial.decide.training_job.observed import Observed, waits_for_comparison
 from perennial.decide.training_job.rendezvous import nodes, service
 from perennial.decide.training_job.starting_model import resolve, unresolved
-from perennial.decide.training_job.state import PATIENCE, State, lacks_pods, state
+from perennial.decide.training_job.state import PATIENCE, State, has_end, is_outlived, lacks_pods, state
 from perennial_contract.job import VersionArtifact
 from perennial_contract.result import Progress
 
@@ -28,7 +28,7 @@ STATE_CONDITIONS = (*ENDED, "Suspended", "Running")
 def decide(job: TrainingJob, observed: Observed, now: datetime) -> Outcome:
     """A run that has ended never starts again, even if its Job is deleted."""
     if has_ended(job.status):
-        return _ended(job, now)
+        return _ended(job, observed, now)
     verdict = state(job, observed, now)
     return Outcome(
         status=_status(job, observed, verdict, now),
@@ -39,15 +39,29 @@ def decide(job: TrainingJob, observed: Observed, now: datetime) -> Outcome:
     )
 
 
-def _ended(job: TrainingJob, now: datetime) -> Outcome:
+def _ended(job: TrainingJob, observed: Observed, now: datetime) -> Outcome:
     """A run that has ended is deleted after its TTL, and its children with it; the artifact is kept."""
     status, ttl = _final_status(job), job.spec.ttl_seconds_after_finished
+    if outlived := _outlived(job, observed, now):
+        return Outcome(status=status, delete=outlived)
     if ttl is None or job.status.completion_time is None:
         return Outcome(status=status)
     at, due = job.metadata, job.status.completion_time + timedelta(seconds=ttl)
     if now < due:
         return Outcome(status=status, again_at=due)
     return Outcome(status=status, delete=(Reference(API_VERSION, job.KIND, at.namespace, at.name, at.uid),))
+
+
+def _outlived(job: TrainingJob, observed: Observed, now: datetime) -> tuple[Reference, ...]:
+    """The Job whose pods go on, though the training has ended."""
+    batch = observed.job
+    if batch is None or batch.has_ended or batch.is_terminating:
+        return ()
+    return (_reference(job, batch),) if any(is_outlived(pod, now) for pod in observed.pods) else ()
+
+
+def _reference(job: TrainingJob, batch: JobView) -> Reference:
+    return Reference("batch/v1", "Job", job.metadata.namespace, batch.name, batch.uid)
 
 
 def _final_status(job: TrainingJob) -> TrainingJobStatus:
@@ -85,7 +99,7 @@ def _withdrawn(job: TrainingJob, observed: Observed, verdict: State) -> tuple[Re
     batch = observed.job
     if batch is None or batch.is_terminating or not _must_go(job, observed, verdict) or verdict.name in ENDED:
         return ()
-    return (Reference("batch/v1", "Job", job.metadata.namespace, batch.name, batch.uid),)
+    return (_reference(job, batch),)
 
 
 def _is_up_to_date(batch: JobView, job: TrainingJob) -> bool:
@@ -146,5 +160,5 @@ def _again_at(job: TrainingJob, verdict: State, observed: Observed, now: datetim
         return now + PROGRESS_PERIOD
     if verdict.reason in ("InputMissing", "BaseNotFound"):
         return now + MISSING_PERIOD
-    is_waiting = lacks_pods(job, observed) or any(map(waits_for_volumes, observed.pods))
+    is_waiting = lacks_pods(job, observed) or any(waits_for_volumes(pod) or has_end(pod) for pod in observed.pods)
     return now + PATIENCE if verdict.name == "Pending" and is_waiting else None

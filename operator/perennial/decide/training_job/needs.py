@@ -7,7 +7,7 @@ from perennial.api import TrainingJob
 from perennial.decide.kube import JobView, PodView
 from perennial.decide.training_job.observed import Observed, compared, required
 from perennial.decide.training_job.rendezvous import index
-from perennial.decide.training_job.state import pods_are_overdue
+from perennial.decide.training_job.state import has_end, pods_are_overdue
 
 
 def confirmed_job(job: TrainingJob) -> bool:
@@ -17,7 +17,7 @@ def confirmed_job(job: TrainingJob) -> bool:
 
 def final_pods(batch: JobView, pods: Sequence[PodView]) -> bool:
     """Whether the Job has ended, but these pods don't show how."""
-    return batch.has_ended and not (pods and all(_has_end(pod) for pod in pods))
+    return batch.has_ended and not (pods and all(has_end(pod) for pod in pods))
 
 
 def log(pods: Iterable[PodView]) -> PodView | None:
@@ -47,5 +47,3 @@ def refusal(job: TrainingJob, observed: Observed, now: datetime) -> JobView | No
     return batch
 
 
-def _has_end(pod: PodView) -> bool:
-    return any(container.terminated for container in pod.containers)

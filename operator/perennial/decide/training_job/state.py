@@ -1,6 +1,6 @@
 """State of a training run: an ordered chain of rules; the first match wins."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from perennial.api import TrainingJob
 from perennial.decide.kube import PodView, Termination, is_true, true_condition
 from perennial.decide.labels import KUEUE_JOB_UID
-from perennial.decide.pods.diagnosis import failure_of, message_of, trouble
+from perennial.decide.pods.diagnosis import Trouble, ended_by_node, failure_of, message_of, sentence, trouble
 from perennial.decide.pods.template import Volumes
+from perennial.decide.training_job.job import CONTAINER
 from perennial.decide.training_job.observed import Observed, locations
 from perennial.decide.training_job.rendezvous import index, nodes
 from perennial.decide.training_job.starting_model import MissingBase, resolve
@@ -48,10 +49,13 @@ def unreadable_uri(job: TrainingJob, observed: Observed, now: datetime) -> State
 
 
 def complete(job: TrainingJob, observed: Observed, now: datetime) -> State | None:
-    """The Job is complete; the termination message of the succeeded pod with index 0 holds the result."""
-    if not is_true(observed.job, "Complete"):
-        return None
-    ends = [end for pod in observed.pods if index(pod) == 0 for end in _terminations(pod) if not end.exit_code]
+    """The Job is complete."""
+    return _completed(job, observed.pods) if is_true(observed.job, "Complete") else None
+
+
+def _completed(job: TrainingJob, pods: Iterable[PodView]) -> State:
+    """The termination message of the succeeded pod with index 0 holds the result."""
+    ends = [end for pod in pods if index(pod) == 0 and (end := _end(pod)) and not end.exit_code]
     document = next(filter(None, (message_of(end, RESULT) for end in ends)), None)
     try:
         result = Result.model_validate(document)
@@ -81,9 +85,7 @@ def failed(job: TrainingJob, observed: Observed, now: datetime) -> State | None:
         return None
     if condition.reason == "DeadlineExceeded":
         return State("Failed", "DeadlineExceeded", _deadline_exceeded(job), stalled=True)
-    failures = [end for pod in observed.pods for end in _terminations(pod) if end.exit_code]
-    if failures:
-        cause = failure_of(max(failures, key=_significance))
+    if cause := _cause(observed.pods):
         return State("Failed", cause.reason, cause.message, stalled=True)
     return State("Failed", condition.reason or "JobFailed", condition.message or "The Job failed.", stalled=True)
 
@@ -95,9 +97,33 @@ def _deadline_exceeded(job: TrainingJob) -> str:
     )
 
 
-def _significance(end: Termination) -> tuple[bool, bool, str]:
+def _cause(pods: Iterable[PodView]) -> Trouble | None:
+    """Why a run failed: of the failures of its pods the most significant one."""
+    failures = [(pod, cause) for pod in pods if (cause := _failure(pod))]
+    return max(failures, key=lambda failure: _significance(failure[0]))[1] if failures else None
+
+
+def _failure(pod: PodView) -> Trouble | None:
+    end = _end(pod)
+    return ended_by_node(pod) or (failure_of(end) if end and end.exit_code else None)
+
+
+def _significance(pod: PodView) -> tuple[bool, bool, str]:
     """Sort key of failures: final ones before causes, causes before their consequences, later before earlier."""
+    end = _end(pod) or Termination(0)
     return end.exit_code in FINAL, end.exit_code not in CONSEQUENCES, end.finished_at
+
+
+def outlived(job: TrainingJob, observed: Observed, now: datetime) -> State | None:
+    """The training has ended, but its pod has not: another container goes on, such as the proxy of a mesh."""
+    pods = [pod for pod in observed.pods if is_outlived(pod, now)]
+    if any(index(pod) == 0 and (end := _end(pod)) and not end.exit_code for pod in pods):
+        return _completed(job, pods)
+    if cause := _cause(pods):
+        others = " and ".join(sorted(each.name for each in pods[0].containers if not each.terminated))
+        message = f"{sentence(cause.message)} It is not tried again, as its pod does not end: {others} goes on."
+        return State("Failed", cause.reason, message, stalled=True)
+    return None
 
 
 def suspended(job: TrainingJob, observed: Observed, now: datetime) -> State | None:
@@ -141,7 +167,7 @@ def running(job: TrainingJob, observed: Observed, now: datetime) -> State | None
 
 
 def finishing(job: TrainingJob, observed: Observed, now: datetime) -> State | None:
-    if not any(pod.phase == "Succeeded" and index(pod) == 0 for pod in observed.pods):
+    if not any(index(pod) == 0 and (end := _end(pod)) and not end.exit_code for pod in observed.pods):
         return None
     return State("Running", "Finishing", "The training has ended; the Job completes.")
 
@@ -150,10 +176,18 @@ def in_trouble(job: TrainingJob, observed: Observed, now: datetime) -> State | N
     """A pod can't start, or has failed and the Job controller replaces it."""
     for pod in sorted(observed.pods, key=lambda pod: pod.created, reverse=True):
         if cause := trouble(pod, now):
-            if pod.phase == "Failed":
-                return State("Pending", cause.reason, f"{cause.message} Another pod will be started.")
+            if pod.phase == "Failed" or _end(pod):
+                message = sentence(cause.message) + (" Another pod will be started." if _follows(job, observed) else "")
+                return State("Pending", cause.reason, message)
             return State("Pending", cause.reason, cause.message, stalled=cause.reason != "Unschedulable")
     return None
+
+
+def _follows(job: TrainingJob, observed: Observed) -> bool:
+    """Whether the Job starts another pod for the ones that failed, as far as it can be known before it does so."""
+    ended = [pod for pod in observed.pods if pod.phase == "Failed"]
+    final = any((end := _end(pod)) and end.exit_code in FINAL for pod in ended)
+    return bool(ended) and not final and len(ended) <= job.spec.training.backoff_limit * nodes(job)
 
 
 def refused(job: TrainingJob, observed: Observed, now: datetime) -> State | None:
@@ -182,6 +216,7 @@ RULES: tuple[Rule, ...] = (
     unreadable_uri,
     complete,
     failed,
+    outlived,
     suspended,
     base_not_found,
     queued,
@@ -194,9 +229,22 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def _terminations(pod: PodView) -> list[Termination]:
-    """The terminations of the pod's containers."""
-    return [container.terminated for container in pod.containers if container.terminated]
+def _end(pod: PodView) -> Termination | None:
+    """How the training in the pod ended; containers that others have added to it do not count."""
+    return next((container.terminated for container in pod.containers if container.name == CONTAINER), None)
+
+
+def has_end(pod: PodView) -> bool:
+    """Whether the training in the pod has ended."""
+    return _end(pod) is not None
+
+
+def is_outlived(pod: PodView, now: datetime) -> bool:
+    """Whether the pod has gone on for a while after its training."""
+    end = _end(pod)
+    if pod.phase != "Running" or end is None or not end.finished_at:
+        return False
+    return now - datetime.fromisoformat(end.finished_at) >= PATIENCE
 
 
 def lacks_pods(job: TrainingJob, observed: Observed) -> bool:
@@ -214,4 +262,4 @@ def pods_are_overdue(job: TrainingJob, observed: Observed, now: datetime) -> boo
 
 def _is_training(pod: PodView) -> bool:
     """Whether the pod makes progress. A terminating one (suspended, evicted) only saves its last checkpoint."""
-    return pod.phase == "Running" and not pod.is_terminating
+    return pod.phase == "Running" and not pod.is_terminating and _end(pod) is None

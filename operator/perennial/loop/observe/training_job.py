@@ -34,9 +34,9 @@ class TrainingJobObserver:
 
     async def observe(self, job: TrainingJob) -> Observed:
         """The Job and its pods first, then what they make necessary to know."""
-        if has_ended(job.status):
-            return Observed(self._defaults)
         namespace = job.metadata.namespace
+        if has_ended(job.status):
+            return self._rest(job)
         batch = await self._job(job)
         pods = await self._pods(job, batch) if batch else ()
         observed = Observed(
@@ -50,6 +50,14 @@ class TrainingJobObserver:
             language_model=await self._language_model(job),
         )
         return replace(observed, refusal=await self._refusal(job, observed))
+
+    def _rest(self, job: TrainingJob) -> Observed:
+        """What there still is of a run that has ended."""
+        manifest = next(iter(self._children.owned(job, JOB)), None)
+        if manifest is None:
+            return Observed(self._defaults)
+        batch = JobView.of(manifest)
+        return Observed(self._defaults, job=batch, pods=tuple(map(PodView.of, self._cache.owned(batch.uid, POD))))
 
     async def _job(self, job: TrainingJob) -> JobView | None:
         manifest = next(iter(self._children.owned(job, JOB)), None)

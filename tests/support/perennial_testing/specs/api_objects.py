@@ -78,7 +78,7 @@ def ended(code: int, message: Any = None, **more: Any) -> dict[str, Any]:
 def pod(phase: str, *states: dict[str, Any], version: str = "2", created: str = "2026-03-01T11:00:00Z", **more: Any):
     """A pod with one container in these states: the current one, and the one before."""
     named = dict(zip(("state", "lastState"), states, strict=False))
-    container = {"name": "main", "image": "training:1"} | named
+    container = {"name": "training", "image": "training:1"} | named
     return {
         "metadata": {"name": "p", "creationTimestamp": created, "labels": {"perennial.dev/version": version}},
         "status": {"phase": phase, "containerStatuses": [container] if states else []} | more,

@@ -26,9 +26,19 @@ from perennial_testing.specs.training_job_cases import StateCase, observe
 
 FAILURE = {"perennial": "failure", "reason": "EmptyCorpus", "message": "pvc://corpus/train.txt holds no text."}
 PROGRESS = Progress(step=30, max_steps=300, loss=4.5, validation_loss=4.6)
+EVICTED = {"reason": "Evicted", "message": "Pod ephemeral local storage usage exceeds the total limit of 20Mi. "}
 WAITING = {"waiting": {"reason": "ImagePullBackOff", "message": "not found"}}
 UNSCHEDULED = [{"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available"}]
 UNPARSABLE = "pvc://corpus/../secrets"
+
+
+def beside_a_proxy(minutes: float, end: dict[str, Any]) -> dict[str, Any]:
+    """A pod whose training ended this long ago, and in which the proxy of a mesh goes on."""
+    end["terminated"]["finishedAt"] = after(minutes=-minutes).isoformat()
+    running = pod("Running", end)
+    proxy = {"name": "mesh-proxy", "state": {"running": {}}}
+    running["status"]["containerStatuses"].append(proxy)
+    return running
 
 
 def just_begun(job: dict[str, Any]) -> dict[str, Any]:
@@ -106,6 +116,52 @@ STATES = {
         state="Pending",
         reason="OutOfMemory",
         message="raise resources.limits.memory. Another pod",
+    ),
+    "A pod that the kubelet ended, and not the training": StateCase(
+        observe(pod("Failed", ended(137), **EVICTED), job=batch_job()),
+        state="Pending",
+        reason="Evicted",
+        message="exceeds the total limit of 20Mi. Raise the limit or request that it names, or free the node's disk or "
+        "memory. Another pod will be started.",
+    ),
+    "A pod that failed and is the last one": StateCase(
+        observe(pod("Failed", ended(1)), job=batch_job()),
+        job=training_job(training={"backoffLimit": 0}),
+        state="Pending",
+        reason="ContainerFailed",
+        message="The container ended with exit code 1.",
+    ),
+    "A pod that failed for good: its message is a sentence": StateCase(
+        observe(pod("Failed", ended(65, FAILURE | {"message": "it holds no text"})), job=batch_job()),
+        state="Pending",
+        reason="EmptyCorpus",
+        message="it holds no text.",
+    ),
+    "A Job that failed, of which the kubelet ended the pod before it began": StateCase(
+        observe(pod("Failed", **EVICTED), job=batch_job("Failed", reason="BackoffLimitExceeded")),
+        state="Failed",
+        reason="Evicted",
+        message="exceeds the total limit of 20Mi.",
+        stalled=True,
+    ),
+    "A training that ended well in a pod that does not end": StateCase(
+        observe(beside_a_proxy(1, ended(0, result())), job=batch_job()),
+        state="Complete",
+        reason="Trained",
+        message="300 steps; validation loss 2.0",
+    ),
+    "A training that has just ended, in a pod that will end too": StateCase(
+        observe(beside_a_proxy(0.2, ended(0, result())), job=batch_job()), state="Running", reason="Finishing"
+    ),
+    "A training that failed in a pod that does not end": StateCase(
+        observe(beside_a_proxy(1, ended(65, FAILURE)), job=batch_job()),
+        state="Failed",
+        reason="EmptyCorpus",
+        message="holds no text. It is not tried again, as its pod does not end: mesh-proxy goes on.",
+        stalled=True,
+    ),
+    "A training that has just failed, in a pod that will end too": StateCase(
+        observe(beside_a_proxy(0.2, ended(1)), job=batch_job()), state="Pending", reason="ContainerFailed"
     ),
     "The second pod runs: the first one's end is the past": StateCase(
         observe(pod("Failed", ended(1)), pod("Running", created="2026-03-01T11:30:00Z")),
@@ -270,6 +326,20 @@ def test_a_run_that_ended_stays_ended_whatever_is_observed(state: str) -> None:
     assert (outcome.apply, outcome.events, outcome.again_at) == ((), (), None)
 
 
+def test_the_pods_that_outlive_a_training_go_with_its_job() -> None:
+    """Once the result is stored; a Job that ends by itself stays, for its log."""
+    outlived = observe(beside_a_proxy(1, ended(0, result())), job=batch_job())
+    first = decide(training_job(), outlived, NOW)
+    assert first.delete == ()
+    done = training_job(first.status.to_wire())
+    assert [reference.name for reference in decide(done, outlived, NOW).delete] == ["writer-v1"]
+    for gone in (
+        observe(beside_a_proxy(0.2, ended(0, result())), job=batch_job()),
+        observe(pod("Succeeded", ended(0, result())), job=batch_job("Complete")),
+    ):
+        assert decide(done, gone, NOW).delete == ()
+
+
 def test_a_run_that_ended_follows_the_generation_of_its_object() -> None:
     job = training_job()
     done = decide(job, observe(pod("Succeeded", ended(0, result())), job=batch_job("Complete")), NOW).status
@@ -293,6 +363,7 @@ def test_it_looks_again_while_it_runs_and_while_something_is_awaited_only() -> N
     assert decide(training_job(), observe(pod("Running")), NOW).again_at == after(seconds=5)
     assert decide(training_job(), observe(missing=("A",)), NOW).again_at == after(seconds=10)
     assert decide(training_job(), observe(), NOW).again_at is None
+    assert decide(training_job(), observe(beside_a_proxy(0.2, ended(1))), NOW).again_at == after(seconds=30)
     assert decide(training_job(), observe(job=just_begun(batch_job())), NOW).again_at == after(seconds=30)
 
 

@@ -4,6 +4,7 @@ import logging
 
 from perennial.api import TrainingJob
 from perennial.decide.kube import PodView
+from perennial.decide.training_job.job import CONTAINER
 from perennial.kube.client import ApiError, Cluster
 from perennial.kube.keys import Key
 from perennial.loop import logs
@@ -24,7 +25,7 @@ class PodLog:
     async def progress(self, pod: PodView, job: TrainingJob) -> Progress | None:
         """The last report in the log; None if the log can't be read or has none."""
         try:
-            log = await self._cluster.log_tail(pod.namespace, pod.name, _LINES, _BYTES)
+            log = await self._cluster.log_tail(pod.namespace, pod.name, CONTAINER, _LINES, _BYTES)
         except ApiError as error:  # the container is starting or has just ended, or its node is unreachable
             logs.of(logger, Key.of(job)).debug("log of pod %s not read: %s", pod.name, error)
             return None
