@@ -70,7 +70,7 @@ def record() -> list[Write]:
     outcome = decide(job, Observed(Defaults(training_image=image, serving_image=image)), now)
     recorder, cache = _Recorder(), Cache(lambda _: None)
     cache.put(stored)
-    applier = Applier(cache, recorder, Metrics(cache, lambda: 0))  # type: ignore[arg-type]
+    applier = Applier(cache, recorder, Metrics())  # type: ignore[arg-type]
     asyncio.run(applier.apply(stored, job, outcome, now))
     return recorder.writes
 

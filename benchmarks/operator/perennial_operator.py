@@ -8,12 +8,12 @@ import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 
 import training_jobs
 from api_client import Api, Manifest
 from fresh_control_plane import ControlPlane
 from measured_process import Process, running
+from perennial_contract.version import of_perennial
 
 _START_SECONDS = 60
 _POLL_SECONDS = 0.1
@@ -29,7 +29,7 @@ class Perennial:
     gives_status = True
 
     def __init__(self) -> None:
-        self.version = version("perennial")
+        self.version = of_perennial()
         self._port = _free_port()
         self._pods: dict[str, str] = {}
 

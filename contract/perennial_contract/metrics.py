@@ -53,12 +53,54 @@ RECONCILE_SECONDS = PrometheusMetric(
 API_WRITES = PrometheusMetric(
     "perennial_api_writes_total", "counter", "Writes to the API server.", ("verb", "resource")
 )
+API_REQUEST_SECONDS = PrometheusMetric(
+    "perennial_api_request_seconds",
+    "histogram",
+    "Duration of a request to the API server in seconds; code 0: it could not be reached.",
+    ("verb", "code"),
+)
+PROMETHEUS_REQUEST_SECONDS = PrometheusMetric(
+    "perennial_prometheus_request_seconds",
+    "histogram",
+    "Duration of a query to Prometheus in seconds; result is answered or failed.",
+    ("result",),
+)
 DECISIONS = PrometheusMetric(
-    "perennial_decisions_total", "counter", "Decisions recorded in a status.", ("kind", "reason")
+    "perennial_decisions_total", "counter", "Decisions recorded in a status.", ("kind", "namespace", "reason")
+)
+QUEUE_SECONDS = PrometheusMetric(
+    "perennial_queue_seconds", "histogram", "Time that an object waited for a worker in seconds.", ("kind",)
 )
 QUEUE_DEPTH = PrometheusMetric("perennial_queue_depth", "gauge", "Objects waiting to be reconciled.")
 LEADER = PrometheusMetric("perennial_leader", "gauge", "1 if this replica is the leader.")
+BUILD_INFO = PrometheusMetric(
+    "perennial_build_info", "gauge", "1 for the running version of the operator.", ("version", "python")
+)
 OBJECTS = PrometheusMetric("perennial_objects", "gauge", "Objects by state.", ("kind", "state"))
+CONDITION = PrometheusMetric(
+    "perennial_condition",
+    "gauge",
+    "1 if the condition of the object is True, 0 if not: Ready, Stalled, and Scaling of a Deployment.",
+    ("kind", "namespace", "name", "type", "reason"),
+)
+LAST_TRAINING_END = PrometheusMetric(
+    "perennial_last_training_end_timestamp_seconds",
+    "gauge",
+    "End of the last training with this outcome: accepted, refused or failed.",
+    ("namespace", "languagemodel", "outcome"),
+)
+TRIGGER_BLIND = PrometheusMetric(
+    "perennial_trigger_blind",
+    "gauge",
+    "1 if the metric of a retraining trigger has no value, 0 if it has.",
+    ("namespace", "languagemodel", "trigger"),
+)
+CLEANUP_START = PrometheusMetric(
+    "perennial_cleanup_start_timestamp_seconds",
+    "gauge",
+    "Start of a Job that deletes an artifact and has not ended.",
+    ("namespace", "languagemodel", "job"),
+)
 SERVING_VERSION = PrometheusMetric(
     "perennial_serving_version", "gauge", "Number of the version in service.", ("namespace", "languagemodel")
 )

@@ -68,12 +68,28 @@ def test_status_model_card_and_prometheus_show_the_same_numbers(kubectl: Kubectl
 
 
 def ask_prometheus(playground: Chosen, query: str) -> list[dict]:
-    """The answer to an instant query, through the API server's proxy."""
-    path = "/api/v1/namespaces/monitoring/services/prometheus:9090/proxy/api/v1/query?"
-    with playground.client().proxy() as base:
-        url = base + path + urllib.parse.urlencode({"query": query})
-        with urllib.request.urlopen(url, timeout=30) as answer:
-            return json.load(answer)["data"]["result"]
+    """The answer to an instant query."""
+    return prometheus(playground, "query?" + urllib.parse.urlencode({"query": query}))["result"]
+
+
+def prometheus(playground: Chosen, path: str) -> dict:
+    """What its API answers, through the API server's proxy."""
+    service = "/api/v1/namespaces/monitoring/services/prometheus:9090/proxy/api/v1/"
+    with (
+        playground.client().proxy() as base,
+        urllib.request.urlopen(base + service + path, timeout=30) as answer,
+    ):
+        return json.load(answer)["data"]
+
+
+def test_prometheus_evaluates_the_alerts(kubectl: Kubectl, playground: Chosen) -> None:
+    ready = f'perennial_condition{{namespace="{kubectl.namespace}",name="{MODEL}",kind="LanguageModel",type="Ready"}}'
+    assert [row["value"][1] for row in ask_prometheus(playground, ready)] == ["1"]
+    rules = prometheus(playground, "rules")["groups"][0]["rules"]
+    assert {rule["name"]: rule["health"] for rule in rules} == {rule["name"]: "ok" for rule in rules}
+    assert "PerennialStalled" in {rule["name"] for rule in rules}
+    firing = {alert["labels"]["alertname"] for rule in rules for alert in rule["alerts"] if alert["state"] == "firing"}
+    assert not firing & {"PerennialHasNoLeader", "PerennialReconcilesFail"}
 
 
 def test_the_official_openai_client_gets_a_streamed_completion(kubectl: Kubectl) -> None:

@@ -1,6 +1,7 @@
 """Brings Perennial, a Prometheus and a Pushgateway into a cluster."""
 
 import hashlib
+import json
 import os
 import sys
 from collections.abc import Iterable
@@ -85,9 +86,16 @@ def _monitoring(chosen: Chosen, images: Images) -> None:
     manifest = manifest.replace("PROMETHEUS_IMAGE", images.prometheus).replace("PUSHGATEWAY_IMAGE", images.pushgateway)
     kubectl = chosen.client("monitoring")
     with step("Start Prometheus and a Pushgateway", "15 s"):
-        print(kubectl("apply", "--server-side", "-f", "-", stdin=manifest))
+        print(kubectl("apply", "--server-side", "-f", "-", stdin=f"{manifest}\n---\n{_alerts()}"))
         for name in ("prometheus", "pushgateway"):
             kubectl("rollout", "status", f"deployment/{name}", "--timeout=180s")
+
+
+def _alerts() -> str:
+    """The ConfigMap with the alerts of the chart."""
+    rules = (ROOT / "charts/perennial/alerts.yaml").read_text()
+    at = {"name": "alerts", "namespace": "monitoring"}
+    return json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": at, "data": {"alerts.yaml": rules}})
 
 
 def _chart(chosen: Chosen, images: Images) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -69,11 +70,15 @@ class Cluster:
     """Requests with manifests. Every request is repeatable: applies, deletes and creates with a name.
 
     Each write requires may_write() at that moment: a process that was frozen continues in the middle of its work.
+    requested is called with the method, the status code (0: no response) and the seconds of each request.
     """
 
-    def __init__(self, client: ApiClient, may_write: Callable[[], bool]) -> None:
+    def __init__(
+        self, client: ApiClient, may_write: Callable[[], bool], requested: Callable[[str, int, float], None]
+    ) -> None:
         self._client = client
         self._may_write = may_write
+        self._requested = requested
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
         """The object, or None if it does not exist."""
@@ -167,6 +172,7 @@ class Cluster:
     async def _send(self, method: str, path: str, headers: dict[str, str], body: Manifest | str | None) -> bytes:
         if method != "GET" and not self._may_write():
             raise ApiError(0, "The leader Lease has expired; refusing to write")
+        started, status = time.monotonic(), 0
         try:
             # Not param_serialize(), which copies every body in search of the library's models.
             url, headers = self._client.configuration.host + path, headers | await self._identity()
@@ -175,8 +181,11 @@ class Cluster:
             )
             response = await sent
             content: bytes = await response.read()
+            status = response.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ApiError(0, f"The API server can't be reached: {error or type(error).__name__}") from error
+        finally:
+            self._requested(method, status, time.monotonic() - started)
         if response.status >= 400:
             raise ApiError(response.status, _reason(content, response), _retry_after(response))
         return content

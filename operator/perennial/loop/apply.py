@@ -144,6 +144,7 @@ class Applier:
             raise translated("status", error) from error
         self._metrics.wrote("apply", f"{resource.plural}/status")
         _log_ready(obj, condition(obj.status, "Ready"), condition(status, "Ready"))
+        _log_stalled(obj, condition(obj.status, "Stalled"), condition(status, "Stalled"))
 
     def _announce(self, obj: Kind, status: Status) -> None:
         """Counts and logs the new decisions of a stored status."""
@@ -151,7 +152,7 @@ class Applier:
             return
         for decision in status.decisions:
             if decision not in obj.status.decisions:
-                self._metrics.decided(obj.KIND, decision.reason)
+                self._metrics.decided(Key.of(obj), decision.reason)
                 logs.of(logger, Key.of(obj)).info(
                     "decision %s (%s): %s; %s", decision.reason, decision.rule, decision.observed, decision.outcome
                 )
@@ -173,3 +174,9 @@ def _log_ready(obj: Kind, before: Condition | None, after: Condition | None) -> 
     if after and (before is None or (before.reason, before.message) != (after.reason, after.message)):
         level = logging.INFO if before is None or before.reason != after.reason else logging.DEBUG
         logs.of(logger, Key.of(obj)).log(level, "%s: %s", after.reason, after.message)
+
+
+def _log_stalled(obj: Kind, before: Condition | None, after: Condition | None) -> None:
+    """An object that needs a person."""
+    if after and after.status == "True" and (before is None or before.reason != after.reason):
+        logs.of(logger, Key.of(obj)).warning("stalled, %s: %s", after.reason, after.message)

@@ -5,8 +5,12 @@ import logging
 import sys
 from typing import Any
 
+from perennial.kube.keys import Key
 
-class _Json(logging.Formatter):
+
+class Json(logging.Formatter):
+    """One JSON object per line, with the fields of the object that it is about."""
+
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%SZ"),
@@ -14,8 +18,8 @@ class _Json(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        if hasattr(record, "object"):
-            line["object"] = record.object
+        about = getattr(record, "object", None)
+        line |= about._asdict() if isinstance(about, Key) else {"object": str(about)} if about else {}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
@@ -38,7 +42,7 @@ def _without_traceback(record: logging.LogRecord) -> bool:
 def set_up(level: str, form: str) -> None:
     """Logs to stderr; messages of libraries below warning only at level debug."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Json() if form == "json" else _Text())
+    handler.setFormatter(Json() if form == "json" else _Text())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     if level != "debug":
         handler.addFilter(_without_traceback)
@@ -48,4 +52,4 @@ def set_up(level: str, form: str) -> None:
 
 def of(logger: logging.Logger, key: object) -> "logging.LoggerAdapter[logging.Logger]":
     """The logger with this object as context."""
-    return logging.LoggerAdapter(logger, {"object": str(key)})
+    return logging.LoggerAdapter(logger, {"object": key})

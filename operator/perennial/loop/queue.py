@@ -20,6 +20,11 @@ GRACE = 60.0
 
 K = TypeVar("K", bound=Hashable)
 Work = Callable[[K], Awaitable[float | None]]
+# Called with a key that a worker takes, and the seconds since it was added.
+Waited = Callable[[K, float], None]
+
+
+def _ignore(key: Hashable, seconds: float) -> None: ...
 
 
 class Retry(Exception):
@@ -40,13 +45,14 @@ class Queue(Generic[K]):
     once, even while thousands of others are created.
     """
 
-    def __init__(self, work: Work[K], yields: Callable[[K], bool]) -> None:
+    def __init__(self, work: Work[K], yields: Callable[[K], bool], waited: Waited[K] = _ignore) -> None:
         self._work = work
         self._yields = yields
+        self._waited = waited
         # Ordered by due time, then by arrival.
         self._queue: asyncio.PriorityQueue[tuple[float, int, K | None]] = asyncio.PriorityQueue()
         self._arrivals = itertools.count()
-        self._waiting: set[K] = set()
+        self._waiting: dict[K, float] = {}
         self._running: set[K] = set()
         self._changed: set[K] = set()
         self._timers: dict[K, asyncio.TimerHandle] = {}
@@ -70,7 +76,7 @@ class Queue(Generic[K]):
         if key in self._running:
             self._changed.add(key)
         elif self._open and key not in self._waiting:
-            self._waiting.add(key)
+            self._waiting[key] = time.monotonic()
             self._put(key, GRACE if self._yields(key) else 0.0)
 
     def _put(self, key: K | None, grace: float) -> None:
@@ -107,7 +113,8 @@ class Queue(Generic[K]):
 
     async def _serve(self) -> None:
         while (key := (await self._queue.get())[-1]) is not None:
-            self._waiting.discard(key)
+            if added := self._waiting.pop(key, None):
+                self._waited(key, time.monotonic() - added)
             self._running.add(key)
             try:
                 pause = await self._attempt(key)

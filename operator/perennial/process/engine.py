@@ -40,19 +40,20 @@ class Engine:
         cluster: Cluster,
         http: aiohttp.ClientSession,
         health: Health,
+        metrics: Metrics,
         handle_signals: Callable[[], None],
     ) -> None:
         self._workers = settings.workers
         self._cluster = cluster
-        self._queue: Queue[Key] = Queue(self._reconcile, lambda key: cache.is_new(key))
+        self._queue: Queue[Key] = Queue(self._reconcile, lambda key: cache.is_new(key), metrics.waited)
         cache = Cache(self._queue.add)
-        self.metrics = Metrics(cache, lambda: self._queue.depth)
+        metrics.describes(cache, lambda: self._queue.depth)
         self._resync = Resync(cache, cluster, settings.namespaces, settings.resync_seconds, health.compared)
         scope = Scope(settings.namespaces, settings.lease_namespace, settings.lease_name)
         self._watch = Watch(scope, configuration, cache, health.beat, self._resync.listed, handle_signals)
-        self._reader = Reader(settings.prometheus_url, Prometheus(http).ask, self._queue.add)
+        self._reader = Reader(settings.prometheus_url, Prometheus(http, metrics.asked).ask, self._queue.add)
         by_kind = controllers(cache, cluster, self._reader, settings.defaults)
-        self._reconciler = Reconciler(cache, by_kind, Applier(cache, cluster, self.metrics), self.metrics)
+        self._reconciler = Reconciler(cache, by_kind, Applier(cache, cluster, metrics), metrics)
         health.sees_lease = scope.has_lease
 
     async def _reconcile(self, key: Key) -> float | None:

@@ -16,6 +16,7 @@ from kubernetes.aio.config import ConfigException
 from perennial.kube.client import ApiError, Cluster, load_configuration
 from perennial.kube.lease import Leadership
 from perennial.loop import logs
+from perennial.loop.metrics import Metrics
 from perennial.process.engine import Engine
 from perennial.process.health import Health, Server
 from perennial.process.settings import Settings, parse
@@ -42,12 +43,13 @@ async def _run(settings: Settings) -> None:
     leadership = Leadership(configuration, settings.lease_namespace, settings.lease_name, USER_AGENT)
     health = Health()
     async with aiohttp.ClientSession() as http:
-        cluster = Cluster(client, lambda: leadership.is_held)
-        engine = Engine(settings, configuration, cluster, http, health, lambda: _on_signals(stop))
-        server = Server(health, engine.metrics.registry, settings.metrics_port)
+        metrics = Metrics()
+        cluster = Cluster(client, lambda: leadership.is_held, metrics.requested)
+        engine = Engine(settings, configuration, cluster, http, health, metrics, lambda: _on_signals(stop))
+        server = Server(health, metrics.registry, settings.metrics_port)
         try:
             await _serve(server, settings.metrics_port)
-            await _unless(stop, _work(engine, leadership, health))
+            await _unless(stop, _work(engine, leadership, health, metrics))
         finally:
             await leadership.release()
             await server.stop()
@@ -62,12 +64,12 @@ async def _serve(server: Server, port: int) -> None:
         raise Fatal(f"failed to listen on port {port}: {error}; set --metrics-port") from error
 
 
-async def _work(engine: Engine, leadership: Leadership, health: Health) -> None:
+async def _work(engine: Engine, leadership: Leadership, health: Health, metrics: Metrics) -> None:
     """Becomes the leader and works. The Lease is renewed until the end, so that no other replica starts meanwhile."""
     await engine.wait_for_definitions()
     await leadership.acquire()
     health.leads()
-    engine.metrics.leads()
+    metrics.leads()
     lease = asyncio.create_task(leadership.keep(), name="lease")
     lease.add_done_callback(lambda task: None if task.cancelled() else _exit_at_once())
     try:

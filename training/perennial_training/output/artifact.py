@@ -2,13 +2,14 @@
 
 import platform
 import shutil
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from perennial_contract import manifest
 from perennial_contract.facts import TrainingFacts
 from perennial_contract.result import Artifact, ResultMessage
+from perennial_contract.version import of_perennial
 from perennial_training.output.card import card
 
 TOKENIZER_FILES = (
@@ -50,12 +51,8 @@ def result(uri: str, facts: dict[str, Any], digest: str, size: int) -> ResultMes
 
 def made_with() -> dict[str, str]:
     """The versions of what a result depends on."""
-    try:
-        perennial = version("perennial")
-    except PackageNotFoundError:  # run from a source tree
-        perennial = "unreleased"
     return {
-        "perennial": perennial,
+        "perennial": of_perennial(),
         "python": platform.python_version(),
         "torch": version("torch"),
         "transformers": version("transformers"),

@@ -1,10 +1,12 @@
 """Reconciliation of a LanguageModel: trainings, one Deployment, and the record of its life."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from perennial.api import LanguageModel
 from perennial.api.language_model import LanguageModelStatus
 from perennial.decide.conditions import conditions
+from perennial.decide.kube import true_condition
 from perennial.decide.language_model import retraining
 from perennial.decide.language_model.children import applied, deleted
 from perennial.decide.language_model.ledger import Ledger
@@ -13,7 +15,7 @@ from perennial.decide.language_model.promotion import promote
 from perennial.decide.language_model.retention import collect
 from perennial.decide.language_model.state import states
 from perennial.decide.language_model.versions import finish, supersede
-from perennial.decide.outcome import Outcome, event_of, record
+from perennial.decide.outcome import Event, Outcome, event_of, record
 
 
 def decide(model: LanguageModel, observed: Observed, now: datetime) -> Outcome:
@@ -24,13 +26,22 @@ def decide(model: LanguageModel, observed: Observed, now: datetime) -> Outcome:
     ledger = promote(ledger, model, now)
     ledger = retraining.start(ledger, model, observed, now)
     ledger = collect(ledger, model, observed, now)
+    status = _status(ledger, model, observed, now)
     return Outcome(
-        status=_status(ledger, model, observed, now),
+        status=status,
         apply=tuple(applied(model, observed)),
         delete=tuple(deleted(model, observed)),
-        events=tuple(event_of(decision) for decision in ledger.decisions),
+        events=(*map(event_of, ledger.decisions), *_stalls(ledger, model, status)),
         again_at=retraining.next_time(ledger, model, observed, now),
     )
+
+
+def _stalls(ledger: Ledger, model: LanguageModel, status: LanguageModelStatus) -> Iterator[Event]:
+    """An Event when the model begins to need a person, or for another reason, unless a decision tells it."""
+    before, after = true_condition(model.status, "Stalled"), true_condition(status, "Stalled")
+    told = {before.reason if before else "", *(decision.reason for decision in ledger.decisions)}
+    if after and after.reason not in told:
+        yield Event(after.reason, after.message)
 
 
 def _status(ledger: Ledger, model: LanguageModel, observed: Observed, now: datetime) -> LanguageModelStatus:

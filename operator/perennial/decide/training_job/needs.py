@@ -45,5 +45,3 @@ def refusal(job: TrainingJob, observed: Observed, now: datetime) -> JobView | No
     if batch is None or batch.has_ended or not pods_are_overdue(job, observed, now):
         return None
     return batch
-
-

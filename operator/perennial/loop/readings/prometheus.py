@@ -3,6 +3,8 @@
 import json
 import math
 import re
+import time
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -40,11 +42,21 @@ class Query(NamedTuple):
 class Prometheus:
     """Instant queries."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(self, session: aiohttp.ClientSession, asked: Callable[[str, float], None]) -> None:
         self._session = session
+        self._asked = asked
 
     async def ask(self, query: Query) -> Reading:
         """The value of a query, or a sentence on why it has none; raises NoAnswer."""
+        started, result = time.monotonic(), "failed"
+        try:
+            reading = await self._ask(query)
+            result = "answered"
+        finally:
+            self._asked(result, time.monotonic() - started)
+        return reading
+
+    async def _ask(self, query: Query) -> Reading:
         server = without_userinfo(query.server)
         try:
             async with self._session.post(

@@ -76,9 +76,10 @@ def seen(
 
 
 def reasons(outcome: Outcome) -> list[str]:
-    """Of the decisions, each of which is an Event as well."""
+    """Of the decisions, each of which is an Event as well, before the one of a model that begins to be stalled."""
     decided = [d.reason for d in outcome.status.decisions]
-    assert [e.reason for e in outcome.events] == decided
+    stalled = [c.reason for c in outcome.status.conditions if c.type == "Stalled" and c.status == "True"]
+    assert [e.reason for e in outcome.events] == decided + [reason for reason in stalled if reason not in decided]
     return decided
 
 
@@ -319,6 +320,13 @@ def test_pin(case: PinCase) -> None:
 
 def collecting(outcome: Outcome) -> set[int]:
     return {v.number for v in outcome.status.versions if v.artifact_state == "Deleting"}
+
+
+def test_a_model_that_begins_to_need_a_person_posts_one_warning() -> None:
+    first = decide(model(version(1), serving=1, spec=pinned(9)), seen(), NOW)
+    assert [(event.type, event.reason) for event in first.events] == [("Warning", "InvalidSpec")]
+    again = decide(language_model(first.status.to_wire(), **pinned(9)), seen(), after(minutes=1))
+    assert again.events == ()
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def pod(phase: str, index: int = 0, ended: bool = False) -> PodView:
                 "name": f"writer-v1-{index}",
                 "labels": {"batch.kubernetes.io/job-completion-index": str(index)},
             },
-            "status": {"phase": phase, "containerStatuses": [{"image": "a:1", "state": state}]},
+            "status": {"phase": phase, "containerStatuses": [{"name": "training", "image": "a:1", "state": state}]},
         }
     )
 

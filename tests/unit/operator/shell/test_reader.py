@@ -62,7 +62,9 @@ class Objects:
 
     def __init__(self, url: str | None, session: aiohttp.ClientSession) -> None:
         self.changed: Counter[Key] = Counter()
-        self.reader = Reader(url, Prometheus(session).ask, lambda key: self.changed.update([key]))
+        self.reader = Reader(
+            url, Prometheus(session, lambda result, seconds: None).ask, lambda key: self.changed.update([key])
+        )
 
     def reading(self, query: str, key: Key = KEY) -> Reading | None:
         return self.reader.readings({"name": query}, key).get("name")
