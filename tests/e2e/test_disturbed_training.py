@@ -1,7 +1,7 @@
 """Trainings in real pods that are disturbed."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -16,6 +16,42 @@ def kubectl(new_namespace: Callable[[str], Kubectl]) -> Kubectl:
 
 
 STEPS = 800
+OUTLIVED = "outlived"
+
+
+def sidecar(name: str) -> list[dict]:
+    """What a mesh does: adds a container to the training's pod, which never ends by itself."""
+    container = """Object.spec.containers{
+        name: "mesh-proxy", image: object.spec.containers[0].image, command: ["sleep", "100000"],
+        securityContext: Object.spec.containers.securityContext{
+            allowPrivilegeEscalation: false,
+            capabilities: Object.spec.containers.securityContext.capabilities{drop: ["ALL"]}}}"""
+    admission, at = "admissionregistration.k8s.io/v1", {"metadata": {"name": name}}
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    pods = {"objectSelector": {"matchLabels": {"perennial.dev/training-job": OUTLIVED}}, "resourceRules": [rule]}
+    patch = f'[JSONPatch{{op: "add", path: "/spec/containers/-", value: {container}}}]'
+    policy = {
+        "matchConstraints": pods,
+        "failurePolicy": "Fail",
+        "reinvocationPolicy": "Never",
+        "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": patch}}],
+    }
+    return [
+        {"apiVersion": admission, "kind": "MutatingAdmissionPolicy", "spec": policy} | at,
+        {"apiVersion": admission, "kind": "MutatingAdmissionPolicyBinding", "spec": {"policyName": name}} | at,
+    ]
+
+
+@pytest.fixture(scope="module")
+def beside_a_sidecar(kubectl: Kubectl) -> Iterator[None]:
+    """Begins before the other trainings, as it waits for half a minute after its end."""
+    name = kubectl.namespace
+    apply(kubectl, *sidecar(name))
+    time.sleep(3)  # until the API server knows the policy
+    apply(kubectl, small_job(OUTLIVED))
+    yield
+    for kind in ("mutatingadmissionpolicybinding", "mutatingadmissionpolicy"):
+        kubectl("delete", kind, name)
 
 
 def long_job(name: str) -> dict:
@@ -29,6 +65,7 @@ def long_job(name: str) -> dict:
 
 
 # One that is asked to end is suspended below, which is the same for the pod.
+@pytest.mark.usefixtures("beside_a_sidecar")
 @pytest.mark.parametrize(
     "grace", [pytest.param(0, id="killed"), pytest.param(30, id="asked to end", marks=pytest.mark.long)]
 )
@@ -67,3 +104,13 @@ def test_progress_shows_in_kubectl_get(kubectl: Kubectl) -> None:
     kubectl.wait_for("its Job to go", 300, lambda: not kubectl.get("job", "shown"))
     time.sleep(2)
     assert not condition(kubectl.get("trainingjob", "shown"), "Ready")
+
+
+@pytest.mark.usefixtures("beside_a_sidecar")
+def test_a_training_counts_though_a_sidecar_outlives_it(kubectl: Kubectl) -> None:
+    wait_condition(kubectl, "trainingjob", OUTLIVED, "Complete")
+    status = kubectl.get("trainingjob", OUTLIVED)["status"]
+    assert status["result"]["artifact"]["uri"] == f"pvc://models/{OUTLIVED}"
+    assert status["progress"]["step"] == status["result"]["steps"]
+    kubectl.wait_for("its Job to go with the sidecar", 120, lambda: not kubectl.get("job", OUTLIVED))
+    assert not kubectl("get", "pods", "-l", f"perennial.dev/training-job={OUTLIVED}", "-o", "name")
