@@ -156,7 +156,9 @@ REASONS: dict[str, Reason] = {
     # --- LanguageModel
     "NoVersion": _normal(_LM, "No version has been started, or none has been accepted yet."),
     "InvalidSpec": _warning(
-        _LM, "The spec has an error that the API server can't detect.", "Correct the field that the message names."
+        _LM,
+        "The spec has an error that the API server can't detect. No version starts.",
+        "Correct the field that the message names.",
     ),
     "Promoted": _normal(_LM, "The newest accepted version is the promoted one."),
     "Pinned": _normal(

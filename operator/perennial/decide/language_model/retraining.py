@@ -17,9 +17,11 @@ from perennial.decide.outcome import earliest
 def start(
     ledger: Ledger, model: LanguageModel, observed: Observed, now: datetime, registry: Registry = TRIGGERS
 ) -> Ledger:
-    """Starts the next version if a trigger is due and nothing holds it back."""
+    """Starts the next version if a trigger is due, nothing holds it back, and no trigger has an error."""
     triggers = triggers_of(model, registry)
     ledger = _observe(ledger, model, observed, now, triggers)
+    if problem(model, registry):
+        return ledger
     view = View(ledger, model, observed, now)
     due = [(trigger, grounds) for trigger in triggers if (grounds := trigger.due(ledger.trigger(trigger.name), view))]
     for trigger, grounds in due:
@@ -48,6 +50,8 @@ def next_time(
     ledger: Ledger, model: LanguageModel, observed: Observed, now: datetime, registry: Registry = TRIGGERS
 ) -> datetime | None:
     """When a trigger may be due next without a change of anything else."""
+    if problem(model, registry):
+        return None
     view = View(ledger, model, observed, now)
     return earliest(*(t.next_time(ledger.trigger(t.name), view) for t in triggers_of(model, registry)))
 

@@ -270,6 +270,16 @@ def test_an_unknown_time_zone_stalls_and_starts_nothing(zone: str) -> None:
     assert (reasons(model), outcome.again_at) == ([], None)
 
 
+def test_nothing_starts_while_a_trigger_has_an_error_not_even_the_first_version() -> None:
+    bad = {"name": "bad", "schedule": {"cron": "0 0 30 2 *"}}
+    first, outcome = reconcile(language_model(retraining={"triggers": [bad]}), {}, NOW)
+    assert (first.status.versions, outcome.again_at) == ([], None)
+    model, outcome = reconcile(served(bad, metric(**{"for": "0s"})), LOW, NOW)
+    assert (reasons(model), outcome.again_at) == ([], None)
+    mended = play(changed(model, served(metric(**{"for": "0s"}))), (1, LOW))
+    assert reasons(mended) == ["VersionStarted"]
+
+
 def test_two_triggers_at_once_start_one_version_and_the_other_is_recorded() -> None:
     errors = {"name": "errors", "metric": {"query": "y", "above": 1, "for": "0s"}}
     model = play(served(metric(**{"for": "0s"}), errors), (0, {"accepted": 0.1, "errors": 5.0}))
