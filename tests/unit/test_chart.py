@@ -86,3 +86,10 @@ def test_a_value_that_means_nothing_is_refused(value: str) -> None:
     done = helm(value)
     assert done.returncode != 0
     assert value.split("=")[0].split(".")[-1] in done.stderr
+
+
+@pytest.mark.parametrize("values", [("rbac.aggregate=false",), ("watchNamespaces={a}",), ("rbac.create=false",)])
+def test_the_roles_of_users_can_be_left_out(values: tuple[str, ...]) -> None:
+    names = {"ClusterRole perennial-view", "ClusterRole perennial-edit"}
+    assert names <= rendered().keys()
+    assert not names & rendered(*values).keys()
