@@ -93,3 +93,16 @@ def test_the_roles_of_users_can_be_left_out(values: tuple[str, ...]) -> None:
     names = {"ClusterRole perennial-view", "ClusterRole perennial-edit"}
     assert names <= rendered().keys()
     assert not names & rendered(*values).keys()
+
+
+def test_two_replicas_spread_over_the_nodes_and_a_drain_takes_one_at_a_time() -> None:
+    budget = "PodDisruptionBudget perennial"
+    one, two = rendered(), rendered("replicas=2")
+    assert budget not in one
+    assert "topologySpreadConstraints" not in one["Deployment perennial"]["spec"]["template"]["spec"]
+    pod = two["Deployment perennial"]["spec"]["template"]
+    (constraint,) = pod["spec"]["topologySpreadConstraints"]
+    assert (constraint["topologyKey"], constraint["whenUnsatisfiable"]) == ("kubernetes.io/hostname", "ScheduleAnyway")
+    for selector in (constraint["labelSelector"], two[budget]["spec"]["selector"]):
+        assert selector["matchLabels"]
+        assert selector["matchLabels"].items() <= pod["metadata"]["labels"].items()
