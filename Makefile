@@ -57,13 +57,13 @@ types: venv ## Check types, strictly
 test-unit: venv ## Test pure logic and single processes (8 min)
 	@$(PYTHON) tools/run_tests --only unit
 
-test-api: venv ## Test the operator on a real control plane; pods are simulated by writing their status (4 min)
+test-api: venv ## Test the operator on a real control plane; pods are simulated by writing their status (6 min)
 	@$(PYTHON) tools/run_tests --only api
 
-test-faults: venv ## Test the operator under faults: a lying or silent API server, two leaders, crashes, bad specs (8 min)
+test-faults: venv ## Test the operator under faults: a lying or silent API server, two leaders, crashes, bad specs (10 min)
 	@$(PYTHON) tools/run_tests --only faults
 
-test-e2e: venv ## Test training and serving in real pods (13 min)
+test-e2e: venv ## Test training and serving in real pods (15 min)
 	@$(PYTHON) tools/run_tests --only e2e
 
 test-kueue: venv ## Test training.queueName with a real Kueue (3 min; the first time 7 min); part of make test-long
@@ -74,7 +74,7 @@ faults: venv ## Test every fault at every write of a model's life, and ten idle 
 	    --ignore tests/faults/test_misoperation.py tests/faults
 	@$(VENV)/bin/python tests/faults $(ARGUMENTS)
 
-fuzz: venv ## Test 1,000 random sequences of good and bad specs (8 min); part of make test-long; ARGUMENTS="--seed 7"
+fuzz: venv ## Test 1,000 random sequences of good and bad specs (18 min); part of make test-long; ARGUMENTS="--seed 7"
 	@$(VENV)/bin/python tests/faults/misoperation_fuzz.py $(ARGUMENTS)
 
 test-fast: lint types test-unit test-api ## Run the fast checks and tests, while you work
@@ -85,7 +85,7 @@ test: venv ## Run all checks and tests, as CI does (about 30 min on 2 cores)
 test-long: venv ## Run the slow tests: the whole crash sweep, the long fuzz, Kueue, all examples
 	@$(PYTHON) tools/run_tests --long
 
-bench-operator: venv ## Compare the operator with the API server's limit and Kubeflow Trainer (20 min, on an idle machine)
+bench-operator: venv ## Compare the operator with the API server's limit and Kubeflow Trainer (30 min, on an idle machine)
 	@$(VENV)/bin/python benchmarks/operator
 
 bench-training: venv ## Compare a TrainingJob with a bare loop and transformers' Trainer (35 min, on an idle machine)
