@@ -22,7 +22,8 @@ OUTLIVED = "outlived"
 def sidecar(name: str) -> list[dict]:
     """What a mesh does: adds a container to the training's pod, which never ends by itself."""
     container = """Object.spec.containers{
-        name: "mesh-proxy", image: object.spec.containers[0].image, command: ["sleep", "100000"],
+        name: "mesh-proxy", image: object.spec.containers[0].image,
+        command: ["sh", "-c", "trap exit TERM; sleep 100000 & wait"],
         securityContext: Object.spec.containers.securityContext{
             allowPrivilegeEscalation: false,
             capabilities: Object.spec.containers.securityContext.capabilities{drop: ["ALL"]}}}"""
