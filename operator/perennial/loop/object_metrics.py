@@ -11,6 +11,7 @@ from typing import Any
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from perennial.decide.kube import JobView
 from perennial.decide.labels import OWNER_KIND, OWNER_NAME
 from perennial.decide.outcome import Manifest
 from perennial.kube.cache import Cache
@@ -70,7 +71,7 @@ class ObjectMetrics(Collector):
         starts = _family(metrics.CLEANUP_START)
         for job in self._cache.all(JOB):
             labels = job["metadata"].get("labels", {})
-            if labels.get(OWNER_KIND) == "LanguageModel" and not _has_ended(job):
+            if labels.get(OWNER_KIND) == "LanguageModel" and not JobView.of(job).has_ended:
                 namespace, name = _name(job)
                 starts.add_metric((namespace, labels[OWNER_NAME], name), _time(job["metadata"]["creationTimestamp"]))
         return starts
@@ -92,10 +93,6 @@ def _conditions(manifest: Manifest) -> list[dict[str, Any]]:
 def _state(manifest: Manifest) -> str:
     conditions = {c["type"]: c["status"] for c in _conditions(manifest)}
     return next((name for name in ("Stalled", "Ready", "Reconciling") if conditions.get(name) == "True"), "Unknown")
-
-
-def _has_ended(job: Manifest) -> bool:
-    return any(c["type"] in ("Complete", "Failed") and c["status"] == "True" for c in _conditions(job))
 
 
 def _last_ends(versions: list[dict[str, Any]]) -> dict[str, float]:

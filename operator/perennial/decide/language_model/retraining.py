@@ -20,7 +20,7 @@ def start(
     """Starts the next version if a trigger is due, nothing holds it back, and no trigger has an error."""
     triggers = triggers_of(model, registry)
     ledger = _observe(ledger, model, observed, now, triggers)
-    if problem(model, registry):
+    if _error(triggers):
         return ledger
     view = View(ledger, model, observed, now)
     due = [(trigger, grounds) for trigger in triggers if (grounds := trigger.due(ledger.trigger(trigger.name), view))]
@@ -38,7 +38,11 @@ def triggers_of(model: LanguageModel, registry: Registry = TRIGGERS) -> tuple[Tr
 
 def problem(model: LanguageModel, registry: Registry = TRIGGERS) -> str | None:
     """The first error in a trigger's spec."""
-    return next(filter(None, (trigger.problem() for trigger in triggers_of(model, registry))), None)
+    return _error(triggers_of(model, registry))
+
+
+def _error(triggers: tuple[Trigger, ...]) -> str | None:
+    return next(filter(None, (trigger.problem() for trigger in triggers)), None)
 
 
 def queries(model: LanguageModel, registry: Registry = TRIGGERS) -> dict[str, str]:
@@ -50,10 +54,11 @@ def next_time(
     ledger: Ledger, model: LanguageModel, observed: Observed, now: datetime, registry: Registry = TRIGGERS
 ) -> datetime | None:
     """When a trigger may be due next without a change of anything else."""
-    if problem(model, registry):
+    triggers = triggers_of(model, registry)
+    if _error(triggers):
         return None
     view = View(ledger, model, observed, now)
-    return earliest(*(t.next_time(ledger.trigger(t.name), view) for t in triggers_of(model, registry)))
+    return earliest(*(trigger.next_time(ledger.trigger(trigger.name), view) for trigger in triggers))
 
 
 def _observe(

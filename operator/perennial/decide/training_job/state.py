@@ -55,7 +55,7 @@ def complete(job: TrainingJob, observed: Observed, now: datetime) -> State | Non
 
 def _completed(job: TrainingJob, pods: Iterable[PodView]) -> State:
     """The termination message of the succeeded pod with index 0 holds the result."""
-    ends = [end for pod in pods if index(pod) == 0 and (end := _end(pod)) and not end.exit_code]
+    ends = filter(None, map(_success, pods))
     document = next(filter(None, (message_of(end, RESULT) for end in ends)), None)
     try:
         result = Result.model_validate(document)
@@ -117,7 +117,7 @@ def _significance(pod: PodView) -> tuple[bool, bool, str]:
 def outlived(job: TrainingJob, observed: Observed, now: datetime) -> State | None:
     """The training has ended, but its pod has not: another container goes on, such as the proxy of a mesh."""
     pods = [pod for pod in observed.pods if is_outlived(pod, now)]
-    if any(index(pod) == 0 and (end := _end(pod)) and not end.exit_code for pod in pods):
+    if any(map(_success, pods)):
         return _completed(job, pods)
     if cause := _cause(pods):
         others = " and ".join(sorted(each.name for each in pods[0].containers if not each.terminated))
@@ -167,7 +167,7 @@ def running(job: TrainingJob, observed: Observed, now: datetime) -> State | None
 
 
 def finishing(job: TrainingJob, observed: Observed, now: datetime) -> State | None:
-    if not any(index(pod) == 0 and (end := _end(pod)) and not end.exit_code for pod in observed.pods):
+    if not any(map(_success, observed.pods)):
         return None
     return State("Running", "Finishing", "The training has ended; the Job completes.")
 
@@ -232,6 +232,12 @@ RULES: tuple[Rule, ...] = (
 def _end(pod: PodView) -> Termination | None:
     """How the training in the pod ended; containers that others have added to it do not count."""
     return next((container.terminated for container in pod.containers if container.name == CONTAINER), None)
+
+
+def _success(pod: PodView) -> Termination | None:
+    """The end of a training that went well, in the pod that tells the result."""
+    end = _end(pod)
+    return end if index(pod) == 0 and end and not end.exit_code else None
 
 
 def has_end(pod: PodView) -> bool:

@@ -8,6 +8,7 @@ from perennial.api import LanguageModel, TrainingJob
 from perennial.decide.defaults import Defaults
 from perennial.decide.kube import JobView, PodView, has_ended
 from perennial.decide.labels import TRAINING_JOB
+from perennial.decide.outcome import Manifest
 from perennial.decide.training_job import needs
 from perennial.decide.training_job.configuration import config_map_name
 from perennial.decide.training_job.observed import Observed
@@ -34,9 +35,9 @@ class TrainingJobObserver:
 
     async def observe(self, job: TrainingJob) -> Observed:
         """The Job and its pods first, then what they make necessary to know."""
-        namespace = job.metadata.namespace
         if has_ended(job.status):
             return self._rest(job)
+        namespace = job.metadata.namespace
         batch = await self._job(job)
         pods = await self._pods(job, batch) if batch else ()
         observed = Observed(
@@ -52,22 +53,27 @@ class TrainingJobObserver:
         return replace(observed, refusal=await self._refusal(job, observed))
 
     def _rest(self, job: TrainingJob) -> Observed:
-        """What there still is of a run that has ended."""
-        manifest = next(iter(self._children.owned(job, JOB)), None)
-        if manifest is None:
+        """What goes on of a run that has ended; nothing, as a rule."""
+        manifest = self._cached_job(job)
+        if manifest is None or (batch := JobView.of(manifest)).has_ended:
             return Observed(self._defaults)
-        batch = JobView.of(manifest)
-        return Observed(self._defaults, job=batch, pods=tuple(map(PodView.of, self._cache.owned(batch.uid, POD))))
+        return Observed(self._defaults, job=batch, pods=tuple(self._cached_pods(batch)))
+
+    def _cached_job(self, job: TrainingJob) -> Manifest | None:
+        return next(iter(self._children.owned(job, JOB)), None)
+
+    def _cached_pods(self, batch: JobView) -> list[PodView]:
+        return [PodView.of(pod) for pod in self._cache.owned(batch.uid, POD)]
 
     async def _job(self, job: TrainingJob) -> JobView | None:
-        manifest = next(iter(self._children.owned(job, JOB)), None)
+        manifest = self._cached_job(job)
         if manifest is None and needs.confirmed_job(job):
             manifest = await self._children.confirm_absence(job, JOB, job.metadata.name)
         return JobView.of(manifest) if manifest else None
 
     async def _pods(self, job: TrainingJob, batch: JobView) -> list[PodView]:
         """The Job's pods: from the server, if it has ended and the cache does not hold how they ended."""
-        cached = [PodView.of(pod) for pod in self._cache.owned(batch.uid, POD)]
+        cached = self._cached_pods(batch)
         if not needs.final_pods(batch, cached):
             return cached
         pods = self._cluster.items(POD, job.metadata.namespace, f"{TRAINING_JOB}={job.metadata.name}")
