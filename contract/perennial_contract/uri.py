@@ -109,8 +109,9 @@ def _https(uri: str) -> Location:
     try:
         parts = urlsplit(uri)
         _ = parts.port
-    except ValueError as error:
-        raise ValueError(f"{uri!r} is not a valid https URL: {error}") from None
+    except ValueError:
+        # What precedes an "@" may be a password, which the error quotes.
+        raise ValueError(f"{uri.rpartition('@')[2]!r} is not a valid https URL; use {FORMS['https']}") from None
     if parts.username is not None or parts.password is not None:
         raise ValueError(f"the URL of host {parts.hostname!r} holds a user name or password; leave them out")
     path = parts.path + (f"?{parts.query}" if parts.query else "")

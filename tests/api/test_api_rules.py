@@ -145,6 +145,41 @@ _MAKING: list[Rule] = [
         "model: {architecture: null, pretrained: {uri: 'pvc://base/m', credentials: {secretName: a}}}",
     ),
     (
+        "`uri` must not have '..' as a part of its path",
+        "data: {train: [{uri: 'pvc://corpus/..a/b..c/...'}, {uri: 'https://host/a/../b'}]}",
+        "data: {train: [{uri: 'pvc://models/../../etc/passwd'}]}",
+    ),
+    (
+        "`uri` must not have '..' as a part of its path",
+        "data: {train: [{uri: 's3://corpus/a'}]}",
+        "data: {train: [{uri: 's3://corpus/a'}, {uri: 'pvc://../x/y'}]}",
+    ),
+    (
+        "`uri` must not have '..' as a part of its path",
+        "data: {train: [{uri: 'configmap://c/x'}]}",
+        "data: {train: [{uri: 'configmap://c/../x'}]}",
+    ),
+    (
+        "`uri` must not have '..' as a part of its path",
+        "data: {validation: {uri: 'file:///a/x'}}",
+        "data: {validation: {uri: 'file:///a/..'}}",
+    ),
+    (
+        "`uri` must not have '..' as a part of its path",
+        "model: {architecture: null, pretrained: {uri: 'pvc://base/m'}}",
+        "model: {architecture: null, pretrained: {uri: 'pvc://base/../m'}}",
+    ),
+    (
+        "`uri` must be https://HOST/PATH or https://HOST:PORT/PATH, without user name and password",
+        "data: {train: [{uri: 'https://host/a@b'}, {uri: 'https://[::1]:443/a?b=@c'}, {uri: 'https://host?a'}]}",
+        "data: {train: [{uri: 'https://user:pw@host/a'}]}",
+    ),
+    (
+        "`uri` must be https://HOST/PATH or https://HOST:PORT/PATH, without user name and password",
+        "data: {validation: {uri: 'https://host:443/a'}}",
+        "data: {validation: {uri: 'https://user:p/w@host'}}",
+    ),
+    (
         "`registeredModel` must be set with `alias`",
         "training: {tracking: {mlflow: {uri: 'http://mlflow:5000', registeredModel: m, alias: candidate}}}",
         "training: {tracking: {mlflow: {uri: 'http://mlflow:5000', alias: candidate}}}",

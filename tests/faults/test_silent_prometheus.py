@@ -22,6 +22,13 @@ def watching(number: int) -> Manifest:
     return manifest("LanguageModel", f"watching-{number}", merged(SMALL["LanguageModel"], changes))
 
 
+def with_token(folder: Path) -> Path:
+    """A configuration of the access to Prometheus."""
+    (folder / "token").write_text("s3cret")
+    (folder / "prometheus.yaml").write_text("bearerTokenFile: token")
+    return folder / "prometheus.yaml"
+
+
 def missing(stage: Stage) -> list[str | None]:
     """Why each metric of the models has no value, by their status."""
     path = f"/apis/perennial.dev/v1alpha1/namespaces/{stage.namespace}/languagemodels"
@@ -33,7 +40,8 @@ def missing(stage: Stage) -> list[str | None]:
 def test_a_silent_prometheus_delays_no_training(control_plane: ControlPlane, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, Stage(control_plane, tmp_path / "stage", "silent") as stage:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
-        operator = stage.operator(control_plane, "--prometheus-url", f"http://user:s3cret@{address}").start()
+        flags = ("--prometheus-url", f"http://{address}", "--prometheus-config", str(with_token(tmp_path)))
+        operator = stage.operator(control_plane, *flags).start()
         models = [watching(number) for number in range(WATCHING)]
         control_plane.kubectl("create", "-n", stage.namespace, "-f", "-", stdin=models)
         story = stage.story()

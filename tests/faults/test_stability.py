@@ -37,9 +37,7 @@ AT_REST = {
     "missing-input": AtRest(
         "TrainingJob", overlay={"data": {"train": [{"uri": "pvc://missing/a.txt"}]}}, reason="InputMissing"
     ),
-    "wrong-uri": AtRest(
-        "TrainingJob", overlay={"data": {"train": [{"uri": "pvc://corpus/../etc"}]}}, reason="InvalidUri"
-    ),
+    "wrong-uri": AtRest("TrainingJob", overlay={"data": {"train": [{"uri": "pvc://Corpus/etc"}]}}, reason="InvalidUri"),
     "suspended": AtRest("TrainingJob", overlay={"suspend": True}, reason="Suspended"),
     "no-node": AtRest("TrainingJob", reason="Starting"),
     "no-model": AtRest("Deployment", overlay={"model": {"uri": "pvc://missing/one"}}, reason="InputMissing"),

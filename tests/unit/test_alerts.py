@@ -1,6 +1,5 @@
 """The alerts of the chart: valid PromQL about metrics and labels that there are."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,22 +7,13 @@ import promql_parser
 import pytest
 import yaml
 
+from perennial.loop.readings.isolation import walk
 from perennial_contract.metrics import METRICS, PrometheusMetric
 
 ALERTS = Path(__file__).parents[2] / "charts" / "perennial" / "alerts.yaml"
 RULES: list[dict[str, Any]] = yaml.safe_load(ALERTS.read_text())["groups"][0]["rules"]
 BY_NAME = {metric.name: metric for metric in METRICS}
 PARTS = ("_bucket", "_count", "_sum")
-
-
-def selectors(expression: Any) -> Iterator[Any]:
-    """Every selector of series in a parsed expression."""
-    if isinstance(expression, promql_parser.VectorSelector):
-        yield expression
-    inner = [getattr(expression, name, None) for name in ("lhs", "rhs", "expr", "vector_selector")]
-    for each in (*inner, *getattr(expression, "args", ())):
-        if each is not None:
-            yield from selectors(each)
 
 
 def metric_of(name: str) -> PrometheusMetric:
@@ -36,18 +26,14 @@ def metric_of(name: str) -> PrometheusMetric:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
 def test_an_alert_asks_for_metrics_and_labels_that_there_are(rule: dict[str, Any]) -> None:
-    found = list(selectors(promql_parser.parse(rule["expr"])))
+    nodes = walk(promql_parser.parse(rule["expr"]))
+    found = [node for node in nodes if isinstance(node, promql_parser.VectorSelector)]
     assert found
     for selector in found:
         labels = {matcher.name for matcher in selector.matchers.matchers}
         assert labels <= set(metric_of(selector.name).labels)
     assert rule["annotations"].keys() == {"summary", "description"}
     assert rule["labels"]["severity"] in ("warning", "critical")
-
-
-def test_the_walk_finds_the_selectors_of_every_part() -> None:
-    expression = promql_parser.parse("max by (x) (a) > on (x) (b or 0 * rate(c[5m])) and -d == absent(e)")
-    assert sorted(selector.name for selector in selectors(expression)) == ["a", "b", "c", "d", "e"]
 
 
 def test_each_alert_is_in_the_guide() -> None:

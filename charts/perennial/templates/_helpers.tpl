@@ -33,6 +33,21 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
+{{/* The file of --prometheus-config: what is set of prometheus, but for the URL and the Secret. */}}
+{{- define "perennial.prometheusConfig" -}}
+{{- $config := dict -}}
+{{- range $key, $value := omit .Values.prometheus "url" "existingSecret" -}}
+{{- if $value }}{{ $_ := set $config $key $value }}{{ end -}}
+{{- end -}}
+{{- if and (or $config .Values.prometheus.existingSecret) (not .Values.prometheus.url) -}}
+{{- fail "prometheus.url must be set with the other values of prometheus" -}}
+{{- end -}}
+{{- if and .Values.prometheus.existingSecret (not $config) -}}
+{{- fail "prometheus.existingSecret has no effect unless another value of prometheus names a file of it" -}}
+{{- end -}}
+{{- with $config }}{{ toYaml . }}{{ end -}}
+{{- end -}}
+
 {{/* Permissions in the watched namespaces: no wildcard, no Secret. */}}
 {{- define "perennial.rules" -}}
 - apiGroups: [perennial.dev]

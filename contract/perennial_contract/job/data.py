@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from perennial_contract.job.block import Block, cel, exactly_one
-from perennial_contract.job.storage import CREDENTIALS, WITH_CREDENTIALS, Credentials, DataUri
+from perennial_contract.job.storage import CREDENTIALS, IN_ROOT, PLAIN_HOST, WITH_CREDENTIALS, Credentials, DataUri
 
 
 class DataSource(Block):
     """Training data: JSON Lines (*.jsonl), JSON, CSV, TSV or Parquet; other files are text, split at blank lines."""
 
-    model_config = cel(CREDENTIALS)
+    model_config = cel(CREDENTIALS, IN_ROOT, PLAIN_HOST)
 
     uri: DataUri = Field(
         description="Location: file:///path in the image, pvc://claim/path, configmap://name/key, https://host/path, "
@@ -28,6 +28,7 @@ class Validation(Block):
     model_config = cel(
         exactly_one("fraction", "uri"),
         (f"!has(self.credentials) || has(self.uri) && ({CREDENTIALS[0]})", CREDENTIALS[1]),
+        *((f"!has(self.uri) || ({rule})", message) for rule, message in (IN_ROOT, PLAIN_HOST)),
     )
 
     fraction: float | None = Field(

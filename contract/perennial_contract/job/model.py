@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from perennial_contract.job.block import Block, cel
-from perennial_contract.job.storage import CREDENTIALS, WITH_CREDENTIALS, Credentials, Digest, ModelUri
+from perennial_contract.job.storage import CREDENTIALS, IN_ROOT, WITH_CREDENTIALS, Credentials, Digest, ModelUri
 
 # The built-in runtime knows those of perennial_contract.tasks; a custom command may have a task of its own.
 Task = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
@@ -45,7 +45,9 @@ class Pretrained(Block):
     """A model to start from: a folder in the layout of Hugging Face Transformers with weights as safetensors."""
 
     model_config = cel(
-        ("!has(self.revision) || self.uri.startsWith('hf://')", "`revision` must only be set for hf://"), CREDENTIALS
+        ("!has(self.revision) || self.uri.startsWith('hf://')", "`revision` must only be set for hf://"),
+        CREDENTIALS,
+        IN_ROOT,
     )
 
     uri: ModelUri = Field(

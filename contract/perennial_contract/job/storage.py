@@ -29,6 +29,16 @@ CREDENTIALS = (
     "!has(self.credentials) || self.uri.startsWith('s3://') || self.uri.startsWith('hf://')",
     "`credentials` must only be set for s3:// and hf://",
 )
+# What perennial_contract.uri refuses as well, but before it is stored.
+IN_ROOT = (
+    "self.uri.startsWith('https://') || !self.uri.matches('/[.][.](/|$)')",
+    "`uri` must not have '..' as a part of its path",
+)
+_HOST = "([[][0-9a-fA-F:.]+[]]|[^/?#@:]+)"
+PLAIN_HOST = (
+    f"!self.uri.startsWith('https://') || self.uri.matches('^https://{_HOST}(:[0-9]+)?([/?#]|$)')",
+    "`uri` must be https://HOST/PATH or https://HOST:PORT/PATH, without user name and password",
+)
 
 
 class Credentials(Block):

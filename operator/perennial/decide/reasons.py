@@ -149,7 +149,7 @@ REASONS: dict[str, Reason] = {
     "MetricsMissing": _warning(
         _LMD,
         "A metric of the autoscaler has no value; the number of replicas does not fall meanwhile.",
-        "Correct the query, or the operator's `--prometheus-url`.",
+        "Correct the query, or the operator's `--prometheus-url` or `--prometheus-config`.",
     ),
     "ScaledUp": _normal(_LMD, "The autoscaler raised the number of replicas."),
     "ScaledDown": _normal(_LMD, "The autoscaler lowered the number of replicas."),

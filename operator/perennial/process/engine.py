@@ -51,7 +51,9 @@ class Engine:
         self._resync = Resync(cache, cluster, settings.namespaces, settings.resync_seconds, health.compared)
         scope = Scope(settings.namespaces, settings.lease_namespace, settings.lease_name)
         self._watch = Watch(scope, configuration, cache, health.beat, self._resync.listed, handle_signals)
-        self._reader = Reader(settings.prometheus_url, Prometheus(http, metrics.asked).ask, self._queue.add)
+        access = settings.prometheus_access
+        prometheus = Prometheus(http, access, metrics.asked)
+        self._reader = Reader(settings.prometheus_url, access, prometheus.ask, self._queue.add)
         by_kind = controllers(cache, cluster, self._reader, settings.defaults)
         self._reconciler = Reconciler(cache, by_kind, Applier(cache, cluster, metrics), metrics)
         health.sees_lease = scope.has_lease

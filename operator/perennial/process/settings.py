@@ -4,9 +4,13 @@ import argparse
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from perennial.decide.defaults import Defaults
+from perennial.loop.readings.access import Access
+from perennial.process.prometheus_config import ConfigError, load
 
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -18,6 +22,7 @@ class Settings:
     namespaces: tuple[str, ...]
     defaults: Defaults
     prometheus_url: str | None
+    prometheus_access: Access
     lease_namespace: str
     lease_name: str
     metrics_port: int
@@ -36,10 +41,13 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         served = tuple(sorted({_namespace(name.strip()) for name in namespaces if name.strip()}))
     except argparse.ArgumentTypeError as error:
         parser.error(f"--namespace: {error}")
+    if contradiction := _contradiction(options.prometheus_url, options.prometheus_config):
+        parser.error(f"--prometheus-config: {contradiction}")
     return Settings(
         namespaces=served,
         defaults=Defaults(training_image=options.training_image, serving_image=options.serving_image),
         prometheus_url=options.prometheus_url or None,
+        prometheus_access=options.prometheus_config,
         lease_namespace=options.lease_namespace,
         lease_name=options.lease_name,
         metrics_port=options.metrics_port,
@@ -76,6 +84,8 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     flag("--prometheus-url", "", metavar="URL", type=_url,
          help="URL of the Prometheus for the queries of autoscaling and retraining, such as http://prometheus:9090; "
               "without it they have no readings")  # fmt: skip
+    flag("--prometheus-config", "", metavar="FILE", type=_access,
+         help="YAML file with the credentials, certificates, headers and tenants for that Prometheus")  # fmt: skip
     flag("--lease-namespace", "perennial-system", metavar="NAME", type=_namespace,
          help="namespace of the leader election Lease (default: %(default)s)")  # fmt: skip
     flag(
@@ -105,10 +115,41 @@ def _namespace(text: str) -> str:
 
 
 def _url(text: str) -> str:
-    if text and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", text):
-        without_userinfo = text.rpartition("@")[2]
-        raise argparse.ArgumentTypeError(f"{without_userinfo!r} is not a URL such as http://prometheus.monitoring:9090")
+    shown = text.rpartition("@")[2]
+    if shown != text:
+        raise argparse.ArgumentTypeError(
+            f"the URL of {shown!r} must not contain a user name or password; set basicAuth in --prometheus-config"
+        )
+    if "?" in text or "#" in text:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must not have a query or fragment; set parameters in --prometheus-config"
+        )
+    if text and not (re.fullmatch(r"https?://[^\s/]+(/\S*)?", text) and _has_port_or_none(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a URL such as http://prometheus.monitoring:9090")
     return text.rstrip("/")
+
+
+def _has_port_or_none(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
+
+
+def _access(name: str) -> Access:
+    try:
+        return load(Path(name)) if name else Access()
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(f"{name}: {error}") from error
+
+
+def _contradiction(url: str, access: Access) -> str | None:
+    """What of the configuration would have no effect with this URL."""
+    if access != Access() and not url:
+        return "the URL is missing; set --prometheus-url"
+    if access.tls and not url.startswith("https://"):
+        return "tls needs a URL that begins with https://"
+    return None
 
 
 def _one_of(*names: str) -> Any:

@@ -69,9 +69,17 @@ def test_a_wrong_uri_is_refused_with_advice(uri, advice):
         parse(uri)
 
 
-def test_a_password_in_a_url_is_refused_and_not_repeated():
-    with pytest.raises(ValueError, match="user name or password") as refusal:
-        parse("https://me:secret@host/x")
+@pytest.mark.parametrize(
+    ("uri", "advice"),
+    [
+        ("https://me:secret@host/x", "holds a user name or password"),
+        ("https://me:secret/x@host", "'host' is not a valid https URL"),
+    ],
+    ids=["a password", "a password with a slash"],
+)
+def test_a_password_in_a_url_is_refused_and_not_repeated(uri, advice):
+    with pytest.raises(ValueError, match=advice) as refusal:
+        parse(uri)
     assert "secret" not in str(refusal.value)
 
 

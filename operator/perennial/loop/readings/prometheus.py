@@ -12,6 +12,7 @@ import aiohttp
 
 from perennial.decide.readings import Reading
 from perennial.loop.readings import limits
+from perennial.loop.readings.access import Access, AccessError, Proof, proof, ssl_context
 
 LARGEST_RESPONSE = 1024 * 1024
 _LONGEST_EXCERPT = 200
@@ -30,20 +31,22 @@ class NoAnswer(Exception):
 
 
 class Query(NamedTuple):
-    """One question to one server."""
+    """One question to one server, for one tenant if it has tenants."""
 
     server: str
     promql: str
+    tenant: str = ""
 
     def __str__(self) -> str:
-        return f"query {_excerpt(self.promql)}"
+        return f"query {excerpt(self.promql)}"
 
 
 class Prometheus:
     """Instant queries."""
 
-    def __init__(self, session: aiohttp.ClientSession, asked: Callable[[str, float], None]) -> None:
+    def __init__(self, session: aiohttp.ClientSession, access: Access, asked: Callable[[str, float], None]) -> None:
         self._session = session
+        self._access = access
         self._asked = asked
 
     async def ask(self, query: Query) -> Reading:
@@ -57,27 +60,35 @@ class Prometheus:
         return reading
 
     async def _ask(self, query: Query) -> Reading:
-        server = without_userinfo(query.server)
+        server = query.server
         try:
+            shown, certificates = proof(self._access, query.tenant), ssl_context(self._access.tls)
             async with self._session.post(
-                f"{query.server}/api/v1/query",
+                f"{server}/api/v1/query",
+                params=self._access.parameters,
                 data={"query": query.promql},
+                headers=shown.headers,
+                ssl=certificates,
                 timeout=aiohttp.ClientTimeout(total=limits.DEADLINE),
                 allow_redirects=False,
             ) as response:
                 body = await _bounded(response)
+        except AccessError as error:
+            raise NoAnswer(f"{server} can't be asked: {error}") from error
         except TimeoutError as error:
             raise NoAnswer(f"{server} did not respond within {limits.DEADLINE:.0f} s") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise NoAnswer(f"{server} can't be reached: {_excerpt(str(error) or type(error).__name__)}") from error
+            raise NoAnswer(f"{server} can't be reached: {excerpt(str(error) or type(error).__name__)}") from error
         if response.status in _UNABLE:
-            raise NoAnswer(_refusal(response.status, body))
-        return value_of(body) if response.status == HTTPStatus.OK else _refusal(response.status, body)
+            raise NoAnswer(_refusal(response.status, body, shown))
+        return value_of(body) if response.status == HTTPStatus.OK else _refusal(response.status, body, shown)
 
 
-def without_userinfo(text: str) -> str:
-    """The text without the user names and passwords of the URLs in it."""
-    return re.sub(r"(?<=://)\S*@", "", text)
+def excerpt(text: str) -> str:
+    """The text in one line of bounded length, without the user names and passwords of the URLs in it."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    line = re.sub(r"(?<=://)\S*@", "", line)
+    return line if len(line) <= _LONGEST_EXCERPT else line[:_LONGEST_EXCERPT] + "…"
 
 
 def value_of(body: bytes) -> Reading:
@@ -112,14 +123,9 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
     return bytes(body)
 
 
-def _refusal(status: int, body: bytes) -> str:
+def _refusal(status: int, body: bytes, shown: Proof) -> str:
     try:
         reason = str(json.loads(body)["error"])
     except (ValueError, KeyError, TypeError, RecursionError):
         reason = body.decode(errors="replace")
-    return f"Prometheus responded with HTTP {status}: {_excerpt(reason)}"
-
-
-def _excerpt(text: str) -> str:
-    line = without_userinfo(" ".join("".join(c if c.isprintable() else " " for c in text).split()))
-    return line if len(line) <= _LONGEST_EXCERPT else line[:_LONGEST_EXCERPT] + "…"
+    return f"Prometheus responded with HTTP {status}: {excerpt(shown.hide(reason))}"

@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from perennial.decide.readings import Reading
 from perennial.kube.keys import Key
 from perennial.loop.queue import Queue
-from perennial.loop.readings import limits
+from perennial.loop.readings import isolation, limits
+from perennial.loop.readings.access import Access
 from perennial.loop.readings.breaker import Breaker
 from perennial.loop.readings.note import Answer, Note
-from perennial.loop.readings.prometheus import NoAnswer, Query, without_userinfo
+from perennial.loop.readings.prometheus import NoAnswer, Query, excerpt
 
 logger = logging.getLogger(__name__)
 
@@ -20,14 +21,20 @@ class Reader:
     """Asks what objects want to know, each query once per REFRESH, however many objects want it.
 
     server: the one of the flags, if there is one.
+    access: how far an object's queries may reach, and whether the server has a tenant for each namespace.
     ask: asks one query; raises NoAnswer.
     changed: called with each object whose reading is another one than before.
     """
 
     def __init__(
-        self, server: str | None, ask: Callable[[Query], Awaitable[Reading]], changed: Callable[[Key], None]
+        self,
+        server: str | None,
+        access: Access,
+        ask: Callable[[Query], Awaitable[Reading]],
+        changed: Callable[[Key], None],
     ) -> None:
         self._server = server
+        self._access = access
         self._ask = ask
         self._changed = changed
         self._notes: dict[Query, Note] = {}
@@ -47,8 +54,14 @@ class Reader:
         """What is known now of an object's queries, by name; those that have not been read yet are absent."""
         if self._server is None:
             return dict.fromkeys(queries, "the operator has no Prometheus; set --prometheus-url")
-        readings = {name: self.want(Query(self._server, promql), key) for name, promql in queries.items()}
+        readings = {name: self._permitted(self._server, promql, key) for name, promql in queries.items()}
         return {name: reading for name, reading in readings.items() if reading is not None}
+
+    def _permitted(self, server: str, promql: str, key: Key) -> Reading | None:
+        """What is known of a query, or why this object must not ask it."""
+        if self._access.enforce_namespace and (objection := isolation.objection(promql, key.namespace)):
+            return excerpt(objection)
+        return self.want(Query(server, promql, key.namespace if self._access.tenant_header else ""), key)
 
     def want(self, query: Query, key: Key) -> Reading | None:
         """What is known now of a query, which is read from now on for this object."""
@@ -95,13 +108,13 @@ class Reader:
         self._breakers[server] = before.after_failure(reason, time.monotonic())
         if self._breakers[server].is_open and not before.is_open:
             message = "%s fails: %s; asking it one query every %.0f s until it responds"
-            logger.warning(message, without_userinfo(server), reason, limits.PAUSE)
+            logger.warning(message, server, reason, limits.PAUSE)
 
     def _answered(self, query: Query) -> None:
         before = self._breakers[query.server]
         self._breakers[query.server] = before.after_answer()
         if before.is_open:
-            logger.info("%s responds again", without_userinfo(query.server))
+            logger.info("%s responds again", query.server)
             for other in self._notes:
                 if other.server == query.server and other != query:
                     self._queue.add(other)

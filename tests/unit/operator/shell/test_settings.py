@@ -55,9 +55,80 @@ def test_an_invalid_setting_is_refused_with_advice(arguments, environment, advic
     assert advice in capsys.readouterr().err
 
 
-def test_a_refused_url_is_told_without_its_userinfo(capsys):
+@pytest.mark.parametrize(
+    ("url", "advice"),
+    [
+        pytest.param("http://user:s3cret@prometheus:9090", "set basicAuth in --prometheus-config", id="a password"),
+        pytest.param("http://user:s3c/ret@prometheus:9090", "set basicAuth in --prometheus-config", id="with a slash"),
+        pytest.param("user:s3cret@prometheus:9090", "of 'prometheus:9090' must not contain a user", id="no scheme"),
+        pytest.param("http://prometheus:9090/?tenant=a", "set parameters in --prometheus-config", id="a query"),
+        pytest.param("http://prometheus:9090/#a", "set parameters in --prometheus-config", id="a fragment"),
+        pytest.param("http://prometheus:port", "is not a URL such as", id="a port that is none"),
+    ],
+)
+@pytest.mark.parametrize("way", ["a flag", "the environment"])
+def test_a_url_that_holds_more_than_an_address_is_refused_without_repeating_a_secret(url, advice, way, capsys):
     with pytest.raises(SystemExit):
-        parse(["--prometheus-url", "user:s3cret@prometheus:9090"], {})
+        parse(["--prometheus-url", url], {}) if way == "a flag" else parse([], {"PERENNIAL_PROMETHEUS_URL": url})
     error = capsys.readouterr().err
-    assert "'prometheus:9090' is not a URL such as" in error
+    assert advice in error
+    assert not [secret for secret in ("user:", "s3cret", "s3c") if secret in error]
+
+
+# --- --prometheus-config
+
+
+def configured(tmp_path, text, url="https://prometheus:9090"):
+    path = tmp_path / "config.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return parse(["--prometheus-url", url, "--prometheus-config", str(path)], {}).prometheus_access
+
+
+def test_the_access_to_prometheus_is_in_a_file(tmp_path):
+    access = configured(tmp_path, "{tls: {caFile: ca.crt}, parameters: {dedup: 'true'}, enforceNamespace: true}")
+    assert access.tls.ca_file == tmp_path / "ca.crt"
+    assert access.parameters == {"dedup": "true"}
+    assert access.enforce_namespace
+    assert parse([], {}).prometheus_access == configured(tmp_path, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        pytest.param("bearerToken: s3cret", "config.yaml: bearerToken: not a known key", id="an unknown key"),
+        pytest.param("tls: {ca: s3cret}", "config.yaml: tls.ca: not a known key", id="an unknown key within"),
+        pytest.param("headers: {A: [s3cret]}", "headers.A: Input should be a valid string", id="a wrong type"),
+        pytest.param("parameters: {dedup: true}", "parameters.dedup: Input should be a valid", id="a bare true"),
+        pytest.param("headers: {Authorization: s3cret}", "config.yaml: the header Authorization", id="a credential"),
+        pytest.param("a: b\ns3cret: 'x", "line 2 is not YAML", id="no YAML"),
+        pytest.param("- s3cret", "config.yaml: Input should be", id="a list"),
+        pytest.param(b"\xff\xfes", "the file is not text", id="no text"),
+    ],
+)
+def test_a_bad_configuration_is_refused_with_advice_and_without_its_values(tmp_path, text, advice, capsys):
+    with pytest.raises(SystemExit) as ended:
+        configured(tmp_path, text)
+    error = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert "--prometheus-config" in error
+    assert advice in error
     assert "s3cret" not in error
+
+
+@pytest.mark.parametrize(
+    ("text", "url", "advice"),
+    [
+        pytest.param("enforceNamespace: true", "", "the URL is missing; set --prometheus-url", id="no URL"),
+        pytest.param("tls: {caFile: a}", "http://p:9090", "tls needs a URL that begins with https://", id="no TLS"),
+    ],
+)
+def test_a_configuration_without_effect_is_refused(tmp_path, text, url, advice, capsys):
+    with pytest.raises(SystemExit):
+        configured(tmp_path, text, url)
+    assert advice in capsys.readouterr().err
+
+
+def test_a_configuration_that_is_not_there_is_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        parse(["--prometheus-config", str(tmp_path / "none")], {})
+    assert "none: the file can't be read: No such file or directory" in capsys.readouterr().err
