@@ -15,6 +15,10 @@ Path = tuple[str | int, ...]
 _BREAKERS: dict[str, Callable[[Value], Value]] = {
     "!has(self.revision)": lambda v: {"uri": "pvc://a/b", "revision": "main"},
     "!has(self.credentials)": lambda v: v | {"uri": "pvc://a/b", "credentials": {"secretName": "a"}},
+    "self.uri.startsWith('https://') || ": lambda v: v | {"uri": "pvc://a/../b"},
+    "!self.uri.startsWith('https://') || ": lambda v: v | {"uri": "https://user:password@a/b"},
+    "!has(self.uri) || (self.uri": lambda v: {"uri": "pvc://a/../b"},
+    "!has(self.uri) || (!self.uri": lambda v: {"uri": "https://user:password@a/b"},
     "self.warmupSteps": lambda v: v | {"maxSteps": 10, "warmupSteps": 10},
     "self.family != 'transformer' || self.hiddenSize": lambda v: (
         v | {"family": "transformer", "hiddenSize": 96, "heads": 5}

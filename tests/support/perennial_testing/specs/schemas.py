@@ -17,6 +17,10 @@ _QUANTITIES = st.sampled_from(["1", "500m", "2Gi", 1, "0.5"])
 # By the start of a rule that is not "exactly one of", what makes a drawn value keep it.
 _REPAIRS: dict[str, Callable[[Value], Value]] = {
     "!has(self.revision) || self.uri.startsWith('hf://')": lambda v: _without(v, "revision"),
+    "self.uri.startsWith('https://') || ": lambda v: _in_root(v),
+    "!self.uri.startsWith('https://') || ": lambda v: _with_host(v),
+    "!has(self.uri) || (self.uri": lambda v: _in_root(v),
+    "!has(self.uri) || (!self.uri": lambda v: _with_host(v),
     "self.warmupSteps < self.maxSteps": lambda v: _without(v, "warmupSteps"),
     "self.family != 'transformer' || self.hiddenSize": lambda v: _without(v, "heads") | {"hiddenSize": 64},
     "self.hyperparameters.batchSize % ": lambda v: _shared(v),
@@ -141,6 +145,16 @@ def _strings(schema: Schema) -> st.SearchStrategy[str]:
             lambda text: len(text) <= longest and "\n" not in text
         )
     return st.text(min_size=schema.get("minLength", 0), max_size=min(longest, 64))
+
+
+def _in_root(value: Value) -> Value:
+    """With a URI, if it has one, that has no ".."."""
+    return value | {"uri": value["uri"].replace("..", "a")} if "uri" in value else value
+
+
+def _with_host(value: Value) -> Value:
+    """With a plain host in its URI, if it has one of https."""
+    return value | {"uri": "https://a/b"} if value.get("uri", "").startswith("https://") else value
 
 
 def _shared(training: Value) -> Value:
