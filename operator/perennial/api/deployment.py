@@ -9,6 +9,7 @@ from perennial.api.container import Image, Resources
 from perennial.api.duration import Duration
 from perennial.api.kind import Column, Kind
 from perennial.api.metrics import Query
+from perennial.api.pod import PodOverlay
 from perennial.api.schema import ApiModel, list_map, own_block
 from perennial.api.status import Conditions, StatusWithDecisions
 from perennial_contract.job import Task
@@ -92,6 +93,19 @@ class Autoscaling(ApiModel):
     )
 
 
+class Rollout(ApiModel):
+    """How another spec replaces the pods."""
+
+    max_surge: int = Field(
+        1,
+        ge=0,
+        le=1,
+        description="Number of pods to start beside the desired ones during a rollout. 0: each pod ends before another "
+        "takes its place, for nodes (GPUs) that have no room for both; with one replica the model is then unavailable "
+        "meanwhile.",
+    )
+
+
 class DeploymentTemplate(ApiModel):
     """How a LanguageModel is served: the part of its Deployment that is left to the user."""
 
@@ -108,6 +122,8 @@ class DeploymentTemplate(ApiModel):
         "HorizontalPodAutoscaler sets there.",
     )
     autoscaling: Autoscaling | None = Field(None, description="Number of replicas by load; off by default.")
+    rollout: Rollout = Field(Rollout(), description="How another version or spec replaces the pods.")
+    pod: PodOverlay = Field(PodOverlay(), description="Overrides for the serving pods.")
 
 
 class ModelReference(ApiModel):
@@ -147,6 +163,8 @@ class ModelDeploymentSpec(ApiModel):
         "`autoscaling` it is the number that a new Deployment starts with, and is not used afterwards.",
     )
     autoscaling: Autoscaling | None = Field(None, description="Number of replicas by load; off by default.")
+    rollout: Rollout = Field(Rollout(), description="How another spec replaces the pods.")
+    pod: PodOverlay = Field(PodOverlay(), description="Overrides for the pods.")
 
 
 class Recommendation(ApiModel):

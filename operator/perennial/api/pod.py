@@ -1,4 +1,4 @@
-"""Additions to the pods of a training: scheduling, metadata, volumes, environment.
+"""Overrides for pods of training, service and cleanup: scheduling, metadata, volumes, environment.
 
 Only shallow fields have a schema here. Deep ones (affinity, volumes, sources of variables) are passed on unchanged: the
 API server validates them when the Job is applied, and the conditions repeat its message.
@@ -20,6 +20,8 @@ VolumeName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", ma
 _OWN_VARIABLES = (
     "HOME", pod.NODE_INDEX, pod.MASTER_ADDRESS, pod.MASTER_PORT, "RANK", "LOCAL_RANK", "WORLD_SIZE",
 )  # fmt: skip
+_OWN_VOLUMES = ("tmp", "config", "work", "model")
+_PREFIXES = ("claim-", "configmap-", "secret-")
 _OWN_MOUNTS = ("/dev", str(exits.TERMINATION_LOG), "/etc", str(pod.CONFIGURATION_FOLDER), str(pod.MOUNTS), "/tmp")
 _OWN_LABELS = ("app.kubernetes.io/managed-by", "controller-uid", "job-name")
 _OWN_PREFIXES = ("perennial.dev/", "batch.kubernetes.io/", "kueue.x-k8s.io/")
@@ -46,9 +48,10 @@ class Volume(ApiModel):
 
     model_config = ConfigDict(extra="allow") | cel(
         (
-            "!(self.name in ['tmp', 'config']) && !self.name.startsWith('claim-') && "
-            "!self.name.startsWith('configmap-')",
-            "the names tmp, config, claim-… and configmap-… are taken by the training's own volumes",
+            " && ".join(
+                [f"!(self.name in {list(_OWN_VOLUMES)})", *(f"!self.name.startsWith('{p}')" for p in _PREFIXES)]
+            ),
+            f"{', '.join([*_OWN_VOLUMES, *(f'{p}…' for p in _PREFIXES)])} are names of the operator's volumes",
         ),
         **FREE_FORM,
     )
@@ -57,13 +60,13 @@ class Volume(ApiModel):
 
 
 class VolumeMount(ApiModel):
-    """Mount of a volume in the training container."""
+    """Mount of a volume in the containers of the pod."""
 
     model_config = cel(
         (
             f"!(self.mountPath in {list(_OWN_MOUNTS)}) && !self.mountPath.startsWith('{pod.MOUNTS}/') && "
             f"!self.mountPath.startsWith('{pod.CONFIGURATION_FOLDER}/')",
-            "/tmp, /etc, /dev, /perennial and /etc/perennial are taken by the training's own mounts",
+            "/tmp, /etc, /dev, /perennial and /etc/perennial are paths of the operator's mounts",
         ),
     )
 
@@ -78,7 +81,7 @@ class VolumeMount(ApiModel):
 
 
 class Variable(ApiModel):
-    """Environment variable of the training container, as in a Pod."""
+    """Environment variable of the containers, as in a Pod."""
 
     model_config = cel(
         (
@@ -121,7 +124,10 @@ _RESERVED_LABELS = " || ".join([f"key in {list(_OWN_LABELS)}", *(f"key.startsWit
 
 
 class PodOverlay(ApiModel):
-    """Overrides for the training pods. They add to what the training itself needs and can't replace it."""
+    """Overrides for the pods. They add to what the pods themselves need and can't replace it.
+
+    They take precedence over the operator's own defaults for all pods (`podDefaults` of the chart).
+    """
 
     model_config = cel(
         (
@@ -144,7 +150,11 @@ class PodOverlay(ApiModel):
     affinity: Annotated[dict[str, Any], Field(json_schema_extra=FREE_FORM)] | None = Field(
         None, description="Affinity of the pods, as in a Pod."
     )
+    topology_spread_constraints: (
+        Annotated[list[Annotated[dict[str, Any], Field(json_schema_extra=FREE_FORM)]], Field(max_length=8)] | None
+    ) = Field(None, description="Spread of the pods over nodes and zones, as in a Pod.")
     priority_class_name: ObjectName | None = Field(None, description="PriorityClass of the pods.")
+    runtime_class_name: ObjectName | None = Field(None, description="RuntimeClass of the pods, such as nvidia.")
     scheduler_name: ObjectName | None = Field(None, description="Name of the scheduler of the pods.")
     service_account_name: ObjectName | None = Field(
         None, description="ServiceAccount of the pods, for workload identity; its token is not mounted."
@@ -157,9 +167,9 @@ class PodOverlay(ApiModel):
     )
     volume_mounts: (
         Annotated[list[VolumeMount], Field(max_length=16, json_schema_extra=list_map("mountPath"))] | None
-    ) = Field(None, description="Mounts of these volumes in the training container.")
+    ) = Field(None, description="Mounts of these volumes in each container.")
     env: Annotated[list[Variable], Field(max_length=64, json_schema_extra=list_map("name"))] | None = Field(
-        None, description="Additional environment variables of the training container."
+        None, description="Additional environment variables of each container."
     )
     env_from: Annotated[list[VariableSource], Field(max_length=8)] | None = Field(
         None, description="ConfigMaps and Secrets whose entries become environment variables."

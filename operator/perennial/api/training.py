@@ -135,7 +135,9 @@ class Training(Learning):
     )
     compute: Compute = Field(Compute(), description="Nodes and GPUs, and the resources of each pod.")
     runtime: TrainingRuntime = Field(TrainingRuntime(), description="Program that trains.")
-    pod: PodOverlay = Field(PodOverlay(), description="Overrides for the training pods.")
+    pod: PodOverlay = Field(
+        PodOverlay(), description="Overrides for the pods of the training, and for those that delete its artifact."
+    )
     queue_name: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=63)] | None = Field(
         None, description="Name of the Kueue LocalQueue that admits the training."
     )

@@ -113,6 +113,7 @@ class PodView:
     init_containers: tuple[ContainerView, ...]
     containers: tuple[ContainerView, ...]
     secret_volumes: tuple[str, ...]
+    claims: tuple[str, ...]
 
     @classmethod
     def of(cls, manifest: Manifest) -> "PodView":
@@ -137,16 +138,17 @@ class PodView:
                 for volume in volumes
                 if "secret" in volume and not volume["secret"].get("optional")
             ),
+            claims=_claims(volumes),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A batch/v1 Job."""
+    """A batch/v1 Job; template: that of its pods, as the API server has it."""
 
     name: str
     uid: str
-    image: str
+    template: Manifest
     parallelism: int
     is_suspended: bool
     is_terminating: bool
@@ -158,20 +160,18 @@ class JobView:
     def of(cls, manifest: Manifest) -> "JobView":
         """The view of a manifest from the API server."""
         at, spec, status = manifest["metadata"], manifest.get("spec", {}), manifest.get("status", {})
-        template = spec.get("template", {}).get("spec", {})
-        containers, volumes = template.get("containers", []), template.get("volumes") or ()
+        template = spec.get("template", {})
+        volumes = template.get("spec", {}).get("volumes") or ()
         return cls(
             name=at["name"],
             uid=at.get("uid", ""),
-            image=containers[0]["image"] if containers else "",
+            template=template,
             parallelism=spec.get("parallelism", 1),
             is_suspended=spec.get("suspend", False),
             is_terminating="deletionTimestamp" in at,
             start_time=_time(status.get("startTime")),
             conditions=_conditions(status),
-            claims=frozenset(
-                volume["persistentVolumeClaim"]["claimName"] for volume in volumes if "persistentVolumeClaim" in volume
-            ),
+            claims=frozenset(_claims(volumes)),
         )
 
     @property
@@ -224,6 +224,10 @@ def _conditions(status: Manifest) -> tuple[ConditionView, ...]:
         )
         for each in status.get("conditions") or ()
     )
+
+
+def _claims(volumes: Iterable[Manifest]) -> tuple[str, ...]:
+    return tuple(each["persistentVolumeClaim"]["claimName"] for each in volumes if "persistentVolumeClaim" in each)
 
 
 def _termination(state: Manifest | None) -> Termination | None:

@@ -63,8 +63,9 @@ REASONS: dict[str, Reason] = {
     ),
     "VolumesNotMounted": _warning(
         _PODS,
-        "The node has been mounting the pod's volumes for more than 30 seconds.",
-        "Create the Secret that the message names; run `kubectl describe pod` for the kubelet's Events.",
+        "The node has been mounting the pod's volumes for too long: 30 seconds with a Secret, 5 minutes with a claim.",
+        "Create the Secret that the message names, or free the claim on the other node; run `kubectl describe pod` for "
+        "the kubelet's Events.",
     ),
     "OutOfMemory": _warning(
         _PODS, "A container exceeded its memory limit.", "Raise `resources.limits.memory`, or lower the batch size."
@@ -102,14 +103,14 @@ REASONS: dict[str, Reason] = {
         "Create the LanguageModel, wait for its version, or name a version that has an artifact.",
     ),
     "PodRefused": _warning(
-        _TJ,
+        ("LanguageModel", "TrainingJob"),
         "The API server or an admission webhook refused a pod of the Job.",
         "Correct the spec, or the policy that refuses its pods.",
     ),
     "QuotaExceeded": _warning(
-        _TJ,
+        ("LanguageModel", "TrainingJob"),
         "A ResourceQuota of the namespace leaves no room for a pod.",
-        "Raise the quota, or request less in `training.compute`.",
+        "Raise the quota, or request less in the field that the message names.",
     ),
     "DeadlineExceeded": _warning(
         _TJ,
@@ -196,6 +197,8 @@ REASONS: dict[str, Reason] = {
         "The history limit no longer covers the version, and its artifact is deleted; or it failed, newer versions "
         "have ended, and its unfinished files are deleted.",
     ),
+    "Collected": _normal(_LM, "No files of collected versions are left."),
+    "Collecting": _normal(_LM, "Files of collected versions are being deleted."),
     "VersionCollectionFailed": _warning(
         _LM,
         "The Job that deletes an artifact failed.",
@@ -223,6 +226,7 @@ CONDITION_TYPES: dict[str, tuple[tuple[KindName, ...], str]] = {
     "Scaling": (_LMD, "The autoscaler has a value of each of its metrics."),
     "Trained": (_LM, "The newest version was trained and accepted."),
     "Promoted": (_LM, "The newest accepted version is the promoted one."),
+    "Collected": (_LM, "No files of collected versions are left in the storage."),
     "Served": (_LM, "The promoted version is in service on all replicas."),
 }
 

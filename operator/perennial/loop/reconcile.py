@@ -60,7 +60,7 @@ def controllers(cache: Cache, cluster: Cluster, reader: Reader, defaults: Defaul
     children, inputs = Children(cache, cluster), Inputs(cluster)
     training_job = TrainingJobObserver(cache, cluster, children, inputs, defaults)
     deployment = DeploymentObserver(cache, inputs, reader, defaults)
-    language_model = LanguageModelObserver(children, reader, defaults)
+    language_model = LanguageModelObserver(cache, cluster, children, reader, defaults)
     table = (
         Controller(TrainingJob, training_job.observe, decide_training_job),
         Controller(ModelDeployment, deployment.observe, decide_deployment),

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from perennial.decide.defaults import Defaults
 from perennial.loop.readings.access import Access
 from perennial.process.prometheus_config import ConfigError, load
+from perennial.process.pod_defaults import pod_defaults
 
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -45,7 +46,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         parser.error(f"--prometheus-config: {contradiction}")
     return Settings(
         namespaces=served,
-        defaults=Defaults(training_image=options.training_image, serving_image=options.serving_image),
+        defaults=Defaults(options.training_image, options.serving_image, options.pod_defaults),
         prometheus_url=options.prometheus_url or None,
         prometheus_access=options.prometheus_config,
         lease_namespace=options.lease_namespace,
@@ -81,6 +82,9 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
          help="default image of training pods (default: %(default)s)")  # fmt: skip
     flag("--serving-image", "localhost/perennial/serving:dev", metavar="IMAGE",
          help="default image of serving pods (default: %(default)s)")  # fmt: skip
+    flag("--pod-defaults", "", metavar="FILE", type=pod_defaults,
+         help="YAML file with overrides for all pods, as spec.deployment.pod has them, with securityContext and "
+              "cleanupResources; the overrides of an object take precedence")  # fmt: skip
     flag("--prometheus-url", "", metavar="URL", type=_url,
          help="URL of the Prometheus for the queries of autoscaling and retraining, such as http://prometheus:9090; "
               "without it they have no readings")  # fmt: skip

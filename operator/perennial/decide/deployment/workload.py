@@ -7,6 +7,7 @@ from perennial.decide.deployment.runtimes.runtime import MODEL_FOLDER, Probe
 from perennial.decide.labels import DEPLOYMENT, GENERATION, MANAGED_BY, MODEL_VERSION
 from perennial.decide.metadata import child, labels_of
 from perennial.decide.outcome import Manifest
+from perennial.decide.pods.overlay import overlaid
 from perennial.decide.pods.template import Volumes, container, pod_template
 from perennial_contract import pod
 
@@ -22,14 +23,18 @@ def selector(deployment: ModelDeployment) -> dict[str, str]:
 
 
 def revision(deployment: ModelDeployment, defaults: Defaults, replicas: int) -> Manifest:
-    """A rolling update that never has fewer ready pods than before."""
+    """A rolling update that never has fewer ready pods than before, unless there is no room for another pod."""
+    surge = deployment.spec.rollout.max_surge
     spec = {
         "replicas": replicas,
         "paused": False,  # explicit: an omitted field keeps what somebody has set
         "revisionHistoryLimit": 2,
         "progressDeadlineSeconds": PROGRESS_DEADLINE_SECONDS,
         "selector": {"matchLabels": selector(deployment)},
-        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+        "strategy": {
+            "type": "RollingUpdate",
+            "rollingUpdate": {"maxUnavailable": 0 if surge else 1, "maxSurge": surge},
+        },
         "template": _pod_template(deployment, defaults),
     }
     manifest = child(deployment, "apps/v1", "Deployment", deployment.metadata.name) | {"spec": spec}
@@ -44,13 +49,14 @@ def _pod_template(deployment: ModelDeployment, defaults: Defaults) -> Manifest:
     image = runtime_of(deployment).fetch_image(deployment, defaults)
     fetched = [] if image is None else [model]
     storage = Volumes.of([each.uri for each in fetched], [each.credentials for each in fetched])
-    return pod_template(
+    template = pod_template(
         labels_of(deployment, labels),
         [serve],
         [*storage.volumes(read_only=True), {"name": "model", "emptyDir": {}}],
         terminationGracePeriodSeconds=pod.SERVING_GRACE_SECONDS,
         initContainers=[] if image is None else [_fetch(deployment, image, storage)],
     )
+    return overlaid(template, defaults.pods, deployment.spec.pod)
 
 
 def _fetch(deployment: ModelDeployment, image: str, storage: Volumes) -> Manifest:

@@ -8,11 +8,11 @@ from perennial.api.language_model import Version
 from perennial.api.training_job import TrainingJobSpec
 from perennial.decide.kube import has_ended
 from perennial.decide.labels import API_VERSION
+from perennial.decide.language_model.cleanup import cleanup, cleanup_name
 from perennial.decide.language_model.fingerprint import fingerprint
 from perennial.decide.language_model.gates import compares
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
-from perennial.decide.language_model.retention import cleanup, cleanup_name
 from perennial.decide.metadata import child
 from perennial.decide.outcome import Manifest, Reference
 from perennial_contract.job import Output
@@ -46,7 +46,7 @@ def applied(model: LanguageModel, observed: Observed) -> Iterator[Manifest]:
         # The pods of an existing cleanup can't be changed, even if the image is another one now.
         gone = version.training_job not in observed.training_jobs and cleanup_name(version) not in observed.cleanups
         if version.artifact_state == "Deleting" and gone:
-            yield cleanup(model, version, observed.defaults.training_image)
+            yield cleanup(model, version, observed.defaults)
 
 
 def deleted(model: LanguageModel, observed: Observed) -> Iterator[Reference]:
@@ -57,9 +57,9 @@ def deleted(model: LanguageModel, observed: Observed) -> Iterator[Reference]:
     for name, job in observed.training_jobs.items():
         if name not in kept and job.metadata.deletion_timestamp is None:
             yield Reference(API_VERSION, TrainingJob.KIND, namespace, name, job.metadata.uid)
-    for name, cleanup_job in observed.cleanups.items():
-        if name not in cleaning and not cleanup_job.is_terminating:
-            yield Reference("batch/v1", "Job", namespace, name, cleanup_job.uid)
+    for name, running in observed.cleanups.items():
+        if name not in cleaning and not running.job.is_terminating:
+            yield Reference("batch/v1", "Job", namespace, name, running.job.uid)
 
 
 def _training(model: LanguageModel, stored: Ledger, version: Version, observed: Observed) -> Iterator[Manifest]:

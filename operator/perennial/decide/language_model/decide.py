@@ -6,7 +6,7 @@ from datetime import datetime
 from perennial.api import LanguageModel
 from perennial.api.language_model import LanguageModelStatus
 from perennial.decide.conditions import conditions
-from perennial.decide.kube import true_condition
+from perennial.decide.kube import condition, true_condition
 from perennial.decide.language_model import retraining
 from perennial.decide.language_model.children import applied, deleted
 from perennial.decide.language_model.ledger import Ledger
@@ -15,7 +15,9 @@ from perennial.decide.language_model.promotion import promote
 from perennial.decide.language_model.retention import collect
 from perennial.decide.language_model.state import states
 from perennial.decide.language_model.versions import finish, supersede
-from perennial.decide.outcome import Event, Outcome, event_of, record
+from perennial.decide.outcome import Event, Outcome, earliest, event_of, record
+from perennial.decide.pods.absence import PATIENCE
+from perennial.decide.pods.diagnosis import waits_for_volumes
 
 
 def decide(model: LanguageModel, observed: Observed, now: datetime) -> Outcome:
@@ -31,8 +33,8 @@ def decide(model: LanguageModel, observed: Observed, now: datetime) -> Outcome:
         status=status,
         apply=tuple(applied(model, observed)),
         delete=tuple(deleted(model, observed)),
-        events=(*map(event_of, ledger.decisions), *_stalls(ledger, model, status)),
-        again_at=retraining.next_time(ledger, model, observed, now),
+        events=(*map(event_of, ledger.decisions), *_stalls(ledger, model, status), *_obstructed(ledger, model, status)),
+        again_at=earliest(retraining.next_time(ledger, model, observed, now), _next_look(observed, now)),
     )
 
 
@@ -44,12 +46,29 @@ def _stalls(ledger: Ledger, model: LanguageModel, status: LanguageModelStatus) -
         yield Event(after.reason, after.message)
 
 
+def _obstructed(ledger: Ledger, model: LanguageModel, status: LanguageModelStatus) -> Iterator[Event]:
+    """An Event when a deletion does not get on, or for another reason, unless a decision tells it."""
+    before, after = condition(model.status, "Collected"), condition(status, "Collected")
+    told = {before.reason if before else "", *(decision.reason for decision in ledger.decisions)}
+    if after and after.reason not in {"Collected", "Collecting", *told}:
+        yield Event(after.reason, after.message)
+
+
+def _next_look(observed: Observed, now: datetime) -> datetime | None:
+    """For pods of cleanups that don't come or don't start, of which no watch tells."""
+    waits = any(
+        not running.job.has_ended and (not running.pods or any(map(waits_for_volumes, running.pods)))
+        for running in observed.cleanups.values()
+    )
+    return now + PATIENCE if waits else None
+
+
 def _status(ledger: Ledger, model: LanguageModel, observed: Observed, now: datetime) -> LanguageModelStatus:
     generation = model.metadata.generation
     return ledger.status.model_copy(
         update={
             "observed_generation": generation,
-            "conditions": conditions(states(ledger, model, observed), model.status.conditions, generation, now),
+            "conditions": conditions(states(ledger, model, observed, now), model.status.conditions, generation, now),
             "url": observed.deployment.status.url if observed.deployment else None,
             "decisions": record(model.status.decisions, list(ledger.decisions)),
         }

@@ -4,7 +4,16 @@ from dataclasses import dataclass, field
 
 from perennial.api import ModelDeployment, TrainingJob
 from perennial.decide.defaults import Defaults
-from perennial.decide.kube import JobView
+from perennial.decide.kube import JobView, PodView
+
+
+@dataclass(frozen=True)
+class Cleanup:
+    """The Job that deletes an artifact; refusal: why the API server refuses its pod, read when the pod is overdue."""
+
+    job: JobView
+    pods: tuple[PodView, ...] = ()
+    refusal: str | None = None
 
 
 @dataclass(frozen=True)
@@ -18,6 +27,6 @@ class Observed:
 
     defaults: Defaults
     training_jobs: dict[str, TrainingJob] = field(default_factory=dict)
-    cleanups: dict[str, JobView] = field(default_factory=dict)
+    cleanups: dict[str, Cleanup] = field(default_factory=dict)
     deployment: ModelDeployment | None = None
     readings: dict[str, float | str] = field(default_factory=dict)

@@ -4,21 +4,14 @@ from datetime import datetime
 
 from perennial.api import LanguageModel
 from perennial.api.language_model import HISTORY_MARGIN, LONGEST_HISTORY, Version
-from perennial.decide.kube import JobView, is_true
+from perennial.decide.kube import is_true
+from perennial.decide.language_model.cleanup import cleanup_name, has_deleted
 from perennial.decide.language_model.ledger import Ledger
-from perennial.decide.language_model.observed import Observed
+from perennial.decide.language_model.observed import Cleanup, Observed
 from perennial.decide.language_model.promotion import awaiting_approval
-from perennial.decide.metadata import child, labels_of
-from perennial.decide.outcome import Manifest
-from perennial.decide.pods.template import Volumes, container, pod_template
 
 # A failed version keeps its checkpoints, to start from or to look into, while it is among this many that ended last.
 _FAILED_KEPT = 3
-# A namespace with a quota on compute takes no pod without requests and limits.
-_RESOURCES = {
-    "requests": {"cpu": "100m", "memory": "256Mi"},
-    "limits": {"cpu": "1", "memory": "256Mi"},
-}
 
 
 def collect(ledger: Ledger, model: LanguageModel, observed: Observed, now: datetime) -> Ledger:
@@ -32,13 +25,15 @@ def collect(ledger: Ledger, model: LanguageModel, observed: Observed, now: datet
     return _bounded(ledger, model, now)
 
 
-def _followed(ledger: Ledger, version: Version, job: JobView | None, now: datetime) -> Ledger:
+def _followed(ledger: Ledger, version: Version, running: Cleanup | None, now: datetime) -> Ledger:
     """A failure is recorded once; the deletion of the Job by a person starts a retry."""
-    if is_true(job, "Complete"):
+    if running is None:
+        return ledger
+    if has_deleted(running):
         return ledger.with_version(version.model_copy(update={"artifact_state": "Deleted"}))
     name = cleanup_name(version)
     message = f"the artifact could not be deleted; see the log of Job {name}, and delete the Job to retry"
-    if not is_true(job, "Failed") or version.message == message:
+    if not is_true(running.job, "Failed") or version.message == message:
         return ledger
     return ledger.with_version(version.model_copy(update={"message": message})).record(
         now,
@@ -99,31 +94,3 @@ def _bounded(ledger: Ledger, model: LanguageModel, now: datetime) -> Ledger:
             f"v{version.number} is dropped from the status; delete {version.uri} by hand",
         )
     return ledger
-
-
-def cleanup_name(version: Version) -> str:
-    """Name of the Job that deletes the artifact."""
-    return f"{version.training_job}-cleanup"
-
-
-def cleanup(model: LanguageModel, version: Version, image: str) -> Manifest:
-    """The Job that deletes the version's artifact, and the remains of an unfinished training."""
-    arguments = ["--uri", version.uri]
-    if version.artifact:
-        arguments += ["--digest", version.artifact.digest]
-    else:  # a cancelled training may have completed all the same
-        arguments += ["--job", f"{model.metadata.namespace}/{version.training_job}"]
-    credentials = model.credentials_of(version)
-    if credentials:
-        arguments += ["--secret", credentials.secret_name]
-    volumes = Volumes.of([version.uri], [credentials])
-    runtime = model.spec.training.runtime  # a custom command's image need not contain our package
-    deletion = container(
-        "delete-artifact",
-        image if runtime.command else runtime.image or image,
-        ["python", "-m", "perennial_training", "delete-artifact", *arguments],
-        volumes.mounts(),
-        _RESOURCES,
-    )
-    template = pod_template(labels_of(model), [deletion], volumes.volumes(), restartPolicy="Never")
-    return child(model, "batch/v1", "Job", cleanup_name(version)) | {"spec": {"backoffLimit": 6, "template": template}}

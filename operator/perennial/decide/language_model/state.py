@@ -1,5 +1,6 @@
 """The conditions of a LanguageModel."""
 
+from datetime import datetime
 from typing import Any
 
 from perennial.api import LanguageModel, ModelDeployment
@@ -8,13 +9,14 @@ from perennial.decide.conditions import State, summary
 from perennial.decide.kube import condition, is_true, true_condition
 from perennial.decide.language_model import promotion, retraining
 from perennial.decide.language_model.children import deployment_spec
+from perennial.decide.language_model.cleanup import cleanup_name, trouble_of
 from perennial.decide.language_model.ledger import Ledger, state_of
 from perennial.decide.language_model.observed import Observed
 
 AWAITING_APPROVAL = "AwaitingApproval"
 
 
-def states(ledger: Ledger, model: LanguageModel, observed: Observed) -> tuple[State, ...]:
+def states(ledger: Ledger, model: LanguageModel, observed: Observed, now: datetime) -> tuple[State, ...]:
     """Ready (the promoted version serves), Reconciling, Stalled, Trained (the newest version), and the others."""
     served = _served(ledger, model, observed.deployment)
     trained = _trained(ledger, observed)
@@ -36,6 +38,7 @@ def states(ledger: Ledger, model: LanguageModel, observed: Observed) -> tuple[St
         promoted,
         served,
         suspended,
+        _collected(ledger, observed, now),
     )
 
 
@@ -109,6 +112,20 @@ def _suspended(ledger: Ledger, model: LanguageModel, observed: Observed) -> Stat
     paused = job is None or is_true(job.status, "Suspended")
     detail = f"training of v{training.number} is {'suspended' if paused else 'being suspended'}"
     return State("Suspended", True, "Suspended", f"spec.suspend is true: {detail}; {service}.")
+
+
+def _collected(ledger: Ledger, observed: Observed, now: datetime) -> State:
+    """Whether nothing is left to delete; what keeps a deletion from its end is told."""
+    deleting = [version for version in ledger.status.versions if version.artifact_state == "Deleting"]
+    if not deleting:
+        return State("Collected", True, "Collected", "No files of collected versions are left.")
+    for version in deleting:
+        running = observed.cleanups.get(cleanup_name(version))
+        if running and (cause := trouble_of(running, now)):
+            message = f"The files of v{version.number} are not deleted: {cause.message}"
+            return State("Collected", False, cause.reason, message)
+    names = " and ".join(f"v{version.number}" for version in deleting)
+    return State("Collected", False, "Collecting", f"The files of {names} are being deleted.")
 
 
 def _served(ledger: Ledger, model: LanguageModel, deployment: ModelDeployment | None) -> State:

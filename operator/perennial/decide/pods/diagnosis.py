@@ -11,6 +11,8 @@ from perennial.decide.kube import ContainerView, PodView, Termination, Waiting, 
 from perennial_contract.exits import FAILURE, KIND
 
 MOUNTING_PATIENCE = timedelta(seconds=30)
+# A volume of the network is attached to another node in one to three minutes, unless a pod holds it where it is.
+_ATTACHING_PATIENCE = timedelta(minutes=5)
 # Between two looks for a missing claim or ConfigMap, which is not watched.
 MISSING_PERIOD = timedelta(seconds=10)
 _IMAGE_REASONS = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
@@ -70,13 +72,22 @@ def waits_for_volumes(pod: PodView) -> datetime | None:
 
 
 def _unmounted(pod: PodView, now: datetime) -> Trouble | None:
-    """The kubelet reports a missing Secret by an Event only, and the operator must not read Secrets."""
+    """The kubelet reports by Events only that a Secret is missing or a claim in use on another node.
+
+    The operator must not read Secrets, so it names them all.
+    """
     since = waits_for_volumes(pod)
-    if since is None or not pod.secret_volumes or now - since < MOUNTING_PATIENCE:
+    if since is None:
         return None
-    secrets = " and ".join(f'Secret "{name}"' for name in pod.secret_volumes)
-    command = f"kubectl describe pod {pod.name} --namespace {pod.namespace}"
-    return Trouble("VolumesNotMounted", f"The pod's volumes are not mounted: does {secrets} exist? Run `{command}`.")
+    advice = f"Run `kubectl describe pod {pod.name} --namespace {pod.namespace}`."
+    if pod.secret_volumes and now - since >= MOUNTING_PATIENCE:
+        secrets = " and ".join(f'Secret "{name}"' for name in pod.secret_volumes)
+        return Trouble("VolumesNotMounted", f"The pod's volumes are not mounted: does {secrets} exist? {advice}")
+    if pod.claims and now - since >= _ATTACHING_PATIENCE:
+        names = " and ".join(f'PersistentVolumeClaim "{name}"' for name in pod.claims)
+        cause = "does a pod on another node use it? ReadWriteOnce allows one node, ReadWriteMany or s3:// any number"
+        return Trouble("VolumesNotMounted", f"The pod's volumes are not mounted: {names}; {cause}. {advice}")
+    return None
 
 
 def _unscheduled(pod: PodView) -> Trouble | None:

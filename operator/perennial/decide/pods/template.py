@@ -1,10 +1,9 @@
-"""The pod skeleton that all kinds share: the restricted profile, volumes, and what a user lays over it."""
+"""The pod skeleton that all kinds share: the restricted profile and volumes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from perennial.api.pod import PodOverlay
 from perennial.decide.outcome import Manifest
 from perennial_contract import uri as uris
 from perennial_contract.job.storage import Credentials
@@ -25,16 +24,6 @@ CONTAINER_SECURITY = {
     "readOnlyRootFilesystem": True,
     "capabilities": {"drop": ["ALL"]},
 }
-# The pod fields that a PodOverlay may set.
-_OVERLAY_FIELDS = (
-    "nodeSelector",
-    "tolerations",
-    "affinity",
-    "priorityClassName",
-    "schedulerName",
-    "serviceAccountName",
-    "imagePullSecrets",
-)
 
 
 def pod_template(
@@ -137,29 +126,3 @@ _SCHEMES = ("pvc", "configmap")
 
 def _read_only(read_only: bool) -> Manifest:
     return {"readOnly": True} if read_only else {}
-
-
-def overlaid(template: Manifest, overlay: PodOverlay) -> Manifest:
-    """The pod template with the user's overlay; the API rejects names that the template reserves."""
-    wire = overlay.to_wire()
-    spec = template["spec"]
-    (main,) = spec["containers"]
-    metadata = template["metadata"]
-    return {
-        "metadata": metadata | {"labels": wire.get("labels", {}) | metadata["labels"]} | _subset(wire, "annotations"),
-        "spec": spec
-        | _subset(wire, *_OVERLAY_FIELDS)
-        | {
-            "containers": [
-                main
-                | _subset(wire, "envFrom")
-                | {"env": [*main["env"], *wire.get("env", [])]}
-                | {"volumeMounts": [*main["volumeMounts"], *wire.get("volumeMounts", [])]}
-            ],
-            "volumes": [*spec["volumes"], *wire.get("volumes", [])],
-        },
-    }
-
-
-def _subset(wire: Mapping[str, Any], *names: str) -> Manifest:
-    return {name: wire[name] for name in names if name in wire}

@@ -9,13 +9,14 @@ from perennial.decide import conditions
 from perennial.decide.kube import JobView, has_ended, is_true
 from perennial.decide.labels import API_VERSION
 from perennial.decide.outcome import Event, Manifest, Outcome, Reference
+from perennial.decide.pods.absence import PATIENCE
 from perennial.decide.pods.diagnosis import MISSING_PERIOD, waits_for_volumes
 from perennial.decide.training_job.configuration import config_map
 from perennial.decide.training_job.job import batch_job
 from perennial.decide.training_job.observed import Observed, waits_for_comparison
 from perennial.decide.training_job.rendezvous import nodes, service
 from perennial.decide.training_job.starting_model import resolve, unresolved
-from perennial.decide.training_job.state import PATIENCE, State, has_end, is_outlived, lacks_pods, state
+from perennial.decide.training_job.state import State, has_end, is_outlived, lacks_pods, state
 from perennial_contract.job import VersionArtifact
 from perennial_contract.result import Progress
 

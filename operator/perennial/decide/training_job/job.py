@@ -6,7 +6,8 @@ from perennial.api import TrainingJob
 from perennial.decide.labels import KUEUE_QUEUE_NAME, TRAINING_JOB
 from perennial.decide.metadata import child, labels_of
 from perennial.decide.outcome import Manifest
-from perennial.decide.pods.template import Volumes, container, environment, overlaid, pod_template
+from perennial.decide.pods.overlay import overlaid
+from perennial.decide.pods.template import Volumes, container, environment, pod_template
 from perennial.decide.training_job.configuration import config_map_name
 from perennial.decide.training_job.observed import Observed, credentials, locations, mounts_comparison, required
 from perennial.decide.training_job.rendezvous import nodes, variables
@@ -31,7 +32,8 @@ def batch_job(job: TrainingJob, observed: Observed) -> Manifest:
         "backoffLimit": job.spec.training.backoff_limit * count,
         "podReplacementPolicy": "Failed",
         "podFailurePolicy": {"rules": _failure_rules()},
-        "template": _pod(job, observed),
+        # Immutable, whatever the defaults of the operator are by now.
+        "template": observed.job.template if observed.job else _pod(job, observed),
     }
     if count > 1:  # the result is complete when index 0 has succeeded, whatever the others do
         spec["successPolicy"] = {"rules": [{"succeededIndexes": "0", "succeededCount": 1}]}
@@ -63,7 +65,7 @@ def _pod(job: TrainingJob, observed: Observed) -> Manifest:
         terminationGracePeriodSeconds=pod.TRAINING_GRACE_SECONDS,
         **({"subdomain": job.metadata.name} if nodes(job) > 1 else {}),
     )
-    return overlaid(template, job.spec.training.pod)
+    return overlaid(template, observed.defaults.pods, job.spec.training.pod)
 
 
 def _volumes(job: TrainingJob, observed: Observed) -> Volumes:
@@ -84,7 +86,7 @@ def _container(job: TrainingJob, observed: Observed, volumes: Volumes) -> Manife
     ]
     return container(
         CONTAINER,
-        _image(job, observed),
+        job.spec.training.runtime.image or observed.defaults.training_image,
         job.spec.training.runtime.command or ["python", "-m", "perennial_training", "train"],
         mounts,
         _resources(job),
@@ -112,13 +114,6 @@ def _work(job: TrainingJob) -> list[Manifest]:
     return (
         [{"name": "work", "mountPath": f"{pod.MOUNTS}/{pod.WORK}"}] if job.spec.output.uri.startswith("s3://") else []
     )
-
-
-def _image(job: TrainingJob, observed: Observed) -> str:
-    """The pod template of a Job is immutable: an existing Job keeps its image when the default changes."""
-    if observed.job:
-        return observed.job.image
-    return job.spec.training.runtime.image or observed.defaults.training_image
 
 
 def _resources(job: TrainingJob) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from pydantic import ValidationError
@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from perennial.api import TrainingJob
 from perennial.decide.kube import PodView, Termination, is_true, true_condition
 from perennial.decide.labels import KUEUE_JOB_UID
+from perennial.decide.pods.absence import PATIENCE, is_overdue
+from perennial.decide.pods.absence import refused as refusal_of_pod
 from perennial.decide.pods.diagnosis import Trouble, ended_by_node, failure_of, message_of, sentence, trouble
 from perennial.decide.pods.template import Volumes
 from perennial.decide.training_job.job import CONTAINER
@@ -19,8 +21,6 @@ from perennial.decide.training_job.starting_model import MissingBase, resolve
 from perennial_contract.exits import CONSEQUENCES, FINAL, RESULT
 from perennial_contract.result import Result
 
-# The pods usually exist soon after the start of the Job; a shorter period would cost writes without news.
-PATIENCE = timedelta(seconds=30)
 Name = Literal["Pending", "Running", "Suspended", "Complete", "Failed"]
 
 
@@ -193,11 +193,8 @@ def _follows(job: TrainingJob, observed: Observed) -> bool:
 def refused(job: TrainingJob, observed: Observed, now: datetime) -> State | None:
     if observed.refusal is None:
         return None
-    if "exceeded quota" in observed.refusal:
-        message = f"{observed.refusal}. Raise the quota of the namespace, or request less in training.compute."
-        return State("Pending", "QuotaExceeded", message, stalled=True)
-    message = f"{observed.refusal}. Correct the spec, or the policy that refuses its pods."
-    return State("Pending", "PodRefused", message, stalled=True)
+    cause = refusal_of_pod(observed.refusal, "training.compute")
+    return State("Pending", cause.reason, cause.message, stalled=True)
 
 
 def pending(job: TrainingJob, observed: Observed, now: datetime) -> State | None:
@@ -261,9 +258,7 @@ def lacks_pods(job: TrainingJob, observed: Observed) -> bool:
 
 def pods_are_overdue(job: TrainingJob, observed: Observed, now: datetime) -> bool:
     """Whether a pod has been absent for longer than it usually takes to create one."""
-    if observed.job is None or observed.job.start_time is None or not lacks_pods(job, observed):
-        return False
-    return now - observed.job.start_time >= PATIENCE
+    return observed.job is not None and lacks_pods(job, observed) and is_overdue(observed.job, now)
 
 
 def _is_training(pod: PodView) -> bool:

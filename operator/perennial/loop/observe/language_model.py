@@ -1,21 +1,29 @@
 """Observes a LanguageModel: its TrainingJobs, its Deployment, the Jobs that delete artifacts, and watched metrics."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 from perennial.api import LanguageModel, ModelDeployment, TrainingJob
 from perennial.decide.defaults import Defaults
-from perennial.decide.kube import JobView
+from perennial.decide.kube import JobView, PodView
 from perennial.decide.language_model import needs, retraining
-from perennial.decide.language_model.observed import Observed
+from perennial.decide.language_model.observed import Cleanup, Observed
 from perennial.decide.outcome import Manifest
+from perennial.kube.cache import Cache
+from perennial.kube.client import Cluster
 from perennial.kube.keys import Key
-from perennial.kube.resources import JOB, OWN
+from perennial.kube.resources import JOB, OWN, POD
 from perennial.loop.observe.children import Children
+from perennial.loop.observe.sources.refusal import refusal
 from perennial.loop.readings.reader import Reader
 
 
 class LanguageModelObserver:
     """Reads what a decision on a LanguageModel looks at."""
 
-    def __init__(self, children: Children, reader: Reader, defaults: Defaults) -> None:
+    def __init__(self, cache: Cache, cluster: Cluster, children: Children, reader: Reader, defaults: Defaults) -> None:
+        self._cache = cache
+        self._cluster = cluster
         self._children = children
         self._reader = reader
         self._defaults = defaults
@@ -26,10 +34,17 @@ class LanguageModelObserver:
         return Observed(
             self._defaults,
             training_jobs={_name(job): TrainingJob.model_validate(job) for job in await self._training_jobs(model)},
-            cleanups={_name(job): JobView.of(job) for job in self._children.owned(model, JOB)},
+            cleanups={_name(job): await self._cleanup(job) for job in self._children.owned(model, JOB)},
             deployment=ModelDeployment.model_validate(deployments[0]) if deployments else None,
             readings=self._reader.readings(retraining.queries(model), Key.of(model)),
         )
+
+    async def _cleanup(self, manifest: Manifest) -> Cleanup:
+        job = JobView.of(manifest)
+        running = Cleanup(job, tuple(PodView.of(pod) for pod in self._cache.owned(job.uid, POD)))
+        if not needs.refusal(running, datetime.now(UTC)):
+            return running
+        return replace(running, refusal=await refusal(self._cluster, manifest["metadata"]["namespace"], job))
 
     async def _training_jobs(self, model: LanguageModel) -> list[Manifest]:
         resource = OWN["TrainingJob"]

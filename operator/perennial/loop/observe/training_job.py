@@ -15,10 +15,11 @@ from perennial.decide.training_job.observed import Observed
 from perennial.decide.training_job.starting_model import unresolved
 from perennial.kube.cache import Cache
 from perennial.kube.client import Cluster
-from perennial.kube.resources import CONFIG_MAP, CORE_EVENT, JOB, OWN, POD, is_owned_by
+from perennial.kube.resources import CONFIG_MAP, JOB, OWN, POD, is_owned_by
 from perennial.loop.observe.children import Children
 from perennial.loop.observe.sources.inputs import Inputs
 from perennial.loop.observe.sources.pod_log import PodLog
+from perennial.loop.observe.sources.refusal import refusal
 from perennial_contract.result import Progress
 
 
@@ -84,14 +85,8 @@ class TrainingJobObserver:
         return await self._pod_log.progress(pod, job) if pod else None
 
     async def _refusal(self, job: TrainingJob, observed: Observed) -> str | None:
-        """Why the API server refuses an overdue pod, from Events of the Job controller, which are not watched."""
         batch = needs.refusal(job, observed, datetime.now(UTC))
-        if batch is None:
-            return None
-        fields = f"involvedObject.uid={batch.uid},reason=FailedCreate"
-        events = [event async for event in self._cluster.items(CORE_EVENT, job.metadata.namespace, fields=fields)]
-        newest = max(events, key=lambda event: event.get("lastTimestamp") or "", default={})
-        return newest.get("message", "").removeprefix("Error creating: ").rstrip(".") or None
+        return await refusal(self._cluster, job.metadata.namespace, batch) if batch else None
 
     async def _language_model(self, job: TrainingJob) -> LanguageModel | None:
         """The LanguageModel to start from, read from the API server, since its reference is resolved only once."""

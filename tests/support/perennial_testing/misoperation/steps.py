@@ -56,7 +56,7 @@ _EDITS: dict[str, dict[str, list[Any]]] = {
     "LanguageModel": {
         "perennial.dev/v1alpha1 TrainingJob": [None],
         "perennial.dev/v1alpha1 Deployment": [
-            None, {"spec": {"model": {"name": "mine"}}}, {"spec": {"runtime": {"image": MISSING_IMAGE}}},
+            None, {"spec": {"model": {"name": "mine"}}}, {"spec": {"rollout": {"maxSurge": 0}}},
         ],
     },
 }  # fmt: skip

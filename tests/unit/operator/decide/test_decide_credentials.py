@@ -9,8 +9,8 @@ from perennial.decide.deployment.decide import decide as decide_deployment
 from perennial.decide.deployment.observed import Observed as ObservedDeployment
 from perennial.decide.kube import JobView, PodView
 from perennial.decide.language_model.children import deployment_spec
+from perennial.decide.language_model.cleanup import cleanup
 from perennial.decide.language_model.fingerprint import fingerprint, run_fingerprint
-from perennial.decide.language_model.retention import cleanup
 from perennial.decide.training_job.decide import decide
 from perennial.decide.training_job.observed import Observed
 from perennial_testing.specs.api_objects import (
@@ -102,6 +102,22 @@ def test_a_slow_claim_without_any_secret_is_no_trouble() -> None:
     assert next(c for c in outcome.status.conditions if c.type == "Ready").reason == "Starting"
 
 
+CLAIM = {"volumes": [{"name": "claim-0", "persistentVolumeClaim": {"claimName": "models"}}]}
+
+
+def test_a_claim_that_another_node_holds_is_told_after_some_minutes() -> None:
+    def ready(since: str) -> tuple[str, str]:
+        seen = Observed(DEFAULTS, job=JobView.of(batch_job()), pods=(_waiting(CLAIM, since),))
+        found = next(c for c in decide(training_job(), seen, NOW).status.conditions if c.type == "Ready")
+        return found.reason, found.message
+
+    assert ready("2026-03-01T11:56:00Z")[0] == "Starting"
+    reason, message = ready("2026-03-01T11:55:00Z")
+    assert reason == "VolumesNotMounted"
+    assert 'PersistentVolumeClaim "models"; does a pod on another node use it?' in message
+    assert "ReadWriteMany" in message
+
+
 def test_a_service_whose_secret_is_missing_says_so() -> None:
     spec = {"volumes": [{"name": "secret-0", "secret": {"secretName": "storage"}}]}
     model = STORAGE | {"name": "writer", "digest": DIGEST, "version": 2}
@@ -130,7 +146,7 @@ def test_the_secret_of_the_spec_counts_and_of_a_storage_that_was_left_that_of_th
     model = language_model(storage={"uri": "s3://models/folder/", "credentials": {"secretName": "new"}})
     version = _version(uri, "old")
     assert deployment_spec(model, version)["model"]["credentials"] == {"secretName": used}
-    template = cleanup(model, version, "training:1")["spec"]["template"]["spec"]
+    template = cleanup(model, version, DEFAULTS)["spec"]["template"]["spec"]
     assert template["containers"][0]["command"][-2:] == ["--secret", used]
     assert _secrets(template) == {used: f"/perennial/secrets/{used}"}
 

@@ -7,9 +7,9 @@ import pytest
 
 from perennial.api import LanguageModel, ModelDeployment, TrainingJob
 from perennial.api.language_model import LanguageModelStatus
-from perennial.decide.kube import JobView
+from perennial.decide.kube import JobView, PodView
 from perennial.decide.language_model.decide import decide
-from perennial.decide.language_model.observed import Observed
+from perennial.decide.language_model.observed import Cleanup, Observed
 from perennial.decide.outcome import Manifest, Outcome
 from perennial_testing.specs import api_objects
 from perennial_testing.specs.api_objects import DEFAULTS, DIGEST, NOW, after, language_model, merged, result, true
@@ -70,7 +70,7 @@ def seen(
     return Observed(
         DEFAULTS,
         {j.metadata.name: j for j in jobs},
-        {name: JobView.of(manifest) for name, manifest in (cleanups or {}).items()},
+        {name: Cleanup(JobView.of(manifest)) for name, manifest in (cleanups or {}).items()},
         service,
     )
 
@@ -443,6 +443,69 @@ def test_a_cleanup_that_is_there_is_left_alone_whatever_the_image_is_by_now() ->
     before = model(version(1, artifactState="Deleting"), version(2), serving=2)
     there = {"writer-v1-cleanup": {"metadata": {"name": "writer-v1-cleanup", "uid": "c"}}}
     assert "Job/writer-v1-cleanup" not in applied(decide(before, seen(cleanups=there), NOW))
+
+
+def deleting(job: dict[str, Any], *pods: dict[str, Any], refusal: str | None = None) -> Observed:
+    """A cleanup that started an hour ago."""
+    manifest = {"metadata": {"name": "writer-v1-cleanup", "uid": "c"}, "status": {"startTime": "2026-03-01T11:00:00Z"}}
+    running = Cleanup(JobView.of(merged(manifest, job)), tuple(map(PodView.of, pods)), refusal)
+    return Observed(DEFAULTS, {}, {"writer-v1-cleanup": running})
+
+
+def deleter(phase: str, state: dict[str, Any]) -> dict[str, Any]:
+    container = {"name": "delete-artifact", "image": "training:1", "state": state}
+    return api_objects.pod(phase) | {"status": {"phase": phase, "containerStatuses": [container]}}
+
+
+PULL = {"waiting": {"reason": "ErrImagePull", "message": "not found"}}
+NOT_DELETED = "The files of v1 are not deleted: "
+OBSTACLES = [
+    (
+        deleting({}, refusal='pods "x" is forbidden: minimum memory usage per Container is 512Mi'),
+        "PodRefused",
+        NOT_DELETED + 'pods "x" is forbidden: minimum memory usage per Container is 512Mi. Correct the spec, or the '
+        "policy that refuses its pods.",
+    ),
+    (
+        deleting({}, refusal="exceeded quota: small"),
+        "QuotaExceeded",
+        NOT_DELETED + "exceeded quota: small. Raise the quota of the namespace, or request less in "
+        "`podDefaults.cleanupResources` of the chart.",
+    ),
+    (
+        deleting({}, deleter("Pending", PULL)),
+        "ImagePullFailed",
+        NOT_DELETED + "Image training:1 can't be pulled: not found",
+    ),
+]
+
+
+@pytest.mark.parametrize(("observed", "reason", "message"), OBSTACLES)
+def test_a_deletion_that_does_not_get_on_is_a_condition_and_told_once(
+    observed: Observed, reason: str, message: str
+) -> None:
+    before = model(version(1, artifactState="Deleting"), version(2), serving=2)
+    outcome = decide(before, observed, NOW)
+    assert condition(outcome, "Collected") == ("False", reason, message)
+    assert [(event.type, event.reason) for event in outcome.events] == [("Warning", reason)]
+    again = decide(language_model(outcome.status.to_wire()), observed, after(minutes=1))
+    assert (again.status, again.events) == (outcome.status, ())
+
+
+def test_a_deletion_whose_pod_is_absent_is_looked_at_again() -> None:
+    before = model(version(1, artifactState="Deleting"), version(2), serving=2)
+    outcome = decide(before, deleting({}), NOW)
+    assert condition(outcome, "Collected") == ("False", "Collecting", "The files of v1 are being deleted.")
+    assert outcome.again_at == after(seconds=30)
+
+
+def test_an_artifact_counts_as_deleted_though_another_container_of_the_pod_goes_on() -> None:
+    before = model(version(1, artifactState="Deleting"), version(2), serving=2)
+    outcome = decide(before, deleting({}, deleter("Running", {"terminated": {"exitCode": 0}})), NOW)
+    assert outcome.status.versions[0].artifact_state == "Deleted"
+    assert condition(outcome, "Collected")[:2] == ("True", "Collected")
+    failed_one = decide(before, deleting({}, deleter("Running", {"terminated": {"exitCode": 1}})), NOW)
+    assert failed_one.status.versions[0].artifact_state == "Deleting"
 
 
 def test_a_cleanup_that_failed_is_told_once() -> None:

@@ -1,7 +1,10 @@
 """Flags and the environment."""
 
+from pathlib import Path
+
 import pytest
 
+from perennial.decide.defaults import PodDefaults
 from perennial.process.settings import parse
 
 
@@ -132,3 +135,46 @@ def test_a_configuration_that_is_not_there_is_refused(tmp_path, capsys):
     with pytest.raises(SystemExit):
         parse(["--prometheus-config", str(tmp_path / "none")], {})
     assert "none: the file can't be read: No such file or directory" in capsys.readouterr().err
+
+
+def _pod_defaults(folder: Path, text: str) -> PodDefaults:
+    file = folder / "pods.yaml"
+    file.write_text(text)
+    return parse(["--pod-defaults", str(file)], {}).defaults.pods
+
+
+def test_defaults_of_pods_come_from_a_file(tmp_path: Path) -> None:
+    found = _pod_defaults(
+        tmp_path,
+        "labels: {team: a}\nvolumes: [{name: ca, configMap: {name: ca}}]\nsecurityContext: {runAsNonRoot: true}\n",
+    )
+    assert found.labels == {"team": "a"}
+    assert found.security_context == {"runAsNonRoot": True}
+    assert found.to_wire()["volumes"] == [{"name": "ca", "configMap": {"name": "ca"}}]
+    assert _pod_defaults(tmp_path, "") == PodDefaults() == parse([], {}).defaults.pods
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("label: {a: b}", "label: no such field"),
+        ("tolerations: [{keyy: gpu}]", "tolerations.0.keyy: no such field"),
+        ("labels: [a]", "labels: Input should be a valid dictionary"),
+        ("- a", "the file: Input should be a valid dictionary"),
+        ("labels: {a: [", "is not YAML"),
+        ("cleanupResources: {limits: {memory: []}}", "cleanupResources.limits.memory"),
+    ],
+)
+def test_a_wrong_file_of_pod_defaults_is_refused_by_field(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, advice: str
+) -> None:
+    with pytest.raises(SystemExit) as exited:
+        _pod_defaults(tmp_path, text)
+    assert exited.value.code == 2
+    assert advice in capsys.readouterr().err
+
+
+def test_a_file_of_pod_defaults_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse([], {"PERENNIAL_POD_DEFAULTS": "/absent.yaml"})
+    assert "/absent.yaml can't be read: No such file or directory" in capsys.readouterr().err
