@@ -102,3 +102,17 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   name: {{ include "perennial.serviceAccountName" . }}
   namespace: {{ .Release.Namespace }}
 {{- end -}}
+
+{{/*
+CEL: of each block of an object that shapes pods what only those may say who may run pods. The argument is the object;
+all three kinds have the same fields at one of these places.
+*/}}
+{{- define "perennial.policy.shape" -}}
+[{{ . }}.?spec, {{ . }}.?spec.?training, {{ . }}.?spec.?deployment].filter(block, block.hasValue()).map(block, [
+  block.?pod.orValue({}),
+  block.?runtime.?image.orValue(''),
+  block.?runtime.?command.orValue([]),
+  block.?runtime.?args.orValue([]),
+  dyn((block.?data.?train.orValue([]) + [block.?data.?validation.orValue({})])
+    .map(source, source.?uri.orValue('')).filter(uri, uri.startsWith('file:')))])
+{{- end -}}

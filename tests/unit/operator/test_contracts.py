@@ -15,7 +15,7 @@ from perennial.decide.defaults import Defaults
 from perennial.decide.deployment.decide import decide as decide_deployment
 from perennial.decide.deployment.observed import Observed as ObservedDeployment
 from perennial.decide.kube import Termination
-from perennial.decide.language_model.retention import cleanup
+from perennial.decide.language_model.cleanup import cleanup
 from perennial.decide.pods.diagnosis import Trouble, failure_of
 from perennial.decide.training_job.configuration import config_map
 from perennial.decide.training_job.observed import locations
@@ -97,7 +97,7 @@ def test_the_command_that_deletes_an_artifact_is_valid_to_the_training_package()
             "artifact": {"uri": folder, "digest": "sha256:" + "0" * 64},
         }
     )  # fmt: skip
-    job = cleanup(_model(), version, "training:1")
+    job = cleanup(_model(), version, DEFAULTS)
     (container,) = job["spec"]["template"]["spec"]["containers"]
     assert container["command"][:3] == ["python", "-m", "perennial_training"]
     options = training_parser().parse_args(container["command"][3:])

@@ -33,21 +33,6 @@ _TRAINING = """
     {nodes: 2, gpusPerNode: 1, gpuResource: amd.com/gpu, sharding: FSDP,
      resources: {requests: {cpu: 1, memory: 2Gi}, limits: {memory: 2Gi}}}
   runtime: {image: "registry.example/training:1"}
-  pod:
-    labels: {team: docs}
-    annotations: {example.org/owner: docs}
-    nodeSelector: {gpu: h200}
-    tolerations: [{key: gpu, operator: Equal, value: h200, effect: NoExecute, tolerationSeconds: 60}]
-    affinity:
-      podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: host, labelSelector: {}}]}
-    priorityClassName: high
-    schedulerName: gang
-    serviceAccountName: trainer
-    imagePullSecrets: [{name: registry}]
-    volumes: [{name: shm, emptyDir: {medium: Memory}}, {name: cache, ephemeral: {volumeClaimTemplate: {}}}]
-    volumeMounts: [{name: shm, mountPath: /dev/shm}, {name: cache, mountPath: /cache, subPath: hub, readOnly: true}]
-    env: [{name: NCCL_DEBUG, value: INFO}, {name: TOKEN, valueFrom: {secretKeyRef: {name: hub, key: token}}}]
-    envFrom: [{prefix: S3_, secretRef: {name: bucket}}]
   queueName: research
   activeDeadlineSeconds: 9000
   backoffLimit: 3
@@ -89,6 +74,24 @@ _DATA = """
      deduplicate: true, nearDuplicates: 0.8}
   augmentation: {copies: 2, deleteWords: 0.1, swapWords: 0.05}
 """
+_POD = """
+  labels: {team: docs}
+  annotations: {example.org/owner: docs}
+  nodeSelector: {gpu: h200}
+  tolerations: [{key: gpu, operator: Equal, value: h200, effect: NoExecute, tolerationSeconds: 60}]
+  affinity:
+    podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: host, labelSelector: {}}]}
+  topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway, labelSelector: {}}]
+  priorityClassName: high
+  runtimeClassName: nvidia
+  schedulerName: gang
+  serviceAccountName: trainer
+  imagePullSecrets: [{name: registry}]
+  volumes: [{name: shm, emptyDir: {medium: Memory}}, {name: cache, ephemeral: {volumeClaimTemplate: {}}}]
+  volumeMounts: [{name: shm, mountPath: /dev/shm}, {name: cache, mountPath: /cache, subPath: hub, readOnly: true}]
+  env: [{name: NCCL_DEBUG, value: INFO}, {name: TOKEN, valueFrom: {secretKeyRef: {name: hub, key: token}}}]
+  envFrom: [{prefix: S3_, secretRef: {name: bucket}}]
+"""
 _AUTOSCALING = """
   minReplicas: 1
   maxReplicas: 4
@@ -111,7 +114,7 @@ FULL: dict[str, list[Manifest]] = {
         {
             "model": yaml.safe_load(_MODEL),
             "data": yaml.safe_load(_DATA),
-            "training": yaml.safe_load(_TRAINING),
+            "training": yaml.safe_load(_TRAINING) | {"pod": yaml.safe_load(_POD)},
             **yaml.safe_load("""
                 evaluation:
                   gates:
@@ -131,7 +134,10 @@ FULL: dict[str, list[Manifest]] = {
                 versionHistoryLimit: 5
                 promotion: {policy: Manual, approve: {version: 2}, pin: {version: 3}}
             """),
-            "deployment": {"runtime": yaml.safe_load(_RUNTIME), "autoscaling": yaml.safe_load(_AUTOSCALING)},
+            "deployment": {
+                "runtime": yaml.safe_load(_RUNTIME), "autoscaling": yaml.safe_load(_AUTOSCALING),
+                "rollout": {"maxSurge": 0}, "pod": yaml.safe_load(_POD),
+            },
         },
         SMALL["LanguageModel"]
         | {
@@ -146,7 +152,7 @@ FULL: dict[str, list[Manifest]] = {
         {
             "model": yaml.safe_load(_MODEL),
             "data": yaml.safe_load(_DATA),
-            "training": yaml.safe_load(_TRAINING),
+            "training": yaml.safe_load(_TRAINING) | {"pod": yaml.safe_load(_POD)},
             "compareWith": {
                 "version": 1, "uri": "s3://models/v1", "digest": DIGEST, "credentials": {"secretName": "storage"},
             },
@@ -170,6 +176,8 @@ FULL: dict[str, list[Manifest]] = {
             },
             "runtime": yaml.safe_load(_RUNTIME),
             "autoscaling": yaml.safe_load(_AUTOSCALING),
+            "rollout": {"maxSurge": 0},
+            "pod": yaml.safe_load(_POD),
         },
         SMALL["Deployment"] | {"replicas": 0},
     ],
