@@ -61,6 +61,8 @@ class Cluster:
         return self.status, self.trainings, self.cleanups, self.service
 
     def look(self) -> Outcome:
+        """Each look takes a moment: two decisions that say the same are told apart by their time."""
+        self.now += timedelta(milliseconds=100)
         return decide(self.model(), self.observed(), self.now)
 
     def apply(self, manifest: Manifest) -> None:
