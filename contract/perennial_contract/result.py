@@ -113,6 +113,9 @@ class Result(Measured):
 
     artifact: Artifact = Field(description="Trained model.")
     tracking: TrackingResult | None = Field(None, description="Record on the tracking server.")
+    reused: bool = Field(
+        False, description="Whether the artifact is of an earlier TrainingJob of this name and configuration."
+    )
 
 
 class ResultMessage(Result):
@@ -122,7 +125,7 @@ class ResultMessage(Result):
     schema_version: Literal[1] = Field(alias="schema", description="Version of this schema.")
 
     @classmethod
-    def of(cls, artifact: Artifact, measured: Measured) -> "ResultMessage":
+    def of(cls, artifact: Artifact, measured: Measured, reused: bool = False) -> "ResultMessage":
         """The message on an artifact and what was measured of it."""
-        found = measured.model_dump(include=set(Measured.model_fields))
-        return cls.model_validate({"perennial": exits.RESULT, "schema": SCHEMA, "artifact": artifact} | found)
+        found = measured.model_dump(include=set(Measured.model_fields)) | {"artifact": artifact, "reused": reused}
+        return cls.model_validate({"perennial": exits.RESULT, "schema": SCHEMA} | found)

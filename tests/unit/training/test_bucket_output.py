@@ -116,10 +116,19 @@ def test_a_publishing_that_was_killed_is_completed(pod, out, monkeypatch, moment
 def test_another_job_s_artifact_is_never_written_over(pod, out, tmp_path):
     pod.run()
     before = local(out, tmp_path / "before")
-    pod.job["job"]["uid"] = "uid-2"
+    pod.job["job"] |= {"uid": "uid-2", "name": "other"}
     ended = pod.run()
     assert (ended.code, ended.message["reason"]) == (BAD_CONFIGURATION, "OutputTaken")
     assert "the artifact of the job demo/tiny (uid-1)" in ended.message["message"]
+    assert local(out, tmp_path / "after") == before
+
+
+def test_a_job_that_is_created_again_has_its_artifact_already(pod, out, tmp_path):
+    first = pod.run()
+    before = local(out, tmp_path / "before")
+    pod.job["job"]["uid"] = "uid-2"
+    again = pod.run()
+    assert (again.code, again.message) == (0, first.message | {"reused": True})
     assert local(out, tmp_path / "after") == before
 
 

@@ -119,9 +119,20 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another(pod, traine
     assert weights("uid-3", 2) != first
 
 
+def test_a_job_that_is_created_again_has_its_artifact_already(pod, trained):
+    before = manifest.digest_of(pod.output)
+    pod.job["job"]["uid"] = "uid-2"
+    again = pod.run()
+    assert again.code == 0
+    assert again.message == trained.message | {"reused": True}
+    assert again.progress == []
+    assert manifest.digest_of(pod.output) == before
+
+
 def test_another_jobs_artifact_is_not_overwritten(pod, trained):
     before = manifest.digest_of(pod.output)
     pod.job["job"]["uid"] = "uid-2"
+    pod.job["training"]["hyperparameters"]["seed"] = 7
     ended = pod.run()
     assert ended.code == BAD_CONFIGURATION
     assert ended.message["reason"] == "OutputTaken"

@@ -8,6 +8,7 @@ from typing import Any
 
 from perennial_contract import manifest
 from perennial_contract.facts import TrainingFacts
+from perennial_contract.job import Job
 from perennial_contract.result import Artifact, ResultMessage
 from perennial_contract.version import of_perennial
 from perennial_training.output.card import card
@@ -43,10 +44,10 @@ def copy_tokenizer(tokenizer: Path, folder: Path) -> None:
             shutil.copyfile(tokenizer / name, folder / name)
 
 
-def result(uri: str, facts: dict[str, Any], digest: str, size: int) -> ResultMessage:
+def result(config: Job, document: dict[str, Any], digest: str, size: int) -> ResultMessage:
     """The result of a job from the manifest of its artifact; `size` in bytes. Raises TamperedArtifact."""
-    artifact = Artifact(uri=uri, digest=digest, size_bytes=size)
-    return ResultMessage.of(artifact, TrainingFacts.of(facts))
+    artifact, facts = Artifact(uri=config.output.uri, digest=digest, size_bytes=size), TrainingFacts.of(document)
+    return ResultMessage.of(artifact, facts, reused=facts.job.uid != config.job.uid)
 
 
 def made_with() -> dict[str, str]:

@@ -13,7 +13,7 @@ from perennial_contract.storage import credentials
 from perennial_contract.storage.s3 import Store
 from perennial_training.checkpoints.mirror import Mirror
 from perennial_training.output.artifact import result, stage
-from perennial_training.output.output import artifact_of, taken
+from perennial_training.output.output import artifact_of, is_of, taken
 
 CLAIM = "publishing"  # the object below OUTPUT.partial/ that names the job whose files go to OUTPUT/
 
@@ -22,6 +22,7 @@ class BucketOutput:
     """Objects below OUTPUT/; the work folder is on the pod's disk, with copies in OUTPUT.partial/."""
 
     def __init__(self, config: Job, mounts: Path, report: Report) -> None:
+        self.config = config
         self.uri, self.uid = config.output.uri.rstrip("/"), config.job.uid
         self.report = report
         name = config.output.credentials.secret_name if config.output.credentials else None
@@ -40,11 +41,11 @@ class BucketOutput:
             return None
         try:
             document = manifest.parse(content, None, self.uri)
-            facts = Facts.of(document)
+            is_ours = is_of(document, self.config)
         except manifest.TamperedArtifact as error:
             raise taken(self.uri, f"files that are no whole artifact ({error})") from None
-        if facts.job is None or facts.job.uid != self.uid:
-            raise taken(self.uri, artifact_of(facts))
+        if not is_ours:
+            raise taken(self.uri, artifact_of(Facts.of(document)))
         if missing := sorted(document["files"].keys() - sizes.keys()):
             raise taken(self.uri, f"files that are no whole artifact ({missing[0]} is missing)")
         return self._done(document, content)
@@ -93,7 +94,7 @@ class BucketOutput:
         except Failure as failure:  # the artifact is whole, and that is what counts
             self.report(f"{failure.reason}: {failure.message}; {self.partial.uri}/ stays")
         size = sum(sizes[name] for name in (*document["files"], manifest.NAME))
-        return result(self.uri, document, manifest.sha256(content), size)
+        return result(self.config, document, manifest.sha256(content), size)
 
     def _taken_meanwhile(self) -> Failure:
         return taken(self.uri, "what another job put there meanwhile")

@@ -11,7 +11,7 @@ from perennial_contract.job import Job
 from perennial_contract.result import ResultMessage
 from perennial_contract.uri import local_path
 from perennial_training.output.artifact import result, stage
-from perennial_training.output.output import artifact_of, taken
+from perennial_training.output.output import artifact_of, is_of, taken
 
 
 class ClaimOutput:
@@ -34,11 +34,12 @@ class ClaimOutput:
         if not self.folder.exists():
             return None
         try:
-            facts = Facts.of(manifest.verify(self.folder, None))
+            document = manifest.verify(self.folder, None)
+            is_ours = is_of(document, self.config)
         except manifest.TamperedArtifact as error:
             raise self._taken(f"files that are no whole artifact ({error})") from None
-        if facts.job is None or facts.job.uid != self.config.job.uid:
-            raise self._taken(artifact_of(facts))
+        if not is_ours:
+            raise self._taken(artifact_of(Facts.of(document)))
         self._clean()
         return self._result()
 
@@ -60,7 +61,7 @@ class ClaimOutput:
     def _result(self) -> ResultMessage:
         """Read from the artifact itself, so that asking again gives the same."""
         document = manifest.verify(self.folder, None)
-        return result(self.config.output.uri, document, manifest.digest_of(self.folder), manifest.size(self.folder))
+        return result(self.config, document, manifest.digest_of(self.folder), manifest.size(self.folder))
 
     def _clean(self) -> None:
         shutil.rmtree(self.partial, ignore_errors=True)

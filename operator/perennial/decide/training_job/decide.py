@@ -41,11 +41,14 @@ def decide(job: TrainingJob, observed: Observed, now: datetime) -> Outcome:
 
 
 def _ended(job: TrainingJob, observed: Observed, now: datetime) -> Outcome:
-    """A run that has ended is deleted after its TTL, and its children with it; the artifact is kept."""
+    """A run that has ended is deleted after its TTL, and its children with it; the artifact is kept.
+
+    One that only found its artifact stays: whoever created it again, such as a GitOps tool, would do so for ever.
+    """
     status, ttl = _final_status(job), job.spec.ttl_seconds_after_finished
     if outlived := _outlived(job, observed, now):
         return Outcome(status=status, delete=outlived)
-    if ttl is None or job.status.completion_time is None:
+    if ttl is None or job.status.completion_time is None or (job.status.result and job.status.result.reused):
         return Outcome(status=status)
     at, due = job.metadata, job.status.completion_time + timedelta(seconds=ttl)
     if now < due:

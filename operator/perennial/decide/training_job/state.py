@@ -69,7 +69,10 @@ def _completed(job: TrainingJob, pods: Iterable[PodView]) -> State:
     if result.artifact.uri.rstrip("/") != job.spec.output.uri.rstrip("/"):
         message = f"The result names an artifact at {result.artifact.uri} instead of {job.spec.output.uri}."
         return State("Failed", "WrongResult", message, stalled=True)
-    return State("Complete", "Trained", f"Trained in {result.steps} steps; {_quality(result.metrics)}.", result=result)
+    trained = f"Trained in {result.steps} steps; {_quality(result.metrics)}."
+    if result.reused:
+        trained = f"An earlier TrainingJob of this name and configuration left the artifact. {trained}"
+    return State("Complete", "Trained", trained, result=result)
 
 
 def _quality(metrics: dict[str, float]) -> str:

@@ -259,6 +259,16 @@ def test_a_run_that_ended_is_deleted_when_its_time_is_over() -> None:
     assert decide(training_job(ttlSecondsAfterFinished=0), observe(), after(hours=999)).delete == ()
 
 
+def test_a_run_that_only_found_its_artifact_stays() -> None:
+    """A GitOps tool creates what is gone again: with a time to live that would never end."""
+    found = result() | {"reused": True}
+    observed = observe(pod("Succeeded", ended(0, found)), job=batch_job("Complete"))
+    complete = decide(training_job(ttlSecondsAfterFinished=60), observed, NOW)
+    assert told(complete)[2].startswith("An earlier TrainingJob of this name and configuration left the artifact.")
+    again = decide(training_job(complete.status.to_wire(), ttlSecondsAfterFinished=60), observe(), after(hours=999))
+    assert (again.delete, again.again_at) == ((), None)
+
+
 OVERLAY: dict[str, Any] = {
     "labels": {"team": "docs"},
     "annotations": {"a": "b"},
