@@ -4,14 +4,14 @@ import json
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import openai
 import pytest
 
-from perennial_testing.pods.manifests import BETTER, WORSE, small_model
+from perennial_testing.pods.manifests import BETTER, WORSE, Manifest, small_model
 from perennial_testing.pods.waits import apply, condition, service_url
 from playground import language_models as lm
 from playground.clusters import STATE, Chosen
@@ -19,17 +19,51 @@ from playground.commands import Kubectl
 
 MODEL = "small"
 IDLE_SECONDS = 120
+OURS = {"app.kubernetes.io/managed-by": "perennial"}
 OPERATOR = "system:serviceaccount:perennial-system:perennial"
 
 
+def model() -> Manifest:
+    """Its pods have the label that a policy of the platform asks for."""
+    manifest = small_model(MODEL)
+    for block in ("training", "deployment"):
+        manifest["spec"][block]["pod"] = {"labels": {"team": "docs"}}
+    return manifest
+
+
+def needs_a_team(namespace: str) -> list[Manifest]:
+    """The policy that each pod of ours in the namespace needs a label."""
+    at = {"metadata": {"name": namespace}}
+    api = {"apiVersion": "admissionregistration.k8s.io/v1"}
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    there = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+    ours = {"matchLabels": OURS}
+    policy = {
+        "failurePolicy": "Fail",
+        "matchConstraints": {"namespaceSelector": there, "objectSelector": ours, "resourceRules": [rule]},
+        "validations": [{"expression": "'team' in object.metadata.?labels.orValue({})", "message": "needs a team"}],
+    }
+    binding = {"policyName": namespace, "validationActions": ["Deny"]}
+    return [
+        api | {"kind": "ValidatingAdmissionPolicy", "spec": policy} | at,
+        api | {"kind": "ValidatingAdmissionPolicyBinding", "spec": binding} | at,
+    ]
+
+
 @pytest.fixture(scope="module")
-def kubectl(new_namespace: Callable[[str], Kubectl]) -> Kubectl:
-    """A namespace in which version 1 is in service."""
+def kubectl(new_namespace: Callable[[str], Kubectl]) -> Iterator[Kubectl]:
+    """A namespace in which version 1 is in service, and each pod has to have a label."""
     kubectl = new_namespace("story")
-    apply(kubectl, small_model())
+    apply(kubectl, *needs_a_team(kubectl.namespace))
+    labels = ",".join(f"{key}={value}" for key, value in OURS.items())
+    naked = ("run", "naked", "--image=none", "--dry-run=server", f"--labels={labels}")
+    kubectl.wait_for("the API server to refuse a pod without a team", 60, lambda: not kubectl(*naked, check=False))
+    apply(kubectl, model())
     assert lm.follow(kubectl, MODEL, 1)["state"] == "Accepted"
     lm.wait_ready(kubectl, MODEL, 1)
-    return kubectl
+    yield kubectl
+    for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy"):
+        kubectl("delete", kind, kubectl.namespace)
 
 
 @dataclass(frozen=True)
@@ -107,7 +141,7 @@ def test_the_official_openai_client_gets_a_streamed_completion(kubectl: Kubectl)
 
 def test_applying_the_same_again_changes_nothing(kubectl: Kubectl) -> None:
     before = kubectl.get("languagemodel", MODEL)
-    apply(kubectl, small_model())
+    apply(kubectl, model())
     time.sleep(5)
     after = kubectl.get("languagemodel", MODEL)
     assert (before["metadata"]["generation"], before["status"]) == (after["metadata"]["generation"], after["status"])
