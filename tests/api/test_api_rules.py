@@ -49,37 +49,6 @@ _MAKING: list[Rule] = [
         "training: {compute: {gpusPerNode: 1, sharding: FSDP}}",
     ),
     (
-        "the names tmp, config, claim-… and configmap-… are taken by the training's own volumes",
-        "training: {pod: {volumes: [{name: shm, emptyDir: {medium: Memory}}]}}",
-        "training: {pod: {volumes: [{name: claim-0, emptyDir: {}}]}}",
-    ),
-    (
-        "/tmp, /etc, /dev, /perennial and /etc/perennial are taken by the training's own mounts",
-        "training: {pod: {volumes: [{name: a, emptyDir: {}}], volumeMounts: [{name: a, mountPath: /dev/shm}]}}",
-        "training: {pod: {volumes: [{name: a, emptyDir: {}}], volumeMounts: [{name: a, mountPath: /etc/perennial/b}]}}",
-    ),
-    (
-        "each of volumeMounts must name one of volumes",
-        "training: {pod: {volumes: [{name: a, emptyDir: {}}], volumeMounts: [{name: a, mountPath: /a}]}}",
-        "training: {pod: {volumeMounts: [{name: a, mountPath: /a}]}}",
-    ),
-    (
-        "HOME, JOB_COMPLETION_INDEX, MASTER_ADDR, MASTER_PORT, RANK, LOCAL_RANK, WORLD_SIZE and PERENNIAL_… are set "
-        "by the operator",
-        "training: {pod: {env: [{name: NCCL_DEBUG, value: INFO}]}}",
-        "training: {pod: {env: [{name: MASTER_ADDR, value: elsewhere}]}}",
-    ),
-    (
-        "value and valueFrom exclude each other",
-        "training: {pod: {env: [{name: A, valueFrom: {secretKeyRef: {name: a, key: b}}}]}}",
-        "training: {pod: {env: [{name: A, value: b, valueFrom: {secretKeyRef: {name: a, key: b}}}]}}",
-    ),
-    (
-        "labels of perennial.dev, batch.kubernetes.io, kueue.x-k8s.io and the Job's own are set by the operator",
-        "training: {pod: {labels: {example.org/team: docs}}}",
-        "training: {pod: {labels: {perennial.dev/training-job: other}}}",
-    ),
-    (
         "`hiddenSize` must be a multiple of twice `heads`",
         "model: {architecture: {hiddenSize: 96, heads: 3}}",
         "model: {architecture: {hiddenSize: 96, heads: 5}}",
@@ -190,6 +159,45 @@ _MAKING: list[Rule] = [
         "training: {hyperparameters: {warmupSteps: 1000}}",
     ),
 ]
+# Of the overlay of pods, wherever it stands.
+_POD: list[Rule] = [
+    (
+        "tmp, config, work, model, claim-…, configmap-…, secret-… are names of the operator's volumes",
+        "{volumes: [{name: shm, emptyDir: {medium: Memory}}]}",
+        "{volumes: [{name: claim-0, emptyDir: {}}]}",
+    ),
+    (
+        "tmp, config, work, model, claim-…, configmap-…, secret-… are names of the operator's volumes",
+        "{volumes: [{name: models, emptyDir: {}}]}",
+        "{volumes: [{name: model, emptyDir: {}}]}",
+    ),
+    (
+        "/tmp, /etc, /dev, /perennial and /etc/perennial are paths of the operator's mounts",
+        "{volumes: [{name: a, emptyDir: {}}], volumeMounts: [{name: a, mountPath: /dev/shm}]}",
+        "{volumes: [{name: a, emptyDir: {}}], volumeMounts: [{name: a, mountPath: /etc/perennial/b}]}",
+    ),
+    (
+        "each of volumeMounts must name one of volumes",
+        "{volumes: [{name: a, emptyDir: {}}], volumeMounts: [{name: a, mountPath: /a}]}",
+        "{volumeMounts: [{name: a, mountPath: /a}]}",
+    ),
+    (
+        "HOME, JOB_COMPLETION_INDEX, MASTER_ADDR, MASTER_PORT, RANK, LOCAL_RANK, WORLD_SIZE and PERENNIAL_… are set "
+        "by the operator",
+        "{env: [{name: NCCL_DEBUG, value: INFO}]}",
+        "{env: [{name: MASTER_ADDR, value: elsewhere}]}",
+    ),
+    (
+        "value and valueFrom exclude each other",
+        "{env: [{name: A, valueFrom: {secretKeyRef: {name: a, key: b}}}]}",
+        "{env: [{name: A, value: b, valueFrom: {secretKeyRef: {name: a, key: b}}}]}",
+    ),
+    (
+        "labels of perennial.dev, batch.kubernetes.io, kueue.x-k8s.io and the Job's own are set by the operator",
+        "{labels: {example.org/team: docs}}",
+        "{labels: {perennial.dev/training-job: other}}",
+    ),
+]
 _SERVING: list[Rule] = [
     (
         "`minReplicas` must not exceed `maxReplicas`",
@@ -290,16 +298,29 @@ _LIVING: list[Rule] = [
 
 def overlays(kind: str) -> list[tuple[str, Manifest, Manifest]]:
     """Message, accepted and refused overlay, for each rule on objects of a kind."""
-    rules = {
-        "LanguageModel": _MAKING + _LIVING,
-        "TrainingJob": _MAKING + _JUDGING,
-        "Deployment": _SERVING + _REFERRING,
+    training, serving = _within(_POD, "training", "pod"), _within(_POD, "pod")
+    return {
+        "LanguageModel": [
+            *_within(_MAKING + _LIVING),
+            *training,
+            *_within(_SERVING + _TEMPLATE, "deployment"),
+            *_within(_POD, "deployment", "pod"),
+        ],
+        "TrainingJob": [*_within(_MAKING + _JUDGING), *training],
+        "Deployment": [*_within(_SERVING + _REFERRING), *serving],
     }[kind]
-    found = [(message, yaml.safe_load(good), yaml.safe_load(bad)) for message, good, bad in rules]
-    if kind == "LanguageModel":
-        serving = ((message, yaml.safe_load(good), yaml.safe_load(bad)) for message, good, bad in _SERVING + _TEMPLATE)
-        found += [(message, {"deployment": good}, {"deployment": bad}) for message, good, bad in serving]
-    return found
+
+
+def _within(rules: list[Rule], *path: str) -> list[tuple[str, Manifest, Manifest]]:
+    """The rules, their overlays at this path."""
+
+    def at(text: str) -> Manifest:
+        overlay: Manifest = yaml.safe_load(text)
+        for name in reversed(path):
+            overlay = {name: overlay}
+        return overlay
+
+    return [(message, at(good), at(bad)) for message, good, bad in rules]
 
 
 CASES = [(kind, *overlay) for kind in SMALL for overlay in overlays(kind)]

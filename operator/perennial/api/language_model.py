@@ -106,6 +106,13 @@ class Retraining(ApiModel):
     max_runs_per_day: int | None = Field(
         None, ge=1, le=1000, description="Maximum number of triggered versions within 24 hours."
     )
+    backoff_limit: int = Field(
+        3,
+        ge=0,
+        le=10,
+        description="Number of further versions that are started after a failed one with the same spec: the first "
+        "after 10 minutes, each next one after twice as long.",
+    )
 
 
 class Approve(ApiModel):
@@ -178,7 +185,7 @@ class Version(ApiModel):
     state: str = Field(
         description="Training, Accepted, Refused, Failed or Superseded. For display; the other fields are the facts."
     )
-    trigger: str = Field(description="Cause of the version: Initial, SpecChanged or the name of a trigger.")
+    trigger: str = Field(description="Cause of the version: Initial, SpecChanged, Retry or the name of a trigger.")
     fingerprint: str = Field(description="Hash of the model, data and training parameters.")
     run_fingerprint: str | None = Field(
         None,

@@ -183,7 +183,8 @@ REASONS: dict[str, Reason] = {
     "VersionFailed": _warning(
         _LM,
         "The training of the version failed; the served version stays.",
-        "Follow the message of its TrainingJob; a corrected spec starts another version.",
+        "Follow the message of its TrainingJob. A corrected spec starts another version at once; without a correction "
+        "`retraining.backoffLimit` versions follow in growing intervals.",
     ),
     "VersionSuperseded": _normal(_LM, "The spec changed during the training of the version, which was canceled."),
     "VersionPromoted": _normal(_LM, "The version replaces the served one."),

@@ -7,9 +7,11 @@ import pytest
 from perennial.api import LanguageModel, TrainingJob
 from perennial.decide.defaults import Defaults
 from perennial.decide.language_model.decide import decide
+from perennial.decide.language_model.fingerprint import fingerprint, run_fingerprint
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.outcome import Outcome
-from perennial_testing.specs.api_objects import NOW, language_model, training_job, true
+from perennial_testing.specs.api_objects import NOW, language_model, training_job, true, version
+from perennial_testing.specs.api_objects import after as later
 
 MENDED: list[dict[str, Any]] = [
     {"storage": {"uri": "pvc://other"}},
@@ -53,6 +55,52 @@ def test_a_training_that_gets_on_is_not_broken_off(spec: dict[str, Any]) -> None
     assert states(after(spec, progress=progress)) == {1: "Training"}
 
 
-def test_without_a_change_nothing_is_tried_again() -> None:
+def test_without_a_change_nothing_is_tried_again_at_once() -> None:
     assert states(after({}, conditions=[true("Failed")])) == {1: "Failed"}
     assert states(after({}, conditions=[STALLED])) == {1: "Training"}
+
+
+def _failed(number: int, **more: Any) -> dict[str, Any]:
+    """A version of language_model() that failed now."""
+    spec = language_model().spec
+    prints = {"fingerprint": fingerprint(spec), "runFingerprint": run_fingerprint(spec)}
+    return version(number, "Failed", completionTime=NOW.isoformat(), **prints | more)
+
+
+def _later(minutes: int, *versions: dict[str, Any], **spec: Any) -> Outcome:
+    status = {"versions": list(versions), "lastVersion": versions[-1]["number"]}
+    return decide(language_model(status, **spec), _seen(), later(minutes=minutes))
+
+
+@pytest.mark.parametrize(("failures", "minutes"), [(1, 10), (2, 20), (3, 40)])
+def test_a_failed_version_is_tried_again_ever_later(failures: int, minutes: int) -> None:
+    versions = [_failed(n) for n in range(1, failures + 1)]
+    early = _later(minutes - 1, *versions)
+    assert failures + 1 not in states(early)
+    assert early.again_at == later(minutes=minutes)
+    outcome = _later(minutes, *versions)
+    assert states(outcome)[failures + 1] == "Training"
+    started = outcome.status.versions[-1]  # type: ignore[attr-defined]
+    assert started.trigger == "Retry"
+    assert outcome.status.decisions[-1].rule == "retraining.backoffLimit 3"  # type: ignore[attr-defined]
+
+
+NO_RETRY: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
+    "the limit is reached": ([_failed(n) for n in (1, 2, 3, 4)], {}),
+    "the limit is 0": ([_failed(1)], {"retraining": {"backoffLimit": 0}}),
+    "the model is suspended": ([_failed(1)], {"suspend": True}),
+    "the newest one was trained": ([_failed(1), version(2, "Accepted")], {}),
+    "the newest one was superseded": ([_failed(1, supersededTime=NOW.isoformat())], {"suspend": True}),
+}
+
+
+@pytest.mark.parametrize("case", NO_RETRY)
+def test_nothing_is_tried_again_where(case: str) -> None:
+    versions, spec = NO_RETRY[case]
+    outcome = _later(10_000, *versions, **spec)
+    assert outcome.status.last_version == versions[-1]["number"]  # type: ignore[attr-defined]
+
+
+def test_a_success_begins_the_count_anew() -> None:
+    versions = [_failed(1), _failed(2), version(3, "Refused"), _failed(4)]
+    assert states(_later(10, *versions))[5] == "Training"
