@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
+from perennial.decide.defaults import PodDefaults
 from perennial.decide.deployment.queries import DEPLOYMENT_LABEL
 from perennial.decide.labels import DEPLOYMENT, MODEL_VERSION
 from perennial.loop.readings.access import Access, Tls
+from perennial.process.pod_defaults import pod_defaults
 from perennial.process.prometheus_config import load
 from perennial_testing.documentation import blocks
 
@@ -142,8 +144,13 @@ def test_the_values_in_the_documentation_are_configurations_of_the_operator(tmp_
     for example in examples:
         (tmp_path / "values.yaml").write_text(example.text)
         manifests = rendered(file=tmp_path / "values.yaml")
-        (tmp_path / "config.yaml").write_text(manifests["ConfigMap perennial-prometheus"]["data"]["config.yaml"])
-        assert load(tmp_path / "config.yaml") != Access(), example.place
+        file = tmp_path / "config.yaml"
+        if "podDefaults" in example.text:
+            file.write_text(manifests["ConfigMap perennial-pod-defaults"]["data"]["defaults.yaml"])
+            assert pod_defaults(str(file)) != PodDefaults(), example.place
+        else:
+            file.write_text(manifests["ConfigMap perennial-prometheus"]["data"]["config.yaml"])
+            assert load(file) != Access(), example.place
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def template(*values: str) -> Manifest:
 def test_the_operator_reads_the_defaults_of_the_chart(tmp_path: Path) -> None:
     pod = template(*VALUES)["spec"]
     (flag,) = [each for each in pod["containers"][0]["args"] if each.startswith("--pod-defaults=")]
-    (volume,) = [each for each in pod["volumes"] if each["name"] == "configuration"]
+    (volume,) = [each for each in pod["volumes"] if each["name"] == "pod-defaults"]
     (mount,) = [each for each in pod["containers"][0]["volumeMounts"] if each["name"] == volume["name"]]
     path = Path(flag.partition("=")[2])
     assert path.parent == Path(mount["mountPath"])
@@ -32,8 +32,8 @@ def test_the_operator_reads_the_defaults_of_the_chart(tmp_path: Path) -> None:
 
 
 def test_the_operator_restarts_when_they_change() -> None:
-    annotations = [template(*values)["metadata"]["annotations"] for values in ((), VALUES)]
-    assert annotations[0] != annotations[1]
+    others = ("podDefaults.labels.team=others",)
+    assert template(*others)["metadata"]["annotations"] != template(*VALUES)["metadata"]["annotations"]
 
 
 def test_without_defaults_there_is_no_file() -> None:

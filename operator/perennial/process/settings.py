@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from perennial.decide.defaults import Defaults
 from perennial.loop.readings.access import Access
-from perennial.process.prometheus_config import ConfigError, load
 from perennial.process.pod_defaults import pod_defaults
+from perennial.process.prometheus_config import ConfigError, load
 
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 

@@ -8,7 +8,7 @@ import promql_parser as promql
 LABEL = "namespace"
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def objection(query: str, namespace: str) -> str | None:
     """Why an object of the namespace must not ask the query; None if each selector has the namespace as a matcher."""
     if "`" in query or "\r" in query:

@@ -93,7 +93,7 @@ def _service(mirror: Mirror, namespace: str, name: str, spec: Manifest) -> dict[
     return {
         what: said
         for what, said in _children(mirror, namespace, name, "autoscaling" in spec.get("deployment", {})).items()
-        if what.startswith(("apps/v1", "perennial.dev/v1alpha1 Deployment", "v1 Service", "policy/v1"))
+        if what.endswith(f" {name}")  # not those of its trainings, which have the numbers of versions in their names
     }
 
 
