@@ -15,6 +15,7 @@ from kubernetes.aio.config import ConfigException
 
 from perennial.kube.client import ApiError, Cluster, load_configuration
 from perennial.kube.lease import Leadership
+from perennial.kube.proxy import proxy_to
 from perennial.loop import logs
 from perennial.loop.metrics import Metrics
 from perennial.process.definitions import wait_for_definitions
@@ -43,7 +44,7 @@ async def _run(settings: Settings) -> None:
     client.user_agent = USER_AGENT
     leadership = Leadership(configuration, settings.lease_namespace, settings.lease_name, USER_AGENT)
     health = Health()
-    async with aiohttp.ClientSession() as http:
+    async with aiohttp.ClientSession(proxy=proxy_to(settings.prometheus_url or "")) as http:
         metrics = Metrics()
         cluster = Cluster(client, lambda: leadership.is_held, metrics.requested)
         engine = Engine(settings, configuration, cluster, http, health, metrics, lambda: _on_signals(stop))
