@@ -1,13 +1,11 @@
 """What the holders of Kubernetes' own roles may do with our kinds, by the chart's aggregated roles."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
-import yaml
 
-from perennial_testing.cluster.control_plane import ROOT, ControlPlane
+from perennial_testing.chart import manifests
+from perennial_testing.cluster.control_plane import ControlPlane
 from perennial_testing.cluster.node import eventually
 
 KINDS = ("languagemodels", "trainingjobs", "deployments")
@@ -18,9 +16,7 @@ CHANGES = ("create", "update", "patch", "delete")
 @pytest.fixture(scope="module")
 def roles(control_plane: ControlPlane) -> Iterator[None]:
     """The chart's roles for users, as Helm renders them."""
-    helm = (sys.executable, str(ROOT / "tools/helm"), "template", "perennial", str(ROOT / "charts/perennial"))
-    rendered = subprocess.run(helm, capture_output=True, text=True, check=True).stdout
-    documents = [each for each in yaml.safe_load_all(rendered) if each and each["metadata"]["name"] in NAMES]
+    documents = [each for each in manifests() if each["metadata"]["name"] in NAMES]
     assert len(documents) == len(NAMES)
     control_plane.kubectl("apply", "-f", "-", stdin=documents)
     yield
