@@ -31,7 +31,7 @@ kubeconfig: ## Print the path of the demo's kubeconfig
 	@$(PLAYGROUND) kubeconfig
 
 ##@ Development
-.PHONY: venv lint format types test-unit test-api test-faults test-e2e test-kueue faults fuzz test-fast test test-long bench-operator bench-training bench-gpu docs docs-serve crds images lock clean
+.PHONY: venv lint format types test-unit test-api test-faults test-e2e test-kueue faults fuzz test-fast test test-long bench-operator bench-training bench-gpu docs docs-serve crds chart images lock clean
 venv: $(VENV)/.installed ## Install the development environment into .venv (2 min, 6 GB, since torch contains CUDA)
 
 $(VENV)/.installed: requirements/test.txt pyproject.toml
@@ -107,8 +107,11 @@ $(VENV)/.docs-installed: $(VENV)/.installed requirements/docs.txt
 	@touch $@
 
 crds: venv ## Generate the CRDs from operator/perennial/api, and the JSON Schemas from contract/perennial_contract
-	@$(VENV)/bin/python -m perennial.api.crd crds charts/perennial/crds
+	@$(VENV)/bin/python -m perennial.api.crd crds charts/perennial/files/crds
 	@$(VENV)/bin/python -m perennial_contract.schemas contract/perennial_contract/schemas
+
+chart: venv ## Generate the table of values in the chart's README from the comments in its values.yaml
+	@$(VENV)/bin/python tools/chart_readme.py
 
 images: ## Build the images, without Docker
 	@$(PYTHON) tools/build_images build

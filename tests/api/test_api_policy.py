@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from perennial_testing.cluster.chart import rendered
+from perennial_testing.chart import manifests
 from perennial_testing.cluster.control_plane import ControlPlane, Manifest
 from perennial_testing.cluster.node import eventually
 from perennial_testing.specs.small_manifests import SMALL, manifest, merged
@@ -38,7 +38,7 @@ FOR_NOBODY = ("the disk of the node", "a token")
 def policies(control_plane: ControlPlane) -> Iterator[None]:
     """The chart's policies and roles."""
     kinds = ("ClusterRole", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
-    documents = [each for kind in kinds for each in rendered(kind)]
+    documents = [each for each in manifests() if each["kind"] in kinds]
     control_plane.kubectl("apply", "-f", "-", stdin=documents)
     yield
     control_plane.kubectl("delete", "-f", "-", stdin=documents)

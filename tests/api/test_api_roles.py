@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from perennial_testing.cluster.chart import rendered
+from perennial_testing.chart import manifests
 from perennial_testing.cluster.control_plane import ControlPlane
 from perennial_testing.cluster.node import eventually
 
@@ -16,7 +16,7 @@ CHANGES = ("create", "update", "patch", "delete")
 @pytest.fixture(scope="module")
 def roles(control_plane: ControlPlane) -> Iterator[None]:
     """The chart's roles for users, as Helm renders them."""
-    documents = [each for each in rendered("ClusterRole") if each["metadata"]["name"] in NAMES]
+    documents = [each for each in manifests() if each["metadata"]["name"] in NAMES]
     assert len(documents) == len(NAMES)
     control_plane.kubectl("apply", "-f", "-", stdin=documents)
     yield

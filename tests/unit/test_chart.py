@@ -1,45 +1,139 @@
-"""The chart, rendered by Helm: permissions, monitors, and refused values."""
+"""The chart, rendered by Helm: each value, permissions, monitors, CRDs, and refused values."""
 
+import base64
+import json
 import re
-import subprocess
-import sys
-from pathlib import Path
+from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
 import yaml
 
-from perennial.decide.defaults import PodDefaults
+from chart_readme import described, readme
+from perennial.api import KINDS
+from perennial.api.crd import definition
 from perennial.decide.deployment.queries import DEPLOYMENT_LABEL
 from perennial.decide.labels import DEPLOYMENT, MODEL_VERSION
-from perennial.loop.readings.access import Access, Tls
-from perennial.process.pod_defaults import pod_defaults
-from perennial.process.prometheus_config import load
-from perennial_testing.documentation import blocks
+from perennial_testing.chart import CHART, OTHERS, Manifest, at, helm, manifests, together
 
-ROOT = Path(__file__).parents[2]
-
-CHART = ROOT / "charts" / "perennial"
+VALUES = (CHART / "values.yaml").read_text()
+METADATA: dict[str, Any] = yaml.safe_load((CHART / "Chart.yaml").read_text())
 
 
-def helm(*values: str, file: Path | None = None) -> "subprocess.CompletedProcess[str]":
-    command = [
-        sys.executable,
-        str(ROOT / "tools" / "helm"),
-        "template",
-        "perennial",
-        str(ROOT / "charts" / "perennial"),
-    ]
-    flags = [flag for value in values for flag in ("--set", value)] + (["--values", str(file)] if file else [])
-    return subprocess.run([*command, *flags], capture_output=True, text=True, timeout=60)
-
-
-def rendered(*values: str, file: Path | None = None) -> dict[str, dict[str, Any]]:
-    """The manifests by kind and name."""
-    done = helm(*values, file=file)
-    assert done.returncode == 0, done.stderr
-    documents = [document for document in yaml.safe_load_all(done.stdout) if document]
+@cache
+def rendered(*values: str) -> dict[str, Manifest]:
+    """The manifests by kind and name, without the CRDs."""
+    documents = manifests("--set", "crds.enabled=false", *(flag for value in values for flag in ("--set", value)))
     return {f"{document['kind']} {document['metadata']['name']}": document for document in documents}
+
+
+def pod_of(*values: str) -> Any:
+    """The operator's pod."""
+    return rendered(*values)["Deployment perennial"]["spec"]["template"]["spec"]
+
+
+def leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Every scalar, and every empty map and list, by its path."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    if not inner:
+        yield path, value
+    for key, each in inner:
+        yield from leaves(each, f"{path}/{key}")
+
+
+@cache
+def places(values: str) -> dict[str, Any]:
+    """What the manifests say with these values, as JSON."""
+    documents = manifests(values=json.loads(values))
+    return dict(leaf for each in documents for leaf in leaves(each, f"{each['kind']}/{each['metadata']['name']}"))
+
+
+def test_the_values_that_are_tried_are_all_that_there_are() -> None:
+    assert [path for path, default, _ in described(VALUES) if default] == list(OTHERS)
+
+
+@pytest.mark.parametrize("path", OTHERS)
+def test_a_value_shows_where_it_should(path: str) -> None:
+    other = OTHERS[path]
+    without = together(
+        at("crds.enabled", path.startswith("crds.")), other.needs
+    )  # few concern the CRDs, which are long
+    before, after = (places(json.dumps(values)) for values in (without, together(without, at(path, other.value))))
+    assert before.get(other.place) != after.get(other.place)
+    assert after.get(other.place) == other.shown
+
+
+def test_the_readme_has_every_value_with_its_description() -> None:
+    page = (CHART / "README.md").read_text()
+    assert page == readme(page, VALUES), "stale; run `make chart`"
+    assert [path for path, default, comment in described(VALUES) if default and not comment] == []
+
+
+def test_the_crds_are_those_of_the_api_and_outlive_the_release() -> None:
+    documents = [
+        each for each in manifests("--set", "commonLabels.team=a") if each["kind"] == "CustomResourceDefinition"
+    ]
+    annotations = [each["metadata"].pop("annotations") for each in documents]
+    labels = [each["metadata"].pop("labels") for each in documents]
+    assert annotations == [{"helm.sh/resource-policy": "keep"}] * len(KINDS)
+    assert {(each["app.kubernetes.io/instance"], each["team"]) for each in labels} == {("perennial", "a")}
+    by_name = {each["metadata"]["name"]: each for each in documents}
+    assert by_name == {each["metadata"]["name"]: each for each in map(definition, KINDS)}
+
+
+def test_the_chart_tells_artifact_hub_of_the_kinds() -> None:
+    told = yaml.safe_load(METADATA["annotations"]["artifacthub.io/crds"])
+    crds = [definition(kind) for kind in KINDS]
+    names = [
+        (crd["spec"]["names"]["kind"], crd["spec"]["versions"][0]["name"], crd["metadata"]["name"]) for crd in crds
+    ]
+    assert sorted((each["kind"], each["version"], each["name"]) for each in told) == sorted(names)
+
+
+def test_the_icon_is_the_one_beside_it() -> None:
+    head, _, data = METADATA["icon"].partition(",")
+    assert head == "data:image/svg+xml;base64"
+    assert base64.b64decode(data) == (CHART / "icon.svg").read_bytes()
+
+
+def test_helm_finds_no_mistake() -> None:
+    done = helm("lint", "--strict")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "[" not in done.stdout
+
+
+def test_common_labels_are_on_every_object_and_no_selector() -> None:
+    for name, manifest in rendered("commonLabels.team=a", "replicas=2", "networkPolicy.enabled=true").items():
+        assert manifest["metadata"]["labels"]["team"] == "a", name
+        assert "team" not in str(manifest.get("spec", {}).get("selector")), name
+
+
+def test_a_security_context_can_leave_its_ids_to_the_cluster() -> None:
+    """As OpenShift wants it; `null` in values deletes the key."""
+    ids = ("runAsUser", "runAsGroup", "fsGroup")
+    (deployment,) = (
+        each for each in manifests(values={"podSecurityContext": dict.fromkeys(ids)}) if each["kind"] == "Deployment"
+    )
+    for context in (
+        deployment["spec"]["template"]["spec"]["securityContext"],
+        pod_of(*(f"podSecurityContext.{each}=null" for each in ids))["securityContext"],
+    ):
+        assert context == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    assert "securityContext" not in pod_of("podSecurityContext=null")
+    assert "securityContext" not in pod_of("securityContext=null")["containers"][0]
+
+
+def test_the_pod_of_helm_test_is_restricted_and_no_pod_of_the_service() -> None:
+    documents = rendered("networkPolicy.enabled=true")
+    test, service = documents["Pod perennial-test"], documents["Service perennial-metrics"]
+    assert not service["spec"]["selector"].items() <= test["metadata"]["labels"].items()
+    (rule,) = documents["NetworkPolicy perennial"]["spec"]["ingress"]
+    assert rule["from"][0]["podSelector"]["matchLabels"].items() <= test["metadata"]["labels"].items()
+    operator = documents["Deployment perennial"]["spec"]["template"]["spec"]
+    assert test["spec"]["securityContext"] == operator["securityContext"]
+    assert test["spec"]["containers"][0]["securityContext"] == operator["containers"][0]["securityContext"]
+    assert "http://perennial-metrics:8080/readyz" in test["spec"]["containers"][0]["args"][0]
 
 
 def test_by_default_it_serves_the_whole_cluster_and_needs_no_prometheus_operator() -> None:
@@ -78,102 +172,28 @@ def test_the_pod_monitor_keeps_the_labels_that_queries_select_by() -> None:
 
 
 @pytest.mark.parametrize(
-    "value",
+    ("value", "named"),
     [
-        pytest.param("replica=2", id="an unknown key"),
-        pytest.param("replicas=many", id="a wrong type"),
-        pytest.param("prometheus.url=prometheus:9090", id="a URL without a scheme"),
-        pytest.param("prometheus.url=http://u:p@prometheus:9090", id="a URL with a password"),
-        pytest.param("prometheus.url=http://prometheus:9090/?a=b", id="a URL with a query"),
-        pytest.param("prometheus.basicAuth.usernameFile=username", id="a user name without a password"),
-        pytest.param("prometheus.headers.Authorization=Bearer", id="a credential in a ConfigMap"),
-        pytest.param("log.level=verbose", id="a level that there is not"),
-        pytest.param("watchNamespaces={Upper}", id="a name that no namespace has"),
+        pytest.param("replica=2", "replica", id="an unknown key"),
+        pytest.param("replicas=many", "replicas", id="a wrong type"),
+        pytest.param("prometheus.url=prometheus:9090", "url", id="a URL without a scheme"),
+        pytest.param("prometheus.url=http://u:p@prometheus:9090", "url", id="a URL with a password"),
+        pytest.param("prometheus.url=http://prometheus:9090/?a=b", "url", id="a URL with a query"),
+        pytest.param("prometheus.basicAuth.usernameFile=username", "basicAuth", id="a user name without a password"),
+        pytest.param("prometheus.headers.Authorization=Bearer", "Authorization", id="a credential in a ConfigMap"),
+        pytest.param("log.level=verbose", "level", id="a level that there is not"),
+        pytest.param("watchNamespaces={Upper}", "watchNamespaces", id="a name that no namespace has"),
+        pytest.param("fullnameOverride=Big", "fullnameOverride", id="a name that no object has"),
+        pytest.param("podLabels.helm\\.sh/chart=x", "helm.sh/chart", id="a label that the chart sets"),
+        pytest.param("podDisruptionBudget.maxUnavailable=0", "maxUnavailable", id="a budget that blocks every drain"),
+        pytest.param("env[0].value=x", "/env/0", id="a variable without a name"),
+        pytest.param("networkPolicy.from[0].pods=x", "/networkPolicy/from/0", id="a peer that is none"),
     ],
 )
-def test_a_value_that_means_nothing_is_refused(value: str) -> None:
-    done = helm(value)
+def test_a_value_that_means_nothing_is_refused(value: str, named: str) -> None:
+    done = helm("template", "--set", value)
     assert done.returncode != 0
-    assert value.split("=")[0].split(".")[-1] in done.stderr
-
-
-def test_without_access_to_prometheus_its_url_is_all() -> None:
-    manifests = rendered("prometheus.url=http://prometheus:9090")
-    container = manifests["Deployment perennial"]["spec"]["template"]["spec"]["containers"][0]
-    assert "--prometheus-url=http://prometheus:9090" in container["args"]
-    assert not [argument for argument in container["args"] if "--prometheus-config" in argument]
-    assert not [name for name in manifests if name.startswith("ConfigMap")]
-
-
-def test_the_access_to_prometheus_is_a_configuration_beside_the_files_of_a_secret(tmp_path: Path) -> None:
-    access = (
-        "prometheus.bearerTokenFile=token",
-        "prometheus.tls.caFile=ca.crt",
-        "prometheus.headerFiles.X-Api-Key=api-key",
-        "prometheus.tenantHeader=X-Scope-OrgID",
-        "prometheus.enforceNamespace=true",
-    )
-    manifests = rendered("prometheus.url=https://thanos:9091", "prometheus.existingSecret=prom", *access)
-    template = manifests["Deployment perennial"]["spec"]["template"]
-    pod, container = template["spec"], template["spec"]["containers"][0]
-    (mount,) = (mount for mount in container["volumeMounts"] if mount["name"] == "prometheus")
-    (volume,) = (volume for volume in pod["volumes"] if volume["name"] == "prometheus")
-    *secrets, config_map = volume["projected"]["sources"]
-    assert secrets == [{"secret": {"name": "prom"}}]
-    config = manifests[f"ConfigMap {config_map['configMap']['name']}"]["data"]
-    # What the operator reads is what the chart writes.
-    for name, text in config.items():
-        (tmp_path / name).write_text(text)
-    flags = {flag: value for flag, _, value in (argument.partition("=") for argument in container["args"])}
-    path = Path(flags["--prometheus-config"])
-    assert str(path.parent) == mount["mountPath"]
-    assert load(tmp_path / path.name) == Access(
-        bearer_token_file=tmp_path / "token",
-        tls=Tls(ca_file=tmp_path / "ca.crt"),
-        header_files={"X-Api-Key": tmp_path / "api-key"},
-        tenant_header="X-Scope-OrgID",
-        enforce_namespace=True,
-    )
-    other = rendered("prometheus.url=https://thanos:9091", "prometheus.existingSecret=prom", *access[1:])
-    assert other["Deployment perennial"]["spec"]["template"]["metadata"] != template["metadata"]
-
-
-def test_the_values_in_the_documentation_are_configurations_of_the_operator(tmp_path: Path) -> None:
-    examples = [block for block in blocks() if block.title.startswith("values.yaml")]
-    assert examples
-    for example in examples:
-        (tmp_path / "values.yaml").write_text(example.text)
-        manifests = rendered(file=tmp_path / "values.yaml")
-        file = tmp_path / "config.yaml"
-        if "podDefaults" in example.text:
-            file.write_text(manifests["ConfigMap perennial-pod-defaults"]["data"]["defaults.yaml"])
-            assert pod_defaults(str(file)) != PodDefaults(), example.place
-        else:
-            file.write_text(manifests["ConfigMap perennial-prometheus"]["data"]["config.yaml"])
-            assert load(file) != Access(), example.place
-
-
-@pytest.mark.parametrize(
-    ("values", "reason"),
-    [
-        pytest.param(("prometheus.tenantHeader=X-Tenant",), "prometheus.url must be set", id="no URL"),
-        pytest.param(
-            ("prometheus.url=https://thanos:9091", "prometheus.existingSecret=prom"),
-            "prometheus.existingSecret has no effect",
-            id="a Secret of which nothing is named",
-        ),
-    ],
-)
-def test_a_value_of_prometheus_without_effect_is_refused(values: tuple[str, ...], reason: str) -> None:
-    done = helm(*values)
-    assert done.returncode != 0
-    assert reason in done.stderr
-
-
-def test_each_value_of_prometheus_is_a_key_of_the_configuration() -> None:
-    values = yaml.safe_load((CHART / "values.yaml").read_text())["prometheus"]
-    keys = {field.alias for field in Access.model_fields.values()}
-    assert values.keys() - {"url", "existingSecret"} == keys
+    assert named in done.stderr
 
 
 @pytest.mark.parametrize("values", [("rbac.aggregate=false",), ("watchNamespaces={a}",), ("rbac.create=false",)])

@@ -100,8 +100,6 @@ def _alerts() -> str:
 
 def _chart(chosen: Chosen, images: Images) -> None:
     with step("Install Perennial with its Helm chart", "15 s"):
-        # Helm installs CRDs but never updates them.
-        chosen.client()("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
         run(
             *(sys.executable, ROOT / "tools/helm", "--kubeconfig", chosen.kubeconfig),
             *("upgrade", "--install", "perennial", ROOT / "charts/perennial"),

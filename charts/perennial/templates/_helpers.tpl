@@ -1,23 +1,38 @@
+{{- define "perennial.name" -}}
+{{- .Values.nameOverride | default .Chart.Name | trunc 53 | trimSuffix "-" -}}
+{{- end -}}
+
 {{/* Prefix of all names: the name of the release, and that of the chart unless the former contains it. */}}
 {{- define "perennial.fullname" -}}
-{{- if contains .Chart.Name .Release.Name -}}
-{{- .Release.Name | trunc 53 | trimSuffix "-" -}}
-{{- else -}}
-{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 53 | trimSuffix "-" -}}
-{{- end -}}
+{{- $name := include "perennial.name" . -}}
+{{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
+{{- .Values.fullnameOverride | default $full | trunc 53 | trimSuffix "-" -}}
 {{- end -}}
 
 {{- define "perennial.selectorLabels" -}}
-app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/name: {{ include "perennial.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: operator
 {{- end -}}
 
+{{/* Labels of the pod of `helm test`. */}}
+{{- define "perennial.testLabels" -}}
+{{- include "perennial.selectorLabels" . | fromYaml | merge (dict "app.kubernetes.io/component" "test") | toYaml -}}
+{{- end -}}
+
+{{/* Labels of every object; the argument is the root context. */}}
 {{- define "perennial.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-{{ include "perennial.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- include "perennial.labelsWith" (list . dict) -}}
+{{- end -}}
+
+{{/* The same, and further ones; the argument is a list of the root context and a map. */}}
+{{- define "perennial.labelsWith" -}}
+{{- $root := first . -}}
+{{- $own := include "perennial.selectorLabels" $root | fromYaml -}}
+{{- $own = set $own "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_") -}}
+{{- $own = set $own "app.kubernetes.io/version" $root.Chart.AppVersion -}}
+{{- $own = set $own "app.kubernetes.io/managed-by" $root.Release.Service -}}
+{{- merge (dict) (last .) $own ($root.Values.commonLabels | default dict) | toYaml -}}
 {{- end -}}
 
 {{- define "perennial.serviceAccountName" -}}

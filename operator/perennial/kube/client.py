@@ -8,8 +8,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
-from urllib.parse import urlencode, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import urlencode
 
 import aiohttp
 from kubernetes.aio import config
@@ -17,6 +16,7 @@ from kubernetes.aio.client import ApiClient, Configuration
 
 from perennial.decide.labels import FIELD_MANAGER
 from perennial.decide.outcome import Manifest
+from perennial.kube.proxy import proxy_to
 from perennial.kube.resources import POD, Resource, Sighting
 
 _TIMEOUT = aiohttp.ClientTimeout(total=20, sock_connect=5)
@@ -54,16 +54,10 @@ async def load_configuration() -> Configuration:
         kubeconfig = os.environ.get("KUBECONFIG")  # the library itself reads it only once, at its import
         load = config.load_kube_config(kubeconfig, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
         await load
-    configuration.proxy = configuration.proxy or _proxy_to(configuration.host)
+    configuration.proxy = configuration.proxy or proxy_to(configuration.host)
     # The environment's proxy is read once: aiohttp would read it before each request, in another thread.
     configuration.client_session_kwargs = {"trust_env": False}
     return configuration
-
-
-def _proxy_to(server: str) -> str | None:
-    """The proxy in the environment for this address ($HTTPS_PROXY, $NO_PROXY)."""
-    address = urlsplit(server)
-    return None if proxy_bypass(address.netloc) else getproxies().get(address.scheme)
 
 
 class Cluster:

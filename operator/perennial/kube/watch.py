@@ -20,6 +20,8 @@ from perennial.kube.resources import CHILDREN, LEASE, OWN, WATCHED, Resource
 logger = logging.getLogger(__name__)
 
 SELECTOR = ",".join(f"{name}={value}" for name, value in MANAGED_BY.items())
+# For kopf's peering, which is off. By default kopf asks for the user's name, which the ids of OpenShift do not have.
+_IDENTITY: Any = "perennial"
 _Name = tuple[str, str, str]
 
 
@@ -64,6 +66,7 @@ class Watch:
             tasks = await kopf.spawn_tasks(
                 registry=self._registry(),
                 settings=_settings(self._scope),
+                identity=_IDENTITY,
                 standalone=True,
                 clusterwide=not self._scope.namespaces,
                 namespaces=self._scope.namespaces,

@@ -7,10 +7,8 @@ from collections.abc import Callable
 import aiohttp
 from kubernetes.aio.client import Configuration
 
-from perennial.decide.labels import API_VERSION
-from perennial.kube import resources
 from perennial.kube.cache import Cache
-from perennial.kube.client import ApiError, Cluster
+from perennial.kube.client import Cluster
 from perennial.kube.keys import Key
 from perennial.kube.resync import Resync
 from perennial.kube.watch import Scope, Watch
@@ -27,7 +25,6 @@ logger = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 10.0
 _WATCH_SECONDS = 3.0
-_DEFINITIONS_PERIOD = 5.0
 
 
 class Engine:
@@ -87,16 +84,3 @@ class Engine:
         if not await self._queue.stop(DRAIN_SECONDS):
             logger.warning("canceled some reconciles; the next leader repeats them")
         await self._watch.stop(_WATCH_SECONDS)
-
-    async def wait_for_definitions(self) -> None:
-        """Waits until the API server serves the three kinds: kopf discovers them only once."""
-        required = {resource.plural for resource in resources.OWN.values()}
-        while True:
-            try:
-                missing = required - await self._cluster.serves(API_VERSION)
-                if not missing:
-                    return
-                logger.warning("the API server does not serve %s; apply crds/", ", ".join(sorted(missing)))
-            except ApiError as error:
-                logger.warning("%s", error)
-            await asyncio.sleep(_DEFINITIONS_PERIOD)

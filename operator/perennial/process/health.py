@@ -18,6 +18,7 @@ class Health:
     def __init__(self) -> None:
         self._leading_since: float | None = None
         self._last_beat: float | None = None
+        self.waits_for: str | None = "the kinds of perennial.dev have not been looked for"
         self.sees_lease = True
         self.behind: str | None = None
 
@@ -33,10 +34,11 @@ class Health:
         """Reports a comparison of cache and server: what the watch has missed, if anything."""
         self.behind = missed
 
-    @property
-    def is_ready(self) -> bool:
-        """A standby is ready; a leader is once its cache is complete."""
-        return self._leading_since is None or not self.sees_lease or self._last_beat is not None
+    def unreadiness(self) -> str | None:
+        """Why this replica is not ready, if it isn't: each needs the CRDs, and a leader a complete cache."""
+        if self.waits_for or self._leading_since is None or not self.sees_lease or self._last_beat is not None:
+            return self.waits_for
+        return "the first list is not complete"
 
     def trouble(self) -> str | None:
         """Why this replica needs a restart, if it does."""
@@ -74,12 +76,14 @@ class Server:
         await self._runner.cleanup()
 
     async def _healthz(self, _: web.Request) -> web.Response:
-        trouble = self._health.trouble()
-        return web.Response(text=trouble or "ok", status=503 if trouble else 200)
+        return _response(self._health.trouble())
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        ready = self._health.is_ready
-        return web.Response(text="ok" if ready else "the first list is not complete", status=200 if ready else 503)
+        return _response(self._health.unreadiness())
 
     async def _metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def _response(problem: str | None) -> web.Response:
+    return web.Response(text=problem or "ok", status=503 if problem else 200)

@@ -15,8 +15,10 @@ from kubernetes.aio.config import ConfigException
 
 from perennial.kube.client import ApiError, Cluster, load_configuration
 from perennial.kube.lease import Leadership
+from perennial.kube.proxy import proxy_to
 from perennial.loop import logs
 from perennial.loop.metrics import Metrics
+from perennial.process.definitions import wait_for_definitions
 from perennial.process.engine import Engine
 from perennial.process.health import Health, Server
 from perennial.process.settings import Settings, parse
@@ -42,14 +44,14 @@ async def _run(settings: Settings) -> None:
     client.user_agent = USER_AGENT
     leadership = Leadership(configuration, settings.lease_namespace, settings.lease_name, USER_AGENT)
     health = Health()
-    async with aiohttp.ClientSession() as http:
+    async with aiohttp.ClientSession(proxy=proxy_to(settings.prometheus_url or "")) as http:
         metrics = Metrics()
         cluster = Cluster(client, lambda: leadership.is_held, metrics.requested)
         engine = Engine(settings, configuration, cluster, http, health, metrics, lambda: _on_signals(stop))
         server = Server(health, metrics.registry, settings.metrics_port)
         try:
             await _serve(server, settings.metrics_port)
-            await _unless(stop, _work(engine, leadership, health, metrics))
+            await _unless(stop, _work(cluster, engine, leadership, health, metrics))
         finally:
             await leadership.release()
             await server.stop()
@@ -64,9 +66,9 @@ async def _serve(server: Server, port: int) -> None:
         raise Fatal(f"failed to listen on port {port}: {error}; set --metrics-port") from error
 
 
-async def _work(engine: Engine, leadership: Leadership, health: Health, metrics: Metrics) -> None:
+async def _work(cluster: Cluster, engine: Engine, leadership: Leadership, health: Health, metrics: Metrics) -> None:
     """Becomes the leader and works. The Lease is renewed until the end, so that no other replica starts meanwhile."""
-    await engine.wait_for_definitions()
+    await wait_for_definitions(cluster, health)
     await leadership.acquire()
     health.leads()
     metrics.leads()

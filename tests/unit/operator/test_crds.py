@@ -41,10 +41,10 @@ FIELDS = {
 }
 
 
-@pytest.mark.parametrize("folder", ["crds", "charts/perennial/crds"])
+@pytest.mark.parametrize("folder", ["crds", "charts/perennial/files/crds"])
 def test_the_files_are_what_the_api_generates(folder: str) -> None:
     kept = {path.name: path.read_text() for path in (ROOT / folder).glob("*.yaml")}
-    assert kept == files(), "stale; run `make crds` (python -m perennial.api.crd crds charts/perennial/crds)"
+    assert kept == files(), "stale; run `make crds` (python -m perennial.api.crd crds charts/perennial/files/crds)"
 
 
 def test_every_field_is_described() -> None:
