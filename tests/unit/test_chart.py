@@ -11,6 +11,7 @@ import yaml
 
 from perennial.decide.deployment.queries import DEPLOYMENT_LABEL
 from perennial.decide.labels import DEPLOYMENT, MODEL_VERSION
+from perennial.process.settings import parse
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,6 +28,20 @@ def helm(*values: str) -> "subprocess.CompletedProcess[str]":
     ]
     flags = [flag for value in values for flag in ("--set", value)]
     return subprocess.run([*command, *flags], capture_output=True, text=True, timeout=60)
+
+
+def lease(*values: str) -> tuple[str, str]:
+    """Namespace and name of the Lease; the roles let the operator use this one and no other."""
+    manifests = rendered(*values)
+    flags = manifests["Deployment perennial"]["spec"]["template"]["spec"]["containers"][0]["args"]
+    settings = parse(flags, {})
+    role = manifests["Role perennial-lease"]
+    assert role["metadata"]["namespace"] == settings.lease_namespace
+    rules = [rule for name, each in manifests.items() if "Role " in name for rule in each.get("rules", ())]
+    names = [rule["resourceNames"] for rule in rules if "leases" in rule["resources"] and "create" not in rule["verbs"]]
+    assert names == [[settings.lease_name]] * len(names)
+    assert len(names) >= 2
+    return settings.lease_namespace, settings.lease_name
 
 
 def rendered(*values: str) -> dict[str, dict[str, Any]]:
@@ -55,6 +70,21 @@ def test_with_namespaces_it_has_no_permission_beyond_them() -> None:
     ]
 
 
+def test_all_releases_that_watch_the_whole_cluster_share_the_lease_that_is_the_default_of_the_operator() -> None:
+    default = parse([], {})
+    assert lease() == (default.lease_namespace, default.lease_name)
+    flags = rendered()["Deployment perennial"]["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert "--release=default/perennial" in flags
+
+
+def test_a_release_that_watches_namespaces_has_a_lease_of_its_own_where_it_is() -> None:
+    assert lease("watchNamespaces={a,b}") == ("default", "perennial")
+
+
+def test_the_lease_can_be_chosen() -> None:
+    assert lease("leaderElection.namespace=shared", "leaderElection.name=one") == ("shared", "one")
+
+
 def test_no_role_reads_secrets_or_has_a_wildcard() -> None:
     rules = [rule for name, m in rendered().items() if "Role " in name for rule in m["rules"]]
     assert rules
@@ -80,6 +110,7 @@ def test_the_pod_monitor_keeps_the_labels_that_queries_select_by() -> None:
         pytest.param("prometheus.url=prometheus:9090", id="a URL without a scheme"),
         pytest.param("log.level=verbose", id="a level that there is not"),
         pytest.param("watchNamespaces={Upper}", id="a name that no namespace has"),
+        pytest.param("leaderElection.name=Upper", id="a name that no Lease has"),
     ],
 )
 def test_a_value_that_means_nothing_is_refused(value: str) -> None:

@@ -20,6 +20,7 @@ class Settings:
     prometheus_url: str | None
     lease_namespace: str
     lease_name: str
+    release: str
     metrics_port: int
     workers: int
     resync_seconds: int
@@ -42,6 +43,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         prometheus_url=options.prometheus_url or None,
         lease_namespace=options.lease_namespace,
         lease_name=options.lease_name,
+        release=options.release,
         metrics_port=options.metrics_port,
         workers=options.workers,
         resync_seconds=options.resync_seconds,
@@ -76,14 +78,17 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     flag("--prometheus-url", "", metavar="URL", type=_url,
          help="URL of the Prometheus for the queries of autoscaling and retraining, such as http://prometheus:9090; "
               "without it they have no readings")  # fmt: skip
-    flag("--lease-namespace", "perennial-system", metavar="NAME", type=_namespace,
-         help="namespace of the leader election Lease (default: %(default)s)")  # fmt: skip
+    flag("--lease-namespace", "kube-system", metavar="NAME", type=_namespace,
+         help="namespace of the leader election Lease; operators with the same Lease never work at once, whatever they "
+              "watch (default: %(default)s)")  # fmt: skip
     flag(
         "--lease-name",
         "perennial-operator",
         metavar="NAME",
         help="name of the leader election Lease (default: %(default)s)",
     )
+    flag("--release", "", metavar="NAMESPACE/NAME",
+         help="Helm release of this operator, which the Lease names as its holder (default: none)")  # fmt: skip
     flag("--metrics-port", "8080", metavar="PORT", type=_between(0, 65535),
          help="port of /metrics, /healthz and /readyz (default: %(default)s)")  # fmt: skip
     flag("--workers", "16", metavar="N", type=_between(1, 1000),
