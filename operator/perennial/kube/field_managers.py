@@ -4,12 +4,12 @@ import json
 from typing import Any
 
 from perennial.decide.outcome import Manifest
-from perennial.kube.manifests import Named, Path
+from perennial.kube.manifests import FieldPath, Named
 
 _Fields = dict[str, Any]
 
 
-def manager_of(manifest: Manifest, path: Path, ours: str) -> str | None:
+def manager_of(manifest: Manifest, path: FieldPath, ours: str) -> str | None:
     """The last other field manager that set this field of the object, if one did."""
     entries = [
         entry
@@ -20,7 +20,7 @@ def manager_of(manifest: Manifest, path: Path, ours: str) -> str | None:
     return str(latest["manager"]) if latest else None
 
 
-def _has(fields: _Fields, observed: Any, path: Path) -> bool:
+def _has(fields: _Fields, observed: Any, path: FieldPath) -> bool:
     """Whether the set contains the field, a field in it, or all of a list or map around it.
 
     The name of a list's item is known, the keys of the set are others: they are compared with the item.

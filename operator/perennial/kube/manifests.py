@@ -24,7 +24,7 @@ class Named(NamedTuple):
 
 
 # From an object to one of its fields: names of fields, and items of lists by name or by index.
-Path = tuple[str | int | Named, ...]
+FieldPath = tuple[str | int | Named, ...]
 
 
 def with_hash(manifest: Manifest) -> Manifest:
@@ -56,7 +56,7 @@ def holds(observed: Any, desired: Any) -> bool:
     return first_difference(observed, desired) is None
 
 
-def first_difference(observed: Any, desired: Any, field: str = "") -> Path | None:
+def first_difference(observed: Any, desired: Any, field: str = "") -> FieldPath | None:
     """The first field of the manifest that the object lacks or has with another value."""
     if observed is None:
         return None if _means_absent(desired) else ()
@@ -71,18 +71,15 @@ def _means_absent(desired: Any) -> bool:
     return desired in _ZERO or (isinstance(desired, dict) and all(map(_means_absent, desired.values())))
 
 
-def _in_mapping(observed: dict[str, Any], desired: dict[str, Any], field: str) -> Path | None:
+def _in_mapping(observed: dict[str, Any], desired: dict[str, Any], field: str) -> FieldPath | None:
     for key, value in desired.items():
-        if field in _QUANTITIES:
-            inner = None if _same_quantity(observed.get(key), value) else ()
-        else:
-            inner = first_difference(observed.get(key), value, key)
-        if inner is not None:
+        compare = _quantity_difference if field in _QUANTITIES else first_difference
+        if (inner := compare(observed.get(key), value, key)) is not None:
             return (key, *inner)
     return None
 
 
-def _in_list(observed: list[Any], desired: list[Any]) -> Path | None:
+def _in_list(observed: list[Any], desired: list[Any]) -> FieldPath | None:
     """By name where all items have one, as admission may add containers or volumes; else in order."""
     if desired and all(isinstance(item, dict) and "name" in item for item in [*desired, *observed]):
         named = {item["name"]: item for item in observed}
@@ -97,7 +94,7 @@ def _in_list(observed: list[Any], desired: list[Any]) -> Path | None:
     return next(((step, *inner) for step, inner in differences if inner is not None), None)
 
 
-def as_text(path: Path) -> str:
+def as_text(path: FieldPath) -> str:
     """The path as the API server writes it in its messages: .spec.containers[name="serve"].args[0]."""
     return "".join(map(_step, path))
 
@@ -108,11 +105,12 @@ def _step(step: str | int | Named) -> str:
     return f"[{step}]" if isinstance(step, int) else f".{step}"
 
 
-def _same_quantity(observed: Any, desired: Any) -> bool:
+def _quantity_difference(observed: Any, desired: Any, _: str) -> FieldPath | None:
     try:
-        return bool(_number(observed) == _number(desired))
+        same = _number(observed) == _number(desired)
     except (ValueError, TypeError):
-        return bool(observed == desired)
+        same = bool(observed == desired)
+    return None if same else ()
 
 
 def _number(quantity: Any) -> Decimal:

@@ -11,7 +11,7 @@ from perennial.decide.labels import FIELD_MANAGER
 from perennial.decide.outcome import Event, Manifest
 from perennial.kube.field_managers import manager_of
 from perennial.kube.keys import Key
-from perennial.kube.manifests import Path, as_text, hash_of
+from perennial.kube.manifests import FieldPath, as_text, hash_of
 
 # The first repair is immediate; the pause before the next one doubles from FIRST_PAUSE to LONGEST_PAUSE.
 FIRST_PAUSE = 5.0
@@ -41,7 +41,7 @@ class Repairs:
     digest: str | None
     writes: int = 0
     time: float = 0.0
-    rewritten: Path | None = None
+    rewritten: FieldPath | None = None
 
     @property
     def number(self) -> int:
@@ -55,7 +55,7 @@ class Repairs:
         pause = min(FIRST_PAUSE * 2.0 ** min(self.number - 1, 16), LONGEST_PAUSE)
         return max(self.time + pause - now, 0.0)
 
-    def after_write(self, now: float, rewritten: Path | None) -> "Repairs":
+    def after_write(self, now: float, rewritten: FieldPath | None) -> "Repairs":
         """The manifest was written, and the response lacked this field."""
         return replace(self, writes=self.writes + 1, time=now, rewritten=rewritten)
 
@@ -94,7 +94,7 @@ class RepairMemory:
                 yield child, known.number
 
 
-def rewritten_event(child: Child, observed: Manifest, path: Path, repairs: Repairs) -> Event:
+def rewritten_event(child: Child, observed: Manifest, path: FieldPath, repairs: Repairs) -> Event:
     """Says which field of a child is changed again and again, and by whom; never its value, which may be private."""
     return Event(
         "ChildRewritten",
@@ -104,7 +104,7 @@ def rewritten_event(child: Child, observed: Manifest, path: Path, repairs: Repai
     )
 
 
-def _writer(observed: Manifest, path: Path, repairs: Repairs) -> str:
+def _writer(observed: Manifest, path: FieldPath, repairs: Repairs) -> str:
     if path == repairs.rewritten:  # admission leaves no field manager of its own
         return "an admission webhook or policy"
     if manager := manager_of(observed, path, FIELD_MANAGER):

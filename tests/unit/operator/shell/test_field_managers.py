@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from perennial.kube.field_managers import manager_of
-from perennial.kube.manifests import Named, Path
+from perennial.kube.manifests import FieldPath, Named
 
 OURS = "perennial"
 SERVE = {"name": "serve", "image": "mirror/serving:1", "args": ["a"], "ports": [{"containerPort": 8000}]}
@@ -33,9 +33,9 @@ def in_container(fields: dict[str, Any]) -> dict[str, Any]:
     return in_pod({"f:containers": {".": {}, 'k:{"name":"serve"}': {".": {}, "f:name": {}} | fields}})
 
 
-POD: Path = ("spec", "template", "spec")
-CONTAINER: Path = (*POD, "containers", Named("serve"))
-IMAGE: Path = (*CONTAINER, "image")
+POD: FieldPath = ("spec", "template", "spec")
+CONTAINER: FieldPath = (*POD, "containers", Named("serve"))
+IMAGE: FieldPath = (*CONTAINER, "image")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ IMAGE: Path = (*CONTAINER, "image")
         ),
     ],
 )
-def test_the_manager_of_a_field_is_found(fields: dict[str, Any], path: Path) -> None:
+def test_the_manager_of_a_field_is_found(fields: dict[str, Any], path: FieldPath) -> None:
     assert manager_of(deployment(entry("kyverno", fields)), path, OURS) == "kyverno"
 
 
@@ -76,7 +76,7 @@ def test_the_manager_of_a_field_is_found(fields: dict[str, Any], path: Path) -> 
         pytest.param({"f:status": {"f:replicas": {}}}, ("spec", "replicas"), id="the status"),
     ],
 )
-def test_a_manager_of_other_fields_is_not(fields: dict[str, Any], path: Path) -> None:
+def test_a_manager_of_other_fields_is_not(fields: dict[str, Any], path: FieldPath) -> None:
     assert manager_of(deployment(entry("kyverno", fields)), path, OURS) is None
 
 

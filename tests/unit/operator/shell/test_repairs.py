@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from perennial.kube.keys import Key
-from perennial.kube.manifests import Path, first_difference, hash_of, with_hash
+from perennial.kube.manifests import FieldPath, first_difference, hash_of, with_hash
 from perennial.loop.repairs import FORGOTTEN_AFTER, LONGEST_PAUSE, Child, RepairMemory, Repairs, rewritten_event
 
 OWNER = Key("Deployment", "demo", "tiny")
 CHILD = Child(OWNER, "Deployment", "tiny")
 DIGEST, OTHER = "aaaa", "bbbb"
-GRACE: Path = ("spec", "terminationGracePeriodSeconds")
+GRACE: FieldPath = ("spec", "terminationGracePeriodSeconds")
 
 
 def writes_within(seconds: float, repairs: Repairs) -> list[float]:
@@ -100,7 +100,7 @@ def observed(manager: str = "perennial", **metadata: Any) -> dict[str, Any]:
         pytest.param(observed(managedFields=[]), None, "a client that removed it", id="nobody's field any more"),
     ],
 )
-def test_field_and_writer_are_named(child: dict[str, Any], rewritten: Path | None, writer: str) -> None:
+def test_field_and_writer_are_named(child: dict[str, Any], rewritten: FieldPath | None, writer: str) -> None:
     path = first_difference(child, WANTED)
     assert path == GRACE
     event = rewritten_event(CHILD, child, path, Repairs(hash_of(WANTED), 2, 0, rewritten))
