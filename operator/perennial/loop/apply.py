@@ -105,7 +105,7 @@ class Applier:
         if wait := repairs.wait(now):
             return wait
         await self._confirm(stored)
-        if repairs.number:
+        if repairs.is_reported:
             await self._report(stored, child, resource, manifest, repairs)
         verb = f"changed {as_text(first_difference(existing, manifest) or ())} of"
         same = manifest | {"metadata": manifest["metadata"] | {"uid": existing["metadata"]["uid"]}}

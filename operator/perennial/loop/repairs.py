@@ -48,6 +48,11 @@ class Repairs:
         """Number of repairs."""
         return max(self.writes - 1, 0)
 
+    @property
+    def is_reported(self) -> bool:
+        """Whether the next repair is reported: the second, third, fifth and so on, at twice the distance each."""
+        return self.number > 0 and self.number.bit_count() == 1
+
     def wait(self, now: float) -> float:
         """Seconds until the next write, 0 if it may be now."""
         if not self.number:

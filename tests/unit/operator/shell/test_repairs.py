@@ -31,6 +31,10 @@ def test_a_new_manifest_is_written_at_once_and_so_is_its_first_repair() -> None:
     assert writes_within(10, Repairs(DIGEST)) == [0, 0, 5]
 
 
+def test_a_report_is_no_flood() -> None:
+    assert [number for number in range(40) if Repairs(DIGEST, writes=number + 1).is_reported] == [1, 2, 4, 8, 16, 32]
+
+
 def test_a_lasting_fight_is_never_forgotten() -> None:
     times = writes_within(10 * 3600, Repairs(DIGEST, writes=1))
     assert times[-1] - times[-2] == LONGEST_PAUSE < FORGOTTEN_AFTER
