@@ -21,6 +21,7 @@ from perennial.kube.cache import Cache
 from perennial.kube.resources import Resource
 from perennial.loop.apply import Applier
 from perennial.loop.metrics import Metrics
+from perennial.loop.repairs import RepairMemory
 
 # What stands for the name, the uid and the resourceVersion in what is recorded.
 _NAME, _UID, _VERSION = "recorded-name", "00000000-feed-4bee-8bad-000000000000", "987654321012345"
@@ -70,7 +71,7 @@ def record() -> list[Write]:
     outcome = decide(job, Observed(Defaults(training_image=image, serving_image=image)), now)
     recorder, cache = _Recorder(), Cache(lambda _: None)
     cache.put(stored)
-    applier = Applier(cache, recorder, Metrics())  # type: ignore[arg-type]
+    applier = Applier(cache, recorder, Metrics(), RepairMemory())  # type: ignore[arg-type]
     asyncio.run(applier.apply(stored, job, outcome, now))
     return recorder.writes
 

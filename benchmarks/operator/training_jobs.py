@@ -27,8 +27,7 @@ def training_job(name: str) -> Manifest:
 async def prepare(api: Api, control_plane: ControlPlane) -> None:
     """Our CRDs, the namespace, the claims."""
     control_plane.define(ROOT / "crds")
-    for name in (NAMESPACE, "perennial-system"):
-        control_plane.kubectl("create", "namespace", name)
+    control_plane.kubectl("create", "namespace", NAMESPACE)
     for name in ("corpus", "models"):
         spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
         claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": spec}

@@ -101,6 +101,12 @@ CLEANUP_START = PrometheusMetric(
     "Start of a Job that deletes an artifact and has not ended.",
     ("namespace", "languagemodel", "job"),
 )
+CHILD_REPAIRS = PrometheusMetric(
+    "perennial_child_repairs",
+    "gauge",
+    "Repairs of a child that others change again and again; gone after 10 minutes without one.",
+    ("kind", "namespace", "name", "child_kind", "child"),
+)
 SERVING_VERSION = PrometheusMetric(
     "perennial_serving_version", "gauge", "Number of the version in service.", ("namespace", "languagemodel")
 )

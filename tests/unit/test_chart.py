@@ -15,6 +15,7 @@ from perennial.api import KINDS
 from perennial.api.crd import definition
 from perennial.decide.deployment.queries import DEPLOYMENT_LABEL
 from perennial.decide.labels import DEPLOYMENT, MODEL_VERSION
+from perennial.process.settings import parse
 from perennial_testing.chart import CHART, OTHERS, Manifest, at, helm, manifests, together
 
 VALUES = (CHART / "values.yaml").read_text()
@@ -26,6 +27,20 @@ def rendered(*values: str) -> dict[str, Manifest]:
     """The manifests by kind and name, without the CRDs."""
     documents = manifests("--set", "crds.enabled=false", *(flag for value in values for flag in ("--set", value)))
     return {f"{document['kind']} {document['metadata']['name']}": document for document in documents}
+
+
+def lease(*values: str) -> tuple[str, str]:
+    """Namespace and name of the Lease; the roles let the operator use this one and no other."""
+    found = rendered(*values)
+    flags = found["Deployment perennial"]["spec"]["template"]["spec"]["containers"][0]["args"]
+    settings = parse(flags, {})
+    role = found["Role perennial-lease"]
+    assert role["metadata"]["namespace"] == settings.lease_namespace
+    rules = [rule for name, each in found.items() if "Role " in name for rule in each.get("rules", ())]
+    names = [rule["resourceNames"] for rule in rules if "leases" in rule["resources"] and "create" not in rule["verbs"]]
+    assert names == [[settings.lease_name]] * len(names)
+    assert len(names) >= 2
+    return settings.lease_namespace, settings.lease_name
 
 
 def pod_of(*values: str) -> Any:
@@ -154,6 +169,21 @@ def test_with_namespaces_it_has_no_permission_beyond_them() -> None:
     ]
 
 
+def test_all_releases_that_watch_the_whole_cluster_share_the_lease_that_is_the_default_of_the_operator() -> None:
+    default = parse([], {})
+    assert lease() == (default.lease_namespace, default.lease_name)
+    flags = rendered()["Deployment perennial"]["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert "--release=default/perennial" in flags
+
+
+def test_a_release_that_watches_namespaces_has_a_lease_of_its_own_where_it_is() -> None:
+    assert lease("watchNamespaces={a,b}") == ("default", "perennial")
+
+
+def test_the_lease_can_be_chosen() -> None:
+    assert lease("leaderElection.namespace=shared", "leaderElection.name=one") == ("shared", "one")
+
+
 def test_no_role_reads_secrets_or_has_a_wildcard() -> None:
     rules = [rule for name, m in rendered().items() if "Role " in name for rule in m["rules"]]
     assert rules
@@ -181,6 +211,7 @@ def test_the_pod_monitor_keeps_the_labels_that_queries_select_by() -> None:
         pytest.param("prometheus.url=http://prometheus:9090/?a=b", "url", id="a URL with a query"),
         pytest.param("prometheus.basicAuth.usernameFile=username", "basicAuth", id="a user name without a password"),
         pytest.param("prometheus.headers.Authorization=Bearer", "Authorization", id="a credential in a ConfigMap"),
+        pytest.param("leaderElection.name=Upper", "name", id="a name that no Lease has"),
         pytest.param("log.level=verbose", "level", id="a level that there is not"),
         pytest.param("watchNamespaces={Upper}", "watchNamespaces", id="a name that no namespace has"),
         pytest.param("fullnameOverride=Big", "fullnameOverride", id="a name that no object has"),

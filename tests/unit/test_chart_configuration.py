@@ -19,7 +19,9 @@ DEFAULTS = ("podDefaults.labels.team=ml", "podDefaults.priorityClassName=batch")
 
 def rendered(*values: str, **more: Any) -> dict[str, Manifest]:
     """The manifests by kind and name, without the CRDs."""
-    documents = manifests("--set", "crds.enabled=false", *(flag for value in values for flag in ("--set", value)), **more)
+    documents = manifests(
+        "--set", "crds.enabled=false", *(flag for value in values for flag in ("--set", value)), **more
+    )
     return {f"{document['kind']} {document['metadata']['name']}": document for document in documents}
 
 

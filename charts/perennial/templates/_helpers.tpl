@@ -39,6 +39,16 @@ app.kubernetes.io/component: operator
 {{- .Values.serviceAccount.name | default (include "perennial.fullname" .) -}}
 {{- end -}}
 
+{{/* One Lease for all releases that watch the whole cluster; one for each release that watches some namespaces. */}}
+{{- define "perennial.leaseNamespace" -}}
+{{- .Values.leaderElection.namespace | default (.Values.watchNamespaces | empty | ternary "kube-system" .Release.Namespace) -}}
+{{- end -}}
+
+{{- define "perennial.leaseName" -}}
+{{- $own := include "perennial.fullname" . -}}
+{{- .Values.leaderElection.name | default (.Values.watchNamespaces | empty | ternary "perennial-operator" $own) -}}
+{{- end -}}
+
 {{/* Reference of an image; the argument is a list of the root context and operator, training or serving. */}}
 {{- define "perennial.image" -}}
 {{- $root := first . -}}
@@ -108,7 +118,7 @@ app.kubernetes.io/component: operator
 # Its own Lease: the renewals prove that watch events arrive.
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
-  resourceNames: [{{ include "perennial.fullname" . }}]
+  resourceNames: [{{ include "perennial.leaseName" . | quote }}]
   verbs: [list, watch]
 {{- end -}}
 

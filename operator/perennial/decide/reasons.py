@@ -42,6 +42,13 @@ REASONS: dict[str, Reason] = {
         "The API server or an admission webhook refused a child object, or another object has its name.",
         "Follow the message: correct the spec, raise the quota, grant the permission, or rename the other object.",
     ),
+    "ChildRewritten": _warning(
+        _PODS,
+        "An admission webhook, a policy or another client changes a field of a child object after each write of the "
+        "operator, which repeats its write ever less often.",
+        "Exempt objects with the label `app.kubernetes.io/managed-by: perennial` from what the message names, or set "
+        "the same value in the spec.",
+    ),
     "Unreadable": _warning(
         _PODS,
         "This version of the operator can't parse the object.",

@@ -24,6 +24,8 @@ LEASE_SECONDS = 15
 RENEW_SECONDS = 10
 RETRY_SECONDS = 2
 _REQUEST_SECONDS = 4
+# Between the release, if there is one, and the replica, in the identity of a holder.
+_SEPARATOR = "/"
 _UNREACHABLE = (aiohttp.ClientError, TimeoutError, OSError)
 
 
@@ -34,8 +36,9 @@ class Leadership:
     our own monotonic time. The times in it are for people.
     """
 
-    def __init__(self, configuration: Configuration, namespace: str, name: str, user_agent: str) -> None:
-        self._identity = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+    def __init__(self, configuration: Configuration, namespace: str, name: str, release: str, user_agent: str) -> None:
+        self._release = release
+        self._identity = _SEPARATOR.join(filter(None, (release, f"{socket.gethostname()}-{secrets.token_hex(4)}")))
         self._namespace, self._name = namespace, name
         self._client = ApiClient(configuration)
         self._client.user_agent = user_agent
@@ -45,6 +48,7 @@ class Leadership:
         self._observed_at = 0.0
         self._until = 0.0
         self._trouble = ""
+        self._holder = ""
 
     @property
     def is_held(self) -> bool:
@@ -87,6 +91,7 @@ class Leadership:
                 self._stored = await _in_time(self._read())
             if self._stored and not self._is_free(self._stored):
                 self._stored = None
+                self._stand_by()
                 return False
             self._stored = await _in_time(self._write(self._stored))
         except (ApiException, *_UNREACHABLE) as error:
@@ -103,6 +108,23 @@ class Leadership:
         if trouble and trouble != self._trouble:
             logger.warning("failed to read or write the Lease: %s", trouble)
         self._trouble = trouble
+
+    def _stand_by(self) -> None:
+        """Logs once who holds the Lease."""
+        holder = (self._observed.holder_identity if self._observed else None) or ""
+        if holder == self._holder:
+            return
+        self._holder = holder
+        release = holder.rpartition(_SEPARATOR)[0]
+        lease = f"the Lease {self._namespace}/{self._name}"
+        if release == self._release:
+            logger.info("%s is held by %s; this replica stands by", lease, holder)
+        else:
+            logger.warning(
+                "%s is held by %s, a replica of another release, %s: this one keeps off all objects, and takes them "
+                "over when no replica of the other one runs; uninstall one of the two",
+                lease, holder, release or "without a name",
+            )  # fmt: skip
 
     def _is_free(self, lease: V1Lease) -> bool:
         if lease.spec != self._observed:

@@ -1,6 +1,7 @@
 """Applies an outcome: children, deletions, the status, and the Events. The only writer."""
 
 import logging
+import time
 from datetime import datetime
 
 from perennial.api.kind import Kind
@@ -11,12 +12,13 @@ from perennial.decide.outcome import Manifest, Outcome, Reference
 from perennial.kube.cache import Cache
 from perennial.kube.client import ApiError, Cluster
 from perennial.kube.keys import Key
-from perennial.kube.manifests import holds, with_hash
+from perennial.kube.manifests import as_text, first_difference, hash_of, holds, with_hash
 from perennial.kube.resources import OWN, Resource, is_owned_by, resource_of
 from perennial.loop import logs
 from perennial.loop.events import Events
 from perennial.loop.metrics import Metrics
 from perennial.loop.refusals import Conflict, Refused, refused_status, translated, unreadable_status
+from perennial.loop.repairs import Child, RepairMemory, Repairs, rewritten_event
 
 logger = logging.getLogger(__name__)
 
@@ -27,17 +29,20 @@ NEVER = "1"
 class Applier:
     """Writes outcomes. Each step is repeatable: after a crash anywhere, the next reconcile completes the rest."""
 
-    def __init__(self, cache: Cache, cluster: Cluster, metrics: Metrics) -> None:
+    def __init__(self, cache: Cache, cluster: Cluster, metrics: Metrics, repairs: RepairMemory) -> None:
         self._cache = cache
         self._cluster = cluster
         self._metrics = metrics
+        self._repairs = repairs
         self._events = Events(cluster, metrics)
 
-    async def apply(self, stored: Manifest, obj: Kind, outcome: Outcome, now: datetime) -> None:
-        """Raises Conflict, Refused (once the status reports it) or ApiError."""
+    async def apply(self, stored: Manifest, obj: Kind, outcome: Outcome, now: datetime) -> float | None:
+        """The seconds until a child may be repaired again, if one waits for that.
+
+        Raises Conflict, Refused (once the status reports it) or ApiError.
+        """
         try:
-            for manifest in outcome.apply:
-                await self._apply_child(stored, obj, with_hash(manifest))
+            waits = [await self._apply_child(stored, obj, with_hash(manifest)) for manifest in outcome.apply]
         except Refused as refused:
             await self._store(stored, obj, refused_status(obj, outcome.status, str(refused), now))
             raise
@@ -49,6 +54,11 @@ class Applier:
         self._announce(obj, outcome.status)
         for event in outcome.events:
             await self._events.post(stored, event)
+        return min((wait for wait in waits if wait), default=None)
+
+    def forget(self, owner: Key) -> None:
+        """The object is gone."""
+        self._repairs.forget(owner)
 
     async def report_unreadable(self, stored: Manifest, cause: str, now: datetime) -> None:
         """Reports in the conditions that the object can't be parsed; the other fields of the status stay.
@@ -66,14 +76,15 @@ class Applier:
         except ApiError as error:
             raise translated("status", error) from error
 
-    async def _apply_child(self, stored: Manifest, owner: Kind, manifest: Manifest) -> None:
+    async def _apply_child(self, stored: Manifest, owner: Kind, manifest: Manifest) -> float:
+        """Returns the seconds until it may be repaired, 0 if there is nothing to wait for."""
         at = manifest["metadata"]
         resource = resource_of(manifest["apiVersion"], manifest["kind"])
         existing = self._cache.get(resource, at["namespace"], at["name"])
         if existing is None and not self._cache.is_untouched(stored["metadata"]["uid"]):
             await self._confirm(stored)  # what was decided on may be stale
         if existing is None and await self._create(owner, resource, manifest):
-            return
+            return 0.0
         # An object without our labels is in no cache; only the server knows it.
         existing = existing or await self._cluster.get(resource, at["namespace"], at["name"])
         if existing is None:
@@ -82,9 +93,38 @@ class Applier:
         if holds(existing, manifest):
             self._cache.put(existing)
         elif "deletionTimestamp" not in existing["metadata"]:
-            await self._confirm(stored)
-            same = manifest | {"metadata": at | {"uid": existing["metadata"]["uid"]}}
-            await self._write(owner, resource, same, "changed", force=True)
+            return await self._change(stored, owner, resource, manifest, existing)
+        return 0.0
+
+    async def _change(
+        self, stored: Manifest, owner: Kind, resource: Resource, manifest: Manifest, existing: Manifest
+    ) -> float:
+        """Writes a child that differs, unless its repair has to wait; returns the seconds until the next one."""
+        child, now = Child(Key.of(owner), manifest["kind"], manifest["metadata"]["name"]), time.monotonic()
+        repairs = self._repairs.of(child, hash_of(manifest), hash_of(existing), now)
+        if wait := repairs.wait(now):
+            return wait
+        await self._confirm(stored)
+        if repairs.is_reported:
+            await self._report(stored, child, resource, manifest, repairs)
+        verb = f"changed {as_text(first_difference(existing, manifest) or ())} of"
+        same = manifest | {"metadata": manifest["metadata"] | {"uid": existing["metadata"]["uid"]}}
+        applied = await self._write(owner, resource, same, verb, force=True)
+        repairs = repairs.after_write(now, first_difference(applied, manifest))
+        self._repairs.put(child, repairs, now)
+        return 0.0 if repairs.rewritten is None else repairs.wait(now)
+
+    async def _report(
+        self, stored: Manifest, child: Child, resource: Resource, manifest: Manifest, repairs: Repairs
+    ) -> None:
+        """Reports what others change again; the server is asked, as the cache lacks the field managers."""
+        observed = await self._cluster.get(resource, manifest["metadata"]["namespace"], child.name)
+        path = first_difference(observed, manifest) if observed else None
+        if observed is None or path is None:
+            return
+        rewritten = rewritten_event(child, observed, path, repairs)
+        logs.of(logger, child.owner).warning("%s: %s", rewritten.reason, rewritten.message)
+        await self._events.post(stored, rewritten)
 
     async def _confirm(self, stored: Manifest) -> None:
         """Before a late creation, a change or a deletion of a child: its owner is still the version decided on."""
@@ -105,7 +145,7 @@ class Applier:
             return False
         return True
 
-    async def _write(self, owner: Kind, resource: Resource, manifest: Manifest, verb: str, *, force: bool) -> None:
+    async def _write(self, owner: Kind, resource: Resource, manifest: Manifest, verb: str, *, force: bool) -> Manifest:
         name = f"{manifest['kind']} {manifest['metadata']['name']}"
         try:
             applied = await self._cluster.apply(resource, manifest, force=force)
@@ -114,6 +154,7 @@ class Applier:
         self._cache.put(applied)
         self._metrics.wrote("apply", resource.plural)
         logs.of(logger, Key.of(owner)).info("%s %s", verb, name)
+        return applied
 
     async def _delete(self, owner: Kind, target: Reference) -> None:
         resource = resource_of(target.api_version, target.kind)

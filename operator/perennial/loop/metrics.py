@@ -16,6 +16,7 @@ from prometheus_client import (
 from perennial.kube.cache import Cache
 from perennial.kube.keys import Key
 from perennial.loop.object_metrics import ObjectMetrics
+from perennial.loop.repairs import RepairMemory
 from perennial_contract import metrics
 from perennial_contract.metrics import PrometheusMetric
 from perennial_contract.version import of_perennial
@@ -42,9 +43,9 @@ class Metrics:
         self._leader = self._gauge(metrics.LEADER)
         self._gauge(metrics.BUILD_INFO).labels(of_perennial(), platform.python_version()).set(1)
 
-    def describes(self, cache: Cache, depth: Callable[[], int]) -> None:
-        """Exposes the cached objects, and the depth of the queue."""
-        self.registry.register(ObjectMetrics(cache))
+    def describes(self, cache: Cache, repairs: RepairMemory, depth: Callable[[], int]) -> None:
+        """Exposes the cached objects, the repairs of children, and the depth of the queue."""
+        self.registry.register(ObjectMetrics(cache, repairs))
         self._queue_depth.set_function(depth)
 
     def _counter(self, metric: PrometheusMetric) -> Counter:

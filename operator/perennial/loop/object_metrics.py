@@ -3,6 +3,7 @@
 Their number is bounded by that of the objects: versions and TrainingJobs by the history limits.
 """
 
+import time
 from collections import Counter as Tally
 from collections.abc import Iterator
 from datetime import datetime
@@ -16,6 +17,7 @@ from perennial.decide.labels import OWNER_KIND, OWNER_NAME
 from perennial.decide.outcome import Manifest
 from perennial.kube.cache import Cache
 from perennial.kube.resources import JOB, OWN
+from perennial.loop.repairs import RepairMemory
 from perennial_contract import metrics
 from perennial_contract.metrics import PrometheusMetric
 
@@ -24,15 +26,17 @@ _CONDITIONS = ("Ready", "Stalled", "Scaling")
 
 
 class ObjectMetrics(Collector):
-    """Metrics of the cached objects."""
+    """Metrics of the cached objects, and of the repairs of their children."""
 
-    def __init__(self, cache: Cache) -> None:
+    def __init__(self, cache: Cache, repairs: RepairMemory) -> None:
         self._cache = cache
+        self._repairs = repairs
 
     def collect(self) -> Iterator[Metric]:
         yield from self._states()
         yield from self._models()
         yield self._cleanups()
+        yield self._repaired()
 
     def _states(self) -> Iterator[Metric]:
         objects, conditions = _family(metrics.OBJECTS), _family(metrics.CONDITION)
@@ -60,8 +64,8 @@ class ObjectMetrics(Collector):
             for version in versions:
                 for metric, value in version.get("metrics", {}).items():
                     judged.add_metric((*name, str(version["number"]), metric), value)
-            for outcome, time in _last_ends(versions).items():
-                ends.add_metric((*name, outcome), time)
+            for outcome, end in _last_ends(versions).items():
+                ends.add_metric((*name, outcome), end)
             for trigger in status.get("triggers", []):
                 if "metric" in trigger:
                     blind.add_metric((*name, trigger["name"]), "missing" in trigger["metric"])
@@ -75,6 +79,12 @@ class ObjectMetrics(Collector):
                 namespace, name = _name(job)
                 starts.add_metric((namespace, labels[OWNER_NAME], name), _time(job["metadata"]["creationTimestamp"]))
         return starts
+
+    def _repaired(self) -> Metric:
+        repairs = _family(metrics.CHILD_REPAIRS)
+        for child, number in self._repairs.repaired(time.monotonic()):
+            repairs.add_metric((*child.owner, child.kind, child.name), number)
+        return repairs
 
 
 def _family(metric: PrometheusMetric) -> GaugeMetricFamily:

@@ -98,6 +98,7 @@ class Reconciler:
     async def _reconcile(self, key: Key) -> float | None:
         manifest = self._cache.get(OWN[key.kind], key.namespace, key.name)
         if manifest is None or manifest["metadata"].get("deletionTimestamp"):
+            self._applier.forget(key)
             return None
         now = datetime.now(UTC)
         try:
@@ -105,8 +106,9 @@ class Reconciler:
         except ValidationError as error:
             await self._applier.report_unreadable(manifest, _first(error), now)
             raise Retry(f"can't be read: {_first(error)}") from error
-        await self._applier.apply(manifest, obj, outcome, now.replace(microsecond=0))
-        return (outcome.again_at - now).total_seconds() if outcome.again_at else None
+        repair = await self._applier.apply(manifest, obj, outcome, now.replace(microsecond=0))
+        again = (outcome.again_at - now).total_seconds() if outcome.again_at else None
+        return min((pause for pause in (again, repair) if pause is not None), default=None)
 
 
 def _first(error: ValidationError) -> str:

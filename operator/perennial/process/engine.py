@@ -18,6 +18,7 @@ from perennial.loop.queue import Queue
 from perennial.loop.readings.prometheus import Prometheus
 from perennial.loop.readings.reader import Reader
 from perennial.loop.reconcile import Reconciler, controllers
+from perennial.loop.repairs import RepairMemory
 from perennial.process.health import Health
 from perennial.process.settings import Settings
 
@@ -43,8 +44,8 @@ class Engine:
         self._workers = settings.workers
         self._cluster = cluster
         self._queue: Queue[Key] = Queue(self._reconcile, lambda key: cache.is_new(key), metrics.waited)
-        cache = Cache(self._queue.add)
-        metrics.describes(cache, lambda: self._queue.depth)
+        cache, repairs = Cache(self._queue.add), RepairMemory()
+        metrics.describes(cache, repairs, lambda: self._queue.depth)
         self._resync = Resync(cache, cluster, settings.namespaces, settings.resync_seconds, health.compared)
         scope = Scope(settings.namespaces, settings.lease_namespace, settings.lease_name)
         self._watch = Watch(scope, configuration, cache, health.beat, self._resync.listed, handle_signals)
@@ -52,7 +53,7 @@ class Engine:
         prometheus = Prometheus(http, access, metrics.asked)
         self._reader = Reader(settings.prometheus_url, access, prometheus.ask, self._queue.add)
         by_kind = controllers(cache, cluster, self._reader, settings.defaults)
-        self._reconciler = Reconciler(cache, by_kind, Applier(cache, cluster, metrics), metrics)
+        self._reconciler = Reconciler(cache, by_kind, Applier(cache, cluster, metrics, repairs), metrics)
         health.sees_lease = scope.has_lease
 
     async def _reconcile(self, key: Key) -> float | None:

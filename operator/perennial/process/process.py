@@ -42,7 +42,7 @@ async def _run(settings: Settings) -> None:
         raise Fatal(f"no access to a cluster: {error}; set KUBECONFIG, or run in a pod") from error
     client = ApiClient(configuration)
     client.user_agent = USER_AGENT
-    leadership = Leadership(configuration, settings.lease_namespace, settings.lease_name, USER_AGENT)
+    leadership = Leadership(configuration, settings.lease_namespace, settings.lease_name, settings.release, USER_AGENT)
     health = Health()
     async with aiohttp.ClientSession(proxy=proxy_to(settings.prometheus_url or "")) as http:
         metrics = Metrics()

@@ -26,6 +26,7 @@ class Settings:
     prometheus_access: Access
     lease_namespace: str
     lease_name: str
+    release: str
     metrics_port: int
     workers: int
     resync_seconds: int
@@ -51,6 +52,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         prometheus_access=options.prometheus_config,
         lease_namespace=options.lease_namespace,
         lease_name=options.lease_name,
+        release=options.release,
         metrics_port=options.metrics_port,
         workers=options.workers,
         resync_seconds=options.resync_seconds,
@@ -90,14 +92,17 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
               "without it they have no readings")  # fmt: skip
     flag("--prometheus-config", "", metavar="FILE", type=_access,
          help="YAML file with the credentials, certificates, headers and tenants for that Prometheus")  # fmt: skip
-    flag("--lease-namespace", "perennial-system", metavar="NAME", type=_namespace,
-         help="namespace of the leader election Lease (default: %(default)s)")  # fmt: skip
+    flag("--lease-namespace", "kube-system", metavar="NAME", type=_namespace,
+         help="namespace of the leader election Lease; operators with the same Lease never work at once, whatever they "
+              "watch (default: %(default)s)")  # fmt: skip
     flag(
         "--lease-name",
         "perennial-operator",
         metavar="NAME",
         help="name of the leader election Lease (default: %(default)s)",
     )
+    flag("--release", "", metavar="NAMESPACE/NAME",
+         help="Helm release of this operator, which the Lease names as its holder (default: none)")  # fmt: skip
     flag("--metrics-port", "8080", metavar="PORT", type=_between(0, 65535),
          help="port of /metrics, /healthz and /readyz (default: %(default)s)")  # fmt: skip
     flag("--workers", "16", metavar="N", type=_between(1, 1000),

@@ -107,11 +107,13 @@ OTHERS = {
     "prometheus.headers": Other({"X-A": "b"}, _ASKING, "headers:\n  X-A: b\n", needs=_ASKED),
     "prometheus.headerFiles": Other({"X-A": "/b"}, _ASKING, "headerFiles:\n  X-A: /b\n", needs=_ASKED),
     "prometheus.parameters": Other({"dedup": "true"}, _ASKING, 'parameters:\n  dedup: "true"\n', needs=_ASKED),
+    "leaderElection.namespace": Other("locks", f"{_OPERATOR}/args/2", "--lease-namespace=locks"),
+    "leaderElection.name": Other("keeper", f"{_OPERATOR}/args/3", "--lease-name=keeper"),
     "replicas": Other(3, f"{_DEPLOYMENT}/spec/replicas", 3),
-    "workers": Other(7, f"{_OPERATOR}/args/5", "--workers=7"),
-    "resyncSeconds": Other(77, f"{_OPERATOR}/args/6", "--resync-seconds=77"),
-    "log.level": Other("debug", f"{_OPERATOR}/args/7", "--log-level=debug"),
-    "log.format": Other("text", f"{_OPERATOR}/args/8", "--log-format=text"),
+    "workers": Other(7, f"{_OPERATOR}/args/6", "--workers=7"),
+    "resyncSeconds": Other(77, f"{_OPERATOR}/args/7", "--resync-seconds=77"),
+    "log.level": Other("debug", f"{_OPERATOR}/args/8", "--log-level=debug"),
+    "log.format": Other("text", f"{_OPERATOR}/args/9", "--log-format=text"),
     "serviceAccount.create": Other(False, "ServiceAccount/mine/kind", None, needs={"serviceAccount": {"name": "mine"}}),
     "serviceAccount.name": Other("mine", f"{_POD}/serviceAccountName", "mine"),
     "serviceAccount.annotations": Other(
@@ -163,7 +165,7 @@ OTHERS = {
     "securityContext": Other(
         {"readOnlyRootFilesystem": False}, f"{_OPERATOR}/securityContext/readOnlyRootFilesystem", False
     ),
-    "extraArgs": Other(["--workers=3"], f"{_OPERATOR}/args/9", "--workers=3"),
+    "extraArgs": Other(["--workers=3"], f"{_OPERATOR}/args/10", "--workers=3"),
     "env": Other([{"name": "NO_PROXY", "value": ".svc"}], f"{_OPERATOR}/env/0/value", ".svc"),
     "envFrom": Other([{"secretRef": {"name": "proxy"}}], f"{_OPERATOR}/envFrom/0/secretRef/name", "proxy"),
     "extraVolumes": Other(_NAMED, f"{_POD}/volumes/1/configMap/name", "own-ca"),

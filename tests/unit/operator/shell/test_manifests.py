@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perennial.decide.labels import MANIFEST_HASH
-from perennial.kube.manifests import holds, with_hash
+from perennial.kube.manifests import as_text, first_difference, holds, with_hash
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=4),
@@ -83,3 +83,32 @@ def test_hashing_does_not_change_the_manifest():
     manifest = {"metadata": {"name": "x", "annotations": {"a": "b"}}}
     assert set(with_hash(manifest)["metadata"]["annotations"]) == {"a", MANIFEST_HASH}
     assert manifest == {"metadata": {"name": "x", "annotations": {"a": "b"}}}
+
+
+@pytest.mark.parametrize(
+    ("observed", "desired", "path"),
+    [
+        pytest.param({"spec": {"a": 1, "b": 2}}, {"spec": {"a": 1, "b": 3}}, ".spec.b", id="a field"),
+        pytest.param({}, {"spec": {"template": {"x": 1}}}, ".spec", id="an absent field with all that is in it"),
+        pytest.param(
+            {"containers": [{"name": "mesh"}, {"name": "serve", "args": ["a", "b"]}]},
+            {"containers": [{"name": "serve", "args": ["a", "c"]}]},
+            '.containers[name="serve"].args[1]',
+            id="an item by name and one by index",
+        ),
+        pytest.param({"args": ["a"]}, {"args": ["a", "b"]}, ".args", id="a list of another length"),
+        pytest.param({"env": []}, {"env": [{"name": "A"}]}, '.env[name="A"]', id="an absent item"),
+        pytest.param({"limits": {"cpu": "1"}}, {"limits": {"cpu": "2"}}, ".limits.cpu", id="a quantity"),
+        pytest.param({"selector": {"a": "1", "b": "2"}}, {"selector": {"a": "1"}}, ".selector", id="a selector"),
+    ],
+)
+def test_the_first_difference_is_told_as_the_api_server_tells_fields(observed, desired, path):
+    difference = first_difference(observed, desired)
+    assert difference is not None
+    assert as_text(difference) == path
+
+
+def test_the_digest_is_a_difference_only_if_no_other_field_is():
+    stored, desired = with_hash({"metadata": {"name": "x"}, "a": 1, "b": 2}), {"metadata": {"name": "x"}, "a": 1}
+    assert as_text(first_difference(stored, with_hash(desired)) or ()).endswith(MANIFEST_HASH)
+    assert first_difference(stored, with_hash(desired | {"a": 3})) == ("a",)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from perennial.kube.cache import Cache
 from perennial.kube.keys import Key
 from perennial.loop import logs
 from perennial.loop.metrics import Metrics
+from perennial.loop.repairs import Child, RepairMemory, Repairs
 from perennial_testing.specs.api_objects import true
 
 KEY = Key("LanguageModel", "demo", "writer")
@@ -24,9 +26,14 @@ def cache() -> Cache:
 
 
 @pytest.fixture
-def metrics(cache: Cache) -> Metrics:
+def repairs() -> RepairMemory:
+    return RepairMemory()
+
+
+@pytest.fixture
+def metrics(cache: Cache, repairs: RepairMemory) -> Metrics:
     metrics = Metrics()
-    metrics.describes(cache, lambda: 3)
+    metrics.describes(cache, repairs, lambda: 3)
     return metrics
 
 
@@ -112,6 +119,17 @@ def test_a_cleanup_counts_from_its_start_to_its_end(
     name, at = "perennial_cleanup_start_timestamp_seconds", {"namespace": "demo", "languagemodel": "writer"}
     assert value(metrics, name, job="writer-v1-cleanup", **at) == expected
     assert value(metrics, name, job="writer-v2", **at) is None
+
+
+def test_a_child_that_is_changed_again_and_again_is_named_with_its_owner(
+    repairs: RepairMemory, metrics: Metrics
+) -> None:
+    now = time.monotonic()
+    repairs.put(Child(KEY, "Deployment", "writer"), Repairs("digest", writes=4, time=now), now)
+    at = {"kind": "LanguageModel", "namespace": "demo", "name": "writer", "child_kind": "Deployment", "child": "writer"}
+    assert value(metrics, "perennial_child_repairs", **at) == 3
+    repairs.forget(KEY)
+    assert value(metrics, "perennial_child_repairs", **at) is None
 
 
 def test_its_own_work_is_measured(metrics: Metrics) -> None:
