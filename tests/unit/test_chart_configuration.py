@@ -78,7 +78,7 @@ def test_the_access_to_prometheus_is_a_configuration_beside_the_files_of_a_secre
     (volume,) = (volume for volume in pod["volumes"] if volume["name"] == "prometheus")
     *secrets, config_map = volume["projected"]["sources"]
     assert secrets == [{"secret": {"name": "prom"}}]
-    config = manifests[f"ConfigMap {config_map['configMap']['name']}"]["data"]
+    config = found[f"ConfigMap {config_map['configMap']['name']}"]["data"]
     # What the operator reads is what the chart writes.
     for name, text in config.items():
         (tmp_path / name).write_text(text)
