@@ -8,8 +8,8 @@ import yaml
 
 from perennial.decide.defaults import PodDefaults
 from perennial.loop.readings.access import Access, Tls
-from perennial.process.pod_defaults import pod_defaults
-from perennial.process.prometheus_config import load
+from perennial.process.files import access as load
+from perennial.process.files import pod_defaults
 from perennial.process.settings import parse
 from perennial_testing.chart import CHART, Manifest, helm, manifests
 from perennial_testing.documentation import blocks
@@ -104,7 +104,7 @@ def test_the_values_in_the_documentation_are_configurations_of_the_operator(tmp_
         file = tmp_path / "config.yaml"
         if "podDefaults" in example.text:
             file.write_text(found["ConfigMap perennial-pod-defaults"]["data"]["defaults.yaml"])
-            assert pod_defaults(str(file)) != PodDefaults(), example.place
+            assert pod_defaults(file) != PodDefaults(), example.place
         else:
             file.write_text(found["ConfigMap perennial-prometheus"]["data"]["config.yaml"])
             assert load(file) != Access(), example.place

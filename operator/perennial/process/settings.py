@@ -2,17 +2,17 @@
 
 import argparse
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from perennial.decide.defaults import Defaults
+from perennial.decide.defaults import Defaults, PodDefaults
 from perennial.loop.readings.access import Access
-from perennial.process.pod_defaults import pod_defaults
-from perennial.process.prometheus_config import ConfigError, load
+from perennial.process import files
 
+T = TypeVar("T")
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -84,13 +84,13 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
          help="default image of training pods (default: %(default)s)")  # fmt: skip
     flag("--serving-image", "localhost/perennial/serving:dev", metavar="IMAGE",
          help="default image of serving pods (default: %(default)s)")  # fmt: skip
-    flag("--pod-defaults", "", metavar="FILE", type=pod_defaults,
+    flag("--pod-defaults", "", metavar="FILE", type=_file(files.pod_defaults, PodDefaults()),
          help="YAML file with overrides for all pods, as spec.deployment.pod has them, with securityContext and "
               "cleanupResources; the overrides of an object take precedence")  # fmt: skip
     flag("--prometheus-url", "", metavar="URL", type=_url,
          help="URL of the Prometheus for the queries of autoscaling and retraining, such as http://prometheus:9090; "
               "without it they have no readings")  # fmt: skip
-    flag("--prometheus-config", "", metavar="FILE", type=_access,
+    flag("--prometheus-config", "", metavar="FILE", type=_file(files.access, Access()),
          help="YAML file with the credentials, certificates, headers and tenants for that Prometheus")  # fmt: skip
     flag("--lease-namespace", "kube-system", metavar="NAME", type=_namespace,
          help="namespace of the leader election Lease; operators with the same Lease never work at once, whatever they "
@@ -145,11 +145,14 @@ def _has_port_or_none(url: str) -> bool:
         return False
 
 
-def _access(name: str) -> Access:
-    try:
-        return load(Path(name)) if name else Access()
-    except ConfigError as error:
-        raise argparse.ArgumentTypeError(f"{name}: {error}") from error
+def _file(load: Callable[[Path], T], absent: T) -> Callable[[str], T]:
+    def content(name: str) -> T:
+        try:
+            return load(Path(name)) if name else absent
+        except files.ConfigError as error:
+            raise argparse.ArgumentTypeError(f"{name}: {error}") from error
+
+    return content
 
 
 def _contradiction(url: str, access: Access) -> str | None:

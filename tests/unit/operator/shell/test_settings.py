@@ -157,10 +157,10 @@ def test_defaults_of_pods_come_from_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "advice"),
     [
-        ("label: {a: b}", "label: no such field"),
-        ("tolerations: [{keyy: gpu}]", "tolerations.0.keyy: no such field"),
+        ("label: {a: b}", "label: not a known key"),
+        ("tolerations: [{keyy: gpu}]", "tolerations.0.keyy: not a known key"),
         ("labels: [a]", "labels: Input should be a valid dictionary"),
-        ("- a", "the file: Input should be a valid dictionary"),
+        ("- a", "pods.yaml: Input should be a valid dictionary"),
         ("labels: {a: [", "is not YAML"),
         ("cleanupResources: {limits: {memory: []}}", "cleanupResources.limits.memory"),
     ],
@@ -177,4 +177,4 @@ def test_a_wrong_file_of_pod_defaults_is_refused_by_field(
 def test_a_file_of_pod_defaults_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse([], {"PERENNIAL_POD_DEFAULTS": "/absent.yaml"})
-    assert "/absent.yaml can't be read: No such file or directory" in capsys.readouterr().err
+    assert "/absent.yaml: the file can't be read: No such file or directory" in capsys.readouterr().err
