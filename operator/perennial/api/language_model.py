@@ -66,6 +66,11 @@ class ScheduleTrigger(ApiModel):
     time_zone: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", max_length=64)] = Field(
         "UTC", description="Name of the time zone in the IANA database, such as Europe/Berlin. Defaults to UTC."
     )
+    jitter: Duration = Field(
+        "0s",
+        description="Maximum delay of the start. Each model has a fixed delay up to it, so that models with the same "
+        "schedule don't start at once. Defaults to 0s.",
+    )
 
 
 class MetricTrigger(ApiModel):

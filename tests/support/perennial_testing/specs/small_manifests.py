@@ -124,7 +124,7 @@ FULL: dict[str, list[Manifest]] = {
                 storage: {uri: "s3://models/some/folder", credentials: {secretName: storage}}
                 retraining:
                   triggers:
-                  - {name: weekly, schedule: {cron: "0 3 * * 0", timeZone: Europe/Berlin}}
+                  - {name: weekly, schedule: {cron: "0 3 * * 0", timeZone: Europe/Berlin, jitter: 30m}}
                   - {name: accepted, metric: {query: "avg(x)", below: 0.8, for: 30m}}
                   - {name: errors, metric: {query: "avg(y)", above: 0.1}}
                   - {name: by-hand, request: "2026-12-01"}

@@ -201,6 +201,30 @@ def test_the_schedule_is_in_its_time_zone(case: NextTime) -> None:
     assert outcome.again_at == datetime.fromisoformat(case.next)
 
 
+def test_jitter_delays_each_start_of_a_model_alike_and_spreads_models() -> None:
+    def starts(uid: str) -> list[float]:
+        """Minutes after the hour of two starts in a row."""
+        model = served({"name": "hourly", "schedule": {"cron": "0 * * * *", "jitter": "30m"}}, cooldown="0s")
+        model = model.model_copy(update={"metadata": model.metadata.model_copy(update={"uid": uid})})
+        now, found = NOW, []
+        for _ in range(2):
+            model, outcome = reconcile(model, {}, now)
+            assert outcome.again_at
+            now = outcome.again_at
+            model = finished(reconcile(model, {}, now)[0])
+            found.append(now.minute + now.second / 60)
+        assert reasons(model) == ["VersionStarted", "VersionStarted"]
+        return found
+
+    delays = []
+    for number in range(40):
+        first, second = starts(f"uid-{number}")
+        assert first == second
+        delays.append(first)
+    assert all(0 <= delay < 30 for delay in delays)
+    assert max(delays) - min(delays) > 20
+
+
 def test_times_that_were_missed_count_as_one() -> None:
     model = finished(play(served(NIGHTLY), (0, {}), (5 * 24 * 60, {})))
     assert reasons(play(model, (5 * 24 * 60 + 1, {}))) == ["VersionStarted"]

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
 from perennial.api import LanguageModel
+from perennial.api.duration import seconds
 from perennial.api.language_model import ScheduleStatus, ScheduleTrigger, TriggerStatus
 from perennial.decide.language_model.triggers.trigger import Due, Trigger, View, clock
 
@@ -18,10 +20,15 @@ class Schedule(Trigger):
 
     name: str
     spec: ScheduleTrigger
+    uid: str
 
     @classmethod
     def of(cls, model: LanguageModel) -> Iterable[Trigger]:
-        return (cls(entry.name, entry.schedule) for entry in model.spec.retraining.triggers if entry.schedule)
+        return (
+            cls(entry.name, entry.schedule, model.metadata.uid)
+            for entry in model.spec.retraining.triggers
+            if entry.schedule
+        )
 
     def watched(self) -> object:
         return {"schedule": self.spec.model_dump(mode="json")}
@@ -60,8 +67,15 @@ class Schedule(Trigger):
         until = status.schedule.evaluated_until_time if status.schedule else None
         if until is None or self.problem():
             return None
-        time: datetime = next(CronSim(self.spec.cron, until.astimezone(ZoneInfo(self.spec.time_zone))))
-        return time.astimezone(UTC)
+        after = (until - self._delay).astimezone(ZoneInfo(self.spec.time_zone))
+        time: datetime = next(CronSim(self.spec.cron, after))
+        return time.astimezone(UTC) + self._delay
+
+    @property
+    def _delay(self) -> timedelta:
+        """The same for each start of a model, and spread evenly over many models."""
+        share = int.from_bytes(sha256(self.uid.encode()).digest()[:4]) / 2**32
+        return timedelta(seconds=int(share * seconds(self.spec.jitter)))
 
 
 def _evaluated(status: TriggerStatus, view: View) -> TriggerStatus:
