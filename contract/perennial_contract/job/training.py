@@ -6,6 +6,8 @@ from pydantic import Field
 
 from perennial_contract.job.block import Block, cel
 
+LARGEST_SEED = 2**32 - 1
+
 
 class Hyperparameters(Block):
     """Parameters of the optimization (AdamW on the cross-entropy)."""
@@ -52,7 +54,7 @@ class Hyperparameters(Block):
         "GPU, for text generation by transformers, from 4e16 floating-point operations on (6 x parameters x tokens of "
         "the run).",
     )
-    seed: int = Field(1, ge=0, le=4294967295, description="Seed of all random numbers.")
+    seed: int = Field(1, ge=0, le=LARGEST_SEED, description="Seed of all random numbers.")
 
 
 class EarlyStopping(Block):

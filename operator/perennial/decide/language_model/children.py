@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from perennial.api import LanguageModel, ModelDeployment, TrainingJob
 from perennial.api.deployment import ModelReference
 from perennial.api.language_model import Version
+from perennial.api.training import Training
 from perennial.api.training_job import TrainingJobSpec
 from perennial.decide.kube import has_ended
 from perennial.decide.labels import API_VERSION
@@ -13,9 +14,11 @@ from perennial.decide.language_model.fingerprint import fingerprint
 from perennial.decide.language_model.gates import compares
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
+from perennial.decide.language_model.versions import is_triggered
 from perennial.decide.metadata import child
 from perennial.decide.outcome import Manifest, Reference
 from perennial_contract.job import Output
+from perennial_contract.job.training import LARGEST_SEED
 
 
 def deployment_spec(model: LanguageModel, version: Version) -> Manifest:
@@ -82,10 +85,20 @@ def _training_job_spec(model: LanguageModel, stored: Ledger, version: Version) -
     return TrainingJobSpec(
         model=model.spec.model,
         data=model.spec.data,
-        training=model.spec.training,
+        training=_training_block(model, version),
         compare_with=model.artifact_of(served) if served and served.is_kept else None,
         output=Output(uri=version.uri, credentials=model.credentials_of(version)),
     )
+
+
+def _training_block(model: LanguageModel, version: Version) -> Training:
+    """That of the spec, but for the seed of a version that a trigger started, if the policy varies it."""
+    training = model.spec.training
+    if model.spec.retraining.seed_policy == "Fixed" or not is_triggered(version, model):
+        return training
+    seed = (training.hyperparameters.seed + version.number) % (LARGEST_SEED + 1)
+    hyperparameters = training.hyperparameters.model_copy(update={"seed": seed})
+    return training.model_copy(update={"hyperparameters": hyperparameters})
 
 
 def _manifest(model: LanguageModel, version: Version, spec: TrainingJobSpec) -> Manifest:

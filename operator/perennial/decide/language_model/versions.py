@@ -9,6 +9,7 @@ from perennial.decide.language_model.fingerprint import fingerprint, run_fingerp
 from perennial.decide.language_model.gates import judge
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
+from perennial_contract.result import Result
 
 
 def begin(ledger: Ledger, model: LanguageModel, trigger: str, now: datetime) -> Ledger:
@@ -96,6 +97,9 @@ def _judged(ledger: Ledger, model: LanguageModel, version: Version, job: Trainin
     result = job.status.result
     assert result
     judgement = judge(model.spec.evaluation.gates, result, version.judged_against)
+    observed = judgement.observed
+    if twin := _twin(ledger, version, result):
+        observed += f"; v{twin.number} learned from the same data with the same parameters{_by_seed(model, version)}"
     ended = version.model_copy(
         update={
             "completion_time": now,
@@ -104,16 +108,38 @@ def _judged(ledger: Ledger, model: LanguageModel, version: Version, job: Trainin
             "artifact_state": "Kept",
             "metrics": result.metrics,
             "comparison": result.comparison,
-            "message": f"{judgement.rule}: {judgement.observed}",
+            "data_digest": result.data.digest if result.data else None,
+            "message": f"{judgement.rule}: {observed}",
         }
     )
     return ledger.with_version(ended).record(
         now,
         "VersionAccepted" if judgement.passed else "VersionRefused",
         judgement.rule,
-        judgement.observed,
+        observed,
         _accepted(model, version) if judgement.passed else _stays(ledger, f"v{version.number} was refused"),
     )
+
+
+def _twin(ledger: Ledger, version: Version, result: Result) -> Version | None:
+    """The newest earlier version of the same parameters and data: a retraining that could learn nothing new."""
+    earlier = (
+        each
+        for each in reversed(ledger.status.versions)
+        if each.number < version.number and each.fingerprint == version.fingerprint
+    )
+    return next((each for each in earlier if result.data and each.data_digest == result.data.digest), None)
+
+
+def _by_seed(model: LanguageModel, version: Version) -> str:
+    if is_triggered(version, model) and model.spec.retraining.seed_policy == "Varied":
+        return ", but for the seed"
+    return "; retraining.seedPolicy Varied would change the seed"
+
+
+def is_triggered(version: Version, model: LanguageModel) -> bool:
+    """Whether an entry of retraining.triggers started the version."""
+    return version.trigger in {entry.name for entry in model.spec.retraining.triggers}
 
 
 def _accepted(model: LanguageModel, version: Version) -> str:

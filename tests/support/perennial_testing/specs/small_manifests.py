@@ -130,6 +130,8 @@ FULL: dict[str, list[Manifest]] = {
                   - {name: by-hand, request: "2026-12-01"}
                   cooldown: 6h
                   maxRunsPerDay: 2
+                  backoffLimit: 1
+                  seedPolicy: Varied
                 suspend: true
                 versionHistoryLimit: 5
                 promotion: {policy: Manual, approve: {version: 2}, pin: {version: 3}}

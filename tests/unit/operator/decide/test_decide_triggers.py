@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from perennial.api import LanguageModel
+from perennial.api import LanguageModel, TrainingJob
 from perennial.api.language_model import LanguageModelStatus
 from perennial.decide.language_model.decide import decide
 from perennial.decide.language_model.fingerprint import fingerprint
 from perennial.decide.language_model.observed import Observed
-from perennial.decide.outcome import Outcome
-from perennial_testing.specs.api_objects import DEFAULTS, NOW, after, language_model, version
+from perennial.decide.outcome import Manifest, Outcome
+from perennial_testing.specs.api_objects import DEFAULTS, NOW, after, language_model, result, true, version
 
 Readings = dict[str, float | str]
 Trigger = dict[str, Any]
@@ -223,6 +223,56 @@ def test_jitter_delays_each_start_of_a_model_alike_and_spreads_models() -> None:
         delays.append(first)
     assert all(0 <= delay < 30 for delay in delays)
     assert max(delays) - min(delays) > 20
+
+
+def retrained(digest: str | None, **retraining: Any) -> tuple[LanguageModel, Manifest]:
+    """After a nightly training on data with this digest, where v1 learned from "sha256:a"; and its TrainingJob."""
+    model = served(NIGHTLY, cooldown="0s", **retraining)
+    first = model.status.versions[0].model_copy(update={"data_digest": "sha256:a"})
+    model = model.model_copy(update={"status": model.status.model_copy(update={"versions": [first]})})
+    model = play(model, (0, {}), (15 * 60, {}))
+    _, outcome = reconcile(model, {}, after(hours=15))
+    (manifest,) = (each for each in outcome.apply if each["kind"] == "TrainingJob")
+    data = {"data": {"digest": digest, "trainExamples": 9, "validationExamples": 1}} if digest else {}
+    status = {"state": "Complete", "conditions": [true("Complete")], "result": result(**data)}
+    at = manifest["metadata"] | {"uid": "job-2"}
+    job = TrainingJob.model_validate(manifest | {"metadata": at, "status": status})
+    outcome = decide(model, Observed(DEFAULTS, {job.metadata.name: job}), after(hours=16))
+    return with_status(model, outcome.status.to_wire()), manifest
+
+
+TWIN = "v1 learned from the same data with the same parameters"
+
+
+@pytest.mark.parametrize(
+    ("digest", "retraining", "told"),
+    [
+        ("sha256:a", {}, f"{TWIN}; retraining.seedPolicy Varied would change the seed"),
+        ("sha256:a", {"seedPolicy": "Varied"}, f"{TWIN}, but for the seed"),
+        ("sha256:b", {}, ""),
+        (None, {}, ""),
+    ],
+)
+def test_a_retraining_that_could_learn_nothing_new_says_so(
+    digest: str | None, retraining: dict[str, Any], told: str
+) -> None:
+    model, _ = retrained(digest, **retraining)
+    newest = model.status.versions[-1]
+    assert (newest.number, newest.data_digest) == (2, digest)
+    observed = model.status.decisions[-1].observed
+    assert newest.message
+    for text in (observed, newest.message):
+        assert (text.endswith(told) and "; v1" in text) if told else "v1 learned" not in text
+
+
+def test_a_triggered_version_has_a_seed_of_its_own_if_the_policy_says_so() -> None:
+    def seed(**retraining: Any) -> int:
+        found: int = retrained("sha256:a", **retraining)[1]["spec"]["training"]["hyperparameters"]["seed"]
+        return found
+
+    own = served().spec.training.hyperparameters.seed
+    assert seed() == own
+    assert seed(seedPolicy="Varied") == own + 2
 
 
 def test_times_that_were_missed_count_as_one() -> None:
