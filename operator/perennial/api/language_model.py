@@ -212,9 +212,7 @@ class Version(ApiModel):
     metrics: Metrics = Field({}, description="Metrics on the held-out set.")
     judged_against: int | None = Field(None, description="Number of the version in service at the start.")
     comparison: Comparison | None = Field(None, description="Version in service at the start, on that held-out set.")
-    data_digest: str | None = Field(
-        None, description="SHA-256 over the examples of its training and its held-out set."
-    )
+    data_digest: str | None = Field(None, description="SHA-256 over the examples of its training and its held-out set.")
     start_time: datetime = Field(description="Start of the version.")
     completion_time: datetime | None = Field(None, description="End of its training.")
     passed_gates: bool | None = Field(None, description="Whether it passed all gates; not set if it wasn't judged.")
