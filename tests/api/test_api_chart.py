@@ -6,7 +6,15 @@ from perennial_testing.chart import OTHERS, Values, at, manifests, together
 from perennial_testing.cluster.control_plane import ControlPlane
 
 # What takes objects away is left out, so that all that there can be is there.
-_FEWER = ("crds.", "monitoring.", "serviceAccount.create", "rbac.", "podDisruptionBudget.enabled", "watchNamespaces")
+_FEWER = (
+    "crds.",
+    "monitoring.",
+    "serviceAccount.create",
+    "rbac.",
+    "podDisruptionBudget.enabled",
+    "watchNamespaces",
+    "policy.enabled",
+)
 EVERY_VALUE = together(*(at(path, each.value) for path, each in OTHERS.items() if not path.startswith(_FEWER)))
 
 

@@ -107,7 +107,7 @@ OTHERS = {
     "prometheus.headers": Other({"X-A": "b"}, _ASKING, "headers:\n  X-A: b\n", needs=_ASKED),
     "prometheus.headerFiles": Other({"X-A": "/b"}, _ASKING, "headerFiles:\n  X-A: /b\n", needs=_ASKED),
     "prometheus.parameters": Other({"dedup": "true"}, _ASKING, 'parameters:\n  dedup: "true"\n', needs=_ASKED),
-    "leaderElection.namespace": Other("locks", f"{_OPERATOR}/args/2", "--lease-namespace=locks"),
+    "leaderElection.namespace": Other("kube-public", f"{_OPERATOR}/args/2", "--lease-namespace=kube-public"),
     "leaderElection.name": Other("keeper", f"{_OPERATOR}/args/3", "--lease-name=keeper"),
     "replicas": Other(3, f"{_DEPLOYMENT}/spec/replicas", 3),
     "workers": Other(7, f"{_OPERATOR}/args/6", "--workers=7"),

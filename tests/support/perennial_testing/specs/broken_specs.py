@@ -134,12 +134,12 @@ def bounds(schema: Schema, value: Any) -> Iterator[tuple[str, Any]]:
         yield "maximum", schema["maximum"] + (0 if schema.get("exclusiveMaximum") else 1)
     if schema.get("minItems"):
         yield "minItems", []
-    if "maxItems" in schema:
+    if "maxItems" in schema and value:
         names = schema.get("x-kubernetes-list-map-keys", [])
         count = range(schema["maxItems"] + 1)
         different = [{name: f"n{i}" if name == "name" else f"/n{i}" for name in names} for i in count]
         yield "maxItems", [value[0] | key if key else value[0] for key in different]
-    if "maxProperties" in schema:
+    if "maxProperties" in schema and value:
         yield "maxProperties", {f"r{i}": next(iter(value.values())) for i in range(schema["maxProperties"] + 1)}
     for name in schema.get("required", []):
         yield f"required {name}", {key: inner for key, inner in value.items() if key != name}
