@@ -5,6 +5,7 @@ What rightly depends on it, and is not compared:
 - of a LanguageModel: versions before the newest, decisions, what was compared with; a verdict, where the gates have
   changed since or look at the version in service; where and how a training runs that has begun, and so where its
   artifact lies; a pinned version;
+- what is left to delete of earlier versions (`Collected`);
 - what is in service while the newest spec can't be: its children, `Available`, `status.version`;
 - of a Deployment with autoscaling: its number of replicas, which begins with the number before;
 - labels that the API server gives to a Job without labels; which of two obstacles is told.
@@ -77,7 +78,7 @@ def _language_model(mirror: Mirror, manifest: Manifest, namespace: str, name: st
     relative = any("betterThanServed" in gate for gate in gates)
     if relative or "pin" in spec.get("promotion", {}):
         return seen
-    told = {type_: numberless(said) for type_, said in _told(manifest, namespace).items()}
+    told = {type_: numberless(said) for type_, said in _told(manifest, namespace).items() if type_ != "Collected"}
     seen |= {"verdict": version["state"], "condition Trained": told["Trained"]}
     if version["state"] == "Accepted":
         seen |= {f"condition {type_}": said for type_, said in told.items()}
