@@ -235,8 +235,8 @@ class Player:
             raise Violation(f"a condition gives no reason: {told}")
         if told["Ready"]["reason"] == "Unreadable":
             raise Violation(f"the operator can't read what the API server accepts: {told['Ready']['message']}")
-        suspended = told.get("Suspended", {}).get("status") == "True"
-        if not suspended and all(told[type_]["status"] == "False" for type_ in ("Ready", "Reconciling", "Stalled")):
+        waits = told.get("Suspended", {}).get("status") == "True" or told["Ready"]["reason"] == "AwaitingApproval"
+        if not waits and all(told[type_]["status"] == "False" for type_ in ("Ready", "Reconciling", "Stalled")):
             raise Violation(f"it is neither ready, nor worked on, nor stalled: {told}")
 
     def _watch_service(self, resource: Resource, type_: str, manifest: Manifest, before: Manifest | None) -> None:
