@@ -16,17 +16,14 @@ from perennial.api.crd import definition
 from perennial.decide.deployment.queries import DEPLOYMENT_LABEL
 from perennial.decide.labels import DEPLOYMENT, MODEL_VERSION
 from perennial.process.settings import parse
-from perennial_testing.chart import CHART, OTHERS, Manifest, at, helm, manifests, together
+from perennial_testing import chart
+from perennial_testing.chart import CHART, OTHERS, at, helm, manifests, together
 
 VALUES = (CHART / "values.yaml").read_text()
 METADATA: dict[str, Any] = yaml.safe_load((CHART / "Chart.yaml").read_text())
 
 
-@cache
-def rendered(*values: str) -> dict[str, Manifest]:
-    """The manifests by kind and name, without the CRDs."""
-    documents = manifests("--set", "crds.enabled=false", *(flag for value in values for flag in ("--set", value)))
-    return {f"{document['kind']} {document['metadata']['name']}": document for document in documents}
+rendered = cache(chart.rendered)
 
 
 def lease(*values: str) -> tuple[str, str]:

@@ -1,7 +1,6 @@
 """The files that the chart writes for the operator, as the operator reads them."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -11,18 +10,10 @@ from perennial.loop.readings.access import Access, Tls
 from perennial.process.files import access as load
 from perennial.process.files import pod_defaults
 from perennial.process.settings import parse
-from perennial_testing.chart import CHART, Manifest, helm, manifests
+from perennial_testing.chart import CHART, Manifest, helm, rendered
 from perennial_testing.documentation import blocks
 
 DEFAULTS = ("podDefaults.labels.team=ml", "podDefaults.priorityClassName=batch")
-
-
-def rendered(*values: str, **more: Any) -> dict[str, Manifest]:
-    """The manifests by kind and name, without the CRDs."""
-    documents = manifests(
-        "--set", "crds.enabled=false", *(flag for value in values for flag in ("--set", value)), **more
-    )
-    return {f"{document['kind']} {document['metadata']['name']}": document for document in documents}
 
 
 def template(*values: str) -> Manifest:

@@ -29,6 +29,12 @@ def manifests(*flags: str, values: Values | None = None) -> list[Manifest]:
     return [document for document in yaml.load_all(done.stdout, yaml.CSafeLoader) if document]
 
 
+def rendered(*settings: str, values: Values | None = None) -> dict[str, Manifest]:
+    """The manifests by kind and name, without the CRDs; the settings are those of `--set`."""
+    flags = [flag for setting in ("crds.enabled=false", *settings) for flag in ("--set", setting)]
+    return {f"{each['kind']} {each['metadata']['name']}": each for each in manifests(*flags, values=values)}
+
+
 def at(path: str, value: Any) -> Values:
     """The values that have this one at a path such as `image.tag`."""
     for key in reversed(path.split(".")):

@@ -14,7 +14,7 @@ from perennial.decide.language_model.fingerprint import fingerprint
 from perennial.decide.language_model.gates import compares
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
-from perennial.decide.language_model.versions import is_triggered
+from perennial.decide.language_model.versions import has_own_seed
 from perennial.decide.metadata import child
 from perennial.decide.outcome import Manifest, Reference
 from perennial_contract.job import Output
@@ -94,7 +94,7 @@ def _training_job_spec(model: LanguageModel, stored: Ledger, version: Version) -
 def _training_block(model: LanguageModel, version: Version) -> Training:
     """That of the spec, but for the seed of a version that a trigger started, if the policy varies it."""
     training = model.spec.training
-    if model.spec.retraining.seed_policy == "Fixed" or not is_triggered(version, model):
+    if not has_own_seed(version, model):
         return training
     seed = (training.hyperparameters.seed + version.number) % (LARGEST_SEED + 1)
     hyperparameters = training.hyperparameters.model_copy(update={"seed": seed})

@@ -5,7 +5,7 @@ from datetime import datetime
 from perennial.api import LanguageModel
 from perennial.api.language_model import Version
 from perennial.decide.defaults import Defaults
-from perennial.decide.kube import true_condition
+from perennial.decide.kube import is_true
 from perennial.decide.language_model.observed import Cleanup
 from perennial.decide.metadata import child, labels_of
 from perennial.decide.outcome import Manifest
@@ -52,14 +52,14 @@ def cleanup(model: LanguageModel, version: Version, defaults: Defaults) -> Manif
 def has_deleted(running: Cleanup) -> bool:
     """Whether the artifact is deleted; a container that others have added to the pod may go on."""
     own = (each for pod in running.pods for each in pod.containers if each.name == _CONTAINER)
-    return true_condition(running.job, "Complete") is not None or any(
+    return is_true(running.job, "Complete") or any(
         each.terminated is not None and each.terminated.exit_code == 0 for each in own
     )
 
 
 def trouble_of(running: Cleanup, now: datetime) -> Trouble | None:
     """What keeps the artifact from being deleted, if anything."""
-    if true_condition(running.job, "Failed"):
+    if is_true(running.job, "Failed"):
         advice = f"see its log (`kubectl logs job/{running.job.name}`), and delete the Job to retry"
         return Trouble("VersionCollectionFailed", f"Job {running.job.name} failed; {advice}.")
     if running.refusal:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from perennial.api import LanguageModel
 from perennial.api.language_model import LanguageModelStatus
+from perennial.api.status import Condition
 from perennial.decide.conditions import conditions
 from perennial.decide.kube import condition, true_condition
 from perennial.decide.language_model import retraining
@@ -33,25 +34,28 @@ def decide(model: LanguageModel, observed: Observed, now: datetime) -> Outcome:
         status=status,
         apply=tuple(applied(model, observed)),
         delete=tuple(deleted(model, observed)),
-        events=(*map(event_of, ledger.decisions), *_stalls(ledger, model, status), *_obstructed(ledger, model, status)),
+        events=(*map(event_of, ledger.decisions), *_troubles(ledger, model.status, status)),
         again_at=earliest(retraining.next_time(ledger, model, observed, now), _next_look(observed, now)),
     )
 
 
-def _stalls(ledger: Ledger, model: LanguageModel, status: LanguageModelStatus) -> Iterator[Event]:
-    """An Event when the model begins to need a person, or for another reason, unless a decision tells it."""
-    before, after = true_condition(model.status, "Stalled"), true_condition(status, "Stalled")
-    told = {before.reason if before else "", *(decision.reason for decision in ledger.decisions)}
-    if after and after.reason not in told:
-        yield Event(after.reason, after.message)
+def _troubles(ledger: Ledger, before: LanguageModelStatus, after: LanguageModelStatus) -> Iterator[Event]:
+    """An Event when a person is needed or a deletion is stuck, or for another reason, unless a decision tells it."""
+    told = {decision.reason for decision in ledger.decisions}
+    for trouble_in in (_stall, _obstacle):
+        old, new = trouble_in(before), trouble_in(after)
+        if new and new.reason not in told and (old is None or new.reason != old.reason):
+            yield Event(new.reason, new.message)
 
 
-def _obstructed(ledger: Ledger, model: LanguageModel, status: LanguageModelStatus) -> Iterator[Event]:
-    """An Event when a deletion does not get on, or for another reason, unless a decision tells it."""
-    before, after = condition(model.status, "Collected"), condition(status, "Collected")
-    told = {before.reason if before else "", *(decision.reason for decision in ledger.decisions)}
-    if after and after.reason not in {"Collected", "Collecting", *told}:
-        yield Event(after.reason, after.message)
+def _stall(status: LanguageModelStatus) -> Condition | None:
+    return true_condition(status, "Stalled")
+
+
+def _obstacle(status: LanguageModelStatus) -> Condition | None:
+    """What keeps a deletion from its end."""
+    collected = condition(status, "Collected")
+    return collected if collected and collected.reason not in {"Collected", "Collecting"} else None
 
 
 def _next_look(observed: Observed, now: datetime) -> datetime | None:

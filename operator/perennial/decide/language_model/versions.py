@@ -132,14 +132,15 @@ def _twin(ledger: Ledger, version: Version, result: Result) -> Version | None:
 
 
 def _by_seed(model: LanguageModel, version: Version) -> str:
-    if is_triggered(version, model) and model.spec.retraining.seed_policy == "Varied":
+    if has_own_seed(version, model):
         return ", but for the seed"
     return "; retraining.seedPolicy Varied would change the seed"
 
 
-def is_triggered(version: Version, model: LanguageModel) -> bool:
-    """Whether an entry of retraining.triggers started the version."""
-    return version.trigger in {entry.name for entry in model.spec.retraining.triggers}
+def has_own_seed(version: Version, model: LanguageModel) -> bool:
+    """Whether an entry of retraining.triggers started the version, and the policy varies its seed."""
+    triggered = version.trigger in {entry.name for entry in model.spec.retraining.triggers}
+    return triggered and model.spec.retraining.seed_policy == "Varied"
 
 
 def _accepted(model: LanguageModel, version: Version) -> str:

@@ -49,10 +49,12 @@ def _newest(view: View) -> Version:
 
 def _failures(view: View) -> list[Version]:
     """The failures in a row of the current spec, the newest first."""
-    now = fingerprint(view.model.spec), run_fingerprint(view.model.spec)
+    failed = list(takewhile(_has_failed, reversed(view.ledger.status.versions)))
+    if not failed:  # as a rule: the hashes of the spec are not needed then
+        return []
+    current = fingerprint(view.model.spec), run_fingerprint(view.model.spec)
+    return list(takewhile(lambda version: (version.fingerprint, version.run_fingerprint) == current, failed))
 
-    def has_failed(version: Version) -> bool:
-        is_current = (version.fingerprint, version.run_fingerprint) == now
-        return is_current and version.is_untrained and version.superseded_time is None
 
-    return list(takewhile(has_failed, reversed(view.ledger.status.versions)))
+def _has_failed(version: Version) -> bool:
+    return version.is_untrained and version.superseded_time is None
