@@ -25,7 +25,7 @@ MAX_QUOTE = 300  # characters of another library's error; some repeat whole obje
 
 # What a pod tells is JSON with its kind under this key, as any program may print or leave something else.
 KIND = "perennial"
-PROGRESS, RESULT, FAILURE = "progress", "result", "failure"
+PROGRESS, RESULT, FAILURE, ARTIFACTS = "progress", "result", "failure", "artifacts"
 
 
 class Failure(Exception):
@@ -41,17 +41,21 @@ class Failure(Exception):
 def report(failure: Failure, path: Path = TERMINATION_LOG) -> None:
     """Leaves the failure as the pod's termination message; a sentence that is too long is cut."""
     message = failure.message
-    while len(_encode(document := _failure(failure.reason, message))) > MAX_MESSAGE_BYTES:
+    while not fits(document := _failure(failure.reason, message)):
         message = message[: len(message) * 9 // 10] + "…"
     leave(document, path)
 
 
 def leave(document: dict[str, Any], path: Path = TERMINATION_LOG) -> None:
     """Writes a JSON document as the pod's termination message; ValueError where the kubelet would cut it."""
-    content = _encode(document)
-    if len(content) > MAX_MESSAGE_BYTES:
-        raise ValueError(f"the termination message has {len(content)} bytes, more than {MAX_MESSAGE_BYTES}")
-    path.write_bytes(content)
+    if not fits(document):
+        raise ValueError(f"the termination message is longer than {MAX_MESSAGE_BYTES} bytes")
+    path.write_bytes(_encode(document))
+
+
+def fits(document: dict[str, Any]) -> bool:
+    """Whether the kubelet keeps all of the document as a termination message."""
+    return len(_encode(document)) <= MAX_MESSAGE_BYTES
 
 
 def first_line(error: BaseException) -> str:

@@ -249,6 +249,11 @@ _LIVING: list[Rule] = [
         "storage: {uri: 'pvc://models/one', credentials: {secretName: a}}",
     ),
     (
+        "`credentials` must only be set for s3://",
+        "import: {uri: 's3://models/one', credentials: {secretName: a}}",
+        "import: {uri: 'pvc://models/one', credentials: {secretName: a}}",
+    ),
+    (
         "text-generation has the metrics loss, perplexity, bitsPerByte",
         "evaluation: {gates: [{metric: perplexity, max: 9}]}",
         "evaluation: {gates: [{metric: bleu, min: 9}]}",

@@ -1,4 +1,4 @@
-"""The command line of a training pod: train, delete-artifact."""
+"""The command line of a training pod: train, delete-artifact, find-artifacts."""
 
 import argparse
 import errno
@@ -14,7 +14,7 @@ from perennial_contract.exits import Failure
 from perennial_training import config, job
 from perennial_training.distributed import launch
 from perennial_training.distributed.termination import Termination
-from perennial_training.output import deletion
+from perennial_training.output import deletion, inventory
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -47,6 +47,12 @@ def delete_artifact(options: argparse.Namespace) -> None:
     deletion.delete(options.uri, target, options.mounts, report, options.secret)
 
 
+def find_artifacts(options: argparse.Namespace) -> None:
+    found = inventory.find(options.uri, options.mounts, report, options.secret).to_wire()
+    _leave(found, options.termination_log)
+    print(json.dumps(found), flush=True)
+
+
 def report(line: str) -> None:
     print(line, flush=True)
 
@@ -54,7 +60,7 @@ def report(line: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m perennial_training",
-        description="Trains a language model from a job's configuration, or deletes an artifact.",
+        description="Trains a language model from a job's configuration; deletes or finds artifacts.",
         epilog="Exit codes: 0 done, 65 bad data, 66 input missing, 75 temporary, retry later, 78 bad configuration, "
         "76 another pod of the training is gone, "
         "143 stopped by SIGTERM (a checkpoint was saved); any other: unexpected, retry.",
@@ -96,6 +102,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     remove.add_argument("--secret", help="name of the mounted Secret with the credentials for s3://")
     remove.set_defaults(run=delete_artifact)
+    find = commands.add_parser(
+        "find-artifacts", parents=[common], help="list the artifacts of a folder, to import them as versions"
+    )
+    find.add_argument("--uri", required=True, help="pvc://CLAIM/PATH or s3://BUCKET/PATH: an artifact, or its parent")
+    find.add_argument("--secret", help="name of the mounted Secret with the credentials for s3://")
+    find.set_defaults(run=find_artifacts)
     return parser
 
 

@@ -23,6 +23,7 @@ class JobName(Block):
     uid: Annotated[str, Field(pattern=r"^[A-Za-z0-9][-A-Za-z0-9]{0,63}$")] = Field(
         description="UID of the TrainingJob; also the name of its working folder."
     )
+    fingerprint: str | None = Field(None, description="Hash of its model, data and training parameters.")
 
 
 class Job(Block):

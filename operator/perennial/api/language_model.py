@@ -14,7 +14,7 @@ from perennial.api.status import Conditions, StatusWithDecisions
 from perennial.api.training import BUILT_IN_MODEL, TASK_RULES, ModelSource, Storage, Training
 from perennial_contract.job import Data, VersionArtifact
 from perennial_contract.job.block import cel, exactly_one
-from perennial_contract.job.storage import Credentials
+from perennial_contract.job.storage import BUCKET_CREDENTIALS, WITH_KEYS, Credentials, StorageUri
 from perennial_contract.result import Artifact, Comparison, Metrics
 from perennial_contract.tasks import TASKS
 
@@ -125,6 +125,18 @@ class Retraining(ApiModel):
     )
 
 
+class Import(ApiModel):
+    """Artifacts in storage that become versions."""
+
+    model_config = cel(BUCKET_CREDENTIALS)
+
+    uri: StorageUri = Field(
+        description="An artifact, or a folder of artifacts, such as the one of a former object of this name: "
+        "pvc://claim/folder or s3://bucket/folder."
+    )
+    credentials: Credentials | None = Field(None, description=WITH_KEYS)
+
+
 class Approve(ApiModel):
     """Approval of one version."""
 
@@ -177,6 +189,13 @@ class LanguageModelSpec(ApiModel):
     training: Training = Field(Training(), description="Training parameters.")
     evaluation: Evaluation = Field(Evaluation(), description="Evaluation of each version.")
     storage: Storage = Field(description="Location of the artifacts.")
+    import_: Import | None = Field(
+        None,
+        alias="import",
+        description="Import of artifacts, once for each value of `uri` and before any training. Each becomes a version "
+        "that is judged by what was measured after its training. One that was trained from the current spec is not "
+        "trained again.",
+    )
     deployment: DeploymentTemplate = Field(DeploymentTemplate(), description="Template of the Deployment that serves.")
     retraining: Retraining = Field(Retraining(), description="Causes of new versions besides changes of the spec.")
     version_history_limit: int = Field(
@@ -195,7 +214,12 @@ class Version(ApiModel):
     state: str = Field(
         description="Training, Accepted, Refused, Failed or Superseded. For display; the other fields are the facts."
     )
-    trigger: str = Field(description="Cause of the version: Initial, SpecChanged, Retry or the name of a trigger.")
+    trigger: str = Field(
+        description="Cause of the version: Initial, SpecChanged, Retry, Import or the name of a trigger."
+    )
+    imported: bool = Field(
+        False, description="Whether its artifact was found in storage. Such an artifact is never deleted."
+    )
     fingerprint: str = Field(description="Hash of the model, data and training parameters.")
     run_fingerprint: str | None = Field(
         None,
@@ -207,7 +231,9 @@ class Version(ApiModel):
     credentials: Credentials | None = Field(None, description="Secret with the credentials for the location.")
     artifact: Artifact | None = Field(None, description="Artifact of the training.")
     artifact_state: str | None = Field(
-        None, description="Kept, Deleting or Deleted; not set while there is nothing to keep or delete."
+        None,
+        description="Kept, Deleting or Deleted; Released if an imported artifact is no longer kept but left in its "
+        "place. Not set while there is nothing to keep or delete.",
     )
     metrics: Metrics = Field({}, description="Metrics on the held-out set.")
     judged_against: int | None = Field(None, description="Number of the version in service at the start.")
@@ -235,8 +261,16 @@ class Version(ApiModel):
 
     @property
     def is_dropped(self) -> bool:
-        """Whether its artifact, and all else that its training left, is deleted or being deleted."""
-        return self.artifact_state in ("Deleting", "Deleted")
+        """Whether its artifact, and all else that its training left, is deleted, being deleted or released."""
+        return self.artifact_state in ("Deleting", "Deleted", "Released")
+
+
+class ImportStatus(ApiModel):
+    """Last import."""
+
+    uri: str = Field(description="Imported location.")
+    completion_time: datetime = Field(description="End of the import.")
+    message: str = Field(description="Explanation of the outcome.")
 
 
 class ScheduleStatus(ApiModel):
@@ -290,6 +324,7 @@ class LanguageModelStatus(StatusWithDecisions):
     triggered_run_times: Annotated[list[datetime], Field(max_length=1000)] = Field(
         [], description="Starts of triggered versions within the window of cooldown and maxRunsPerDay."
     )
+    import_: ImportStatus | None = Field(None, alias="import", description="Last import.")
     url: str | None = Field(None, description="URL of the model inside the cluster.")
 
 

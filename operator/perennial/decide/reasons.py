@@ -200,10 +200,22 @@ REASONS: dict[str, Reason] = {
         "An earlier version replaces the served one.",
         "Find out why before the next promotion; remove the pin to serve the newest accepted version again.",
     ),
+    "Importing": _normal(_LM, "The artifacts at spec.import are being imported."),
+    "ArtifactsImported": _normal(_LM, "Artifacts in storage have become versions."),
+    "NothingImported": _warning(
+        _LM,
+        "No artifact at spec.import could become a version. The training begins as usual.",
+        "Correct spec.import.uri if there should be one.",
+    ),
+    "ImportFailed": _warning(
+        _LM,
+        "The Job that looks for the artifacts at spec.import failed.",
+        "Read its log, fix the cause and delete the Job; the operator retries.",
+    ),
     "VersionCollected": _normal(
         _LM,
-        "The history limit no longer covers the version, and its artifact is deleted; or it failed, newer versions "
-        "have ended, and its unfinished files are deleted.",
+        "The history limit no longer covers the version, and its artifact is deleted, or left in its place if it was "
+        "imported; or it failed, newer versions have ended, and its unfinished files are deleted.",
     ),
     "Collected": _normal(_LM, "No files of collected versions are left."),
     "Collecting": _normal(_LM, "Files of collected versions are being deleted."),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from perennial.api import KINDS
-from perennial.decide.labels import API_VERSION
+from perennial.decide.labels import API_VERSION, OWNER_KIND, OWNER_NAME
 from perennial.decide.outcome import Manifest
 
 
@@ -69,3 +69,12 @@ def is_owned_by(manifest: Manifest, uid: str) -> bool:
     """Whether the object has an owner with this uid."""
     owners: list[dict[str, Any]] = manifest["metadata"].get("ownerReferences", [])
     return any(owner["uid"] == uid for owner in owners)
+
+
+def is_orphan_of(manifest: Manifest, kind: str, name: str) -> bool:
+    """Whether the object has no owner, but was made for one of this kind and name: a deletion with --cascade=orphan
+    leaves such objects, and some restores do. The next owner of this name adopts them, as a ReplicaSet does its pods.
+    """
+    at = manifest["metadata"]
+    labels = at.get("labels", {})
+    return not at.get("ownerReferences") and (labels.get(OWNER_KIND), labels.get(OWNER_NAME)) == (kind, name)

@@ -13,7 +13,7 @@ from perennial.kube.cache import Cache
 from perennial.kube.client import ApiError, Cluster
 from perennial.kube.keys import Key
 from perennial.kube.manifests import as_text, first_difference, hash_of, holds, with_hash
-from perennial.kube.resources import OWN, Resource, is_owned_by, resource_of
+from perennial.kube.resources import OWN, Resource, is_orphan_of, is_owned_by, resource_of
 from perennial.loop import logs
 from perennial.loop.events import Events
 from perennial.loop.metrics import Metrics
@@ -201,7 +201,7 @@ class Applier:
 
 def _check_owner(owner: Kind, existing: Manifest) -> None:
     at = existing["metadata"]
-    if is_owned_by(existing, owner.metadata.uid):
+    if is_owned_by(existing, owner.metadata.uid) or is_orphan_of(existing, owner.KIND, owner.metadata.name):
         return
     if any((each["kind"], each["name"]) == (owner.KIND, owner.metadata.name) for each in at.get("ownerReferences", ())):
         raise Conflict(f"{existing['kind']} {at['name']} of a deleted {owner.KIND} of this name is not gone yet")

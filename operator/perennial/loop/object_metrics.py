@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from perennial.decide.kube import JobView
 from perennial.decide.labels import OWNER_KIND, OWNER_NAME
+from perennial.decide.language_model.cleanup import is_cleanup_name
 from perennial.decide.outcome import Manifest
 from perennial.kube.cache import Cache
 from perennial.kube.resources import JOB, OWN
@@ -75,8 +76,9 @@ class ObjectMetrics(Collector):
         starts = _family(metrics.CLEANUP_START)
         for job in self._cache.all(JOB):
             labels = job["metadata"].get("labels", {})
-            if labels.get(OWNER_KIND) == "LanguageModel" and not JobView.of(job).has_ended:
-                namespace, name = _name(job)
+            namespace, name = _name(job)
+            deletes = labels.get(OWNER_KIND) == "LanguageModel" and is_cleanup_name(name)
+            if deletes and not JobView.of(job).has_ended:
                 starts.add_metric((namespace, labels[OWNER_NAME], name), _time(job["metadata"]["creationTimestamp"]))
         return starts
 

@@ -5,20 +5,19 @@ from collections.abc import Iterator
 from perennial.api import LanguageModel, ModelDeployment, TrainingJob
 from perennial.api.deployment import ModelReference
 from perennial.api.language_model import Version
-from perennial.api.training import Training
 from perennial.api.training_job import TrainingJobSpec
+from perennial.decide.fingerprint import fingerprint
 from perennial.decide.kube import has_ended
 from perennial.decide.labels import API_VERSION
 from perennial.decide.language_model.cleanup import cleanup, cleanup_name
-from perennial.decide.language_model.fingerprint import fingerprint
 from perennial.decide.language_model.gates import compares
+from perennial.decide.language_model.imports import import_job, import_name, is_pending
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
-from perennial.decide.language_model.versions import has_own_seed
+from perennial.decide.language_model.versions import has_own_seed, with_own_seed
 from perennial.decide.metadata import child
 from perennial.decide.outcome import Manifest, Reference
 from perennial_contract.job import Output
-from perennial_contract.job.training import LARGEST_SEED
 
 
 def deployment_spec(model: LanguageModel, version: Version) -> Manifest:
@@ -36,32 +35,38 @@ def deployment_spec(model: LanguageModel, version: Version) -> Manifest:
 
 
 def applied(model: LanguageModel, observed: Observed) -> Iterator[Manifest]:
-    """The children to apply: the running training, the Deployment, and the Jobs that delete artifacts."""
+    """The children to apply: the running training, the Deployment, and the Jobs that work on the storage.
+
+    The pods of an existing Job can't be changed, even if the image is another one now.
+    """
     stored = Ledger(model.status)
     if stored.in_training:
         yield from _training(model, stored, stored.in_training, observed)
+    elif is_pending(stored, model) and import_name(model) not in observed.storage_jobs:
+        yield import_job(model, observed.defaults)
     serving = stored.serving
     if serving and serving.is_kept:
         spec = deployment_spec(model, serving)
         yield child(model, API_VERSION, ModelDeployment.KIND, model.metadata.name) | {"spec": spec}
     for version in stored.status.versions:
         # A pod of the training could still write into the folder that is being deleted, so it must be gone.
-        # The pods of an existing cleanup can't be changed, even if the image is another one now.
-        gone = version.training_job not in observed.training_jobs and cleanup_name(version) not in observed.cleanups
+        gone = version.training_job not in observed.training_jobs and cleanup_name(version) not in observed.storage_jobs
         if version.artifact_state == "Deleting" and gone:
             yield cleanup(model, version, observed.defaults)
 
 
 def deleted(model: LanguageModel, observed: Observed) -> Iterator[Reference]:
-    """The children to delete: those of versions whose artifacts are deleted, and of versions no longer listed."""
+    """The children to delete: those of versions whose artifacts are deleted or no longer listed; a finished import."""
     namespace = model.metadata.namespace
     kept = {version.training_job for version in model.status.versions if not version.is_dropped}
-    cleaning = {cleanup_name(v) for v in model.status.versions if v.artifact_state == "Deleting"}
+    working = {cleanup_name(v) for v in model.status.versions if v.artifact_state == "Deleting"}
+    if is_pending(Ledger(model.status), model):
+        working.add(import_name(model))
     for name, job in observed.training_jobs.items():
         if name not in kept and job.metadata.deletion_timestamp is None:
             yield Reference(API_VERSION, TrainingJob.KIND, namespace, name, job.metadata.uid)
-    for name, running in observed.cleanups.items():
-        if name not in cleaning and not running.job.is_terminating:
+    for name, running in observed.storage_jobs.items():
+        if name not in working and not running.job.is_terminating:
             yield Reference("batch/v1", "Job", namespace, name, running.job.uid)
 
 
@@ -85,20 +90,12 @@ def _training_job_spec(model: LanguageModel, stored: Ledger, version: Version) -
     return TrainingJobSpec(
         model=model.spec.model,
         data=model.spec.data,
-        training=_training_block(model, version),
+        training=with_own_seed(model.spec.training, version.number)
+        if has_own_seed(version, model)
+        else model.spec.training,
         compare_with=model.artifact_of(served) if served and served.is_kept else None,
         output=Output(uri=version.uri, credentials=model.credentials_of(version)),
     )
-
-
-def _training_block(model: LanguageModel, version: Version) -> Training:
-    """That of the spec, but for the seed of a version that a trigger started, if the policy varies it."""
-    training = model.spec.training
-    if not has_own_seed(version, model):
-        return training
-    seed = (training.hyperparameters.seed + version.number) % (LARGEST_SEED + 1)
-    hyperparameters = training.hyperparameters.model_copy(update={"seed": seed})
-    return training.model_copy(update={"hyperparameters": hyperparameters})
 
 
 def _manifest(model: LanguageModel, version: Version, spec: TrainingJobSpec) -> Manifest:

@@ -8,7 +8,7 @@ from perennial.api.language_model import LanguageModelStatus
 from perennial.api.status import Condition
 from perennial.decide.conditions import conditions
 from perennial.decide.kube import condition, true_condition
-from perennial.decide.language_model import retraining
+from perennial.decide.language_model import imports, retraining
 from perennial.decide.language_model.children import applied, deleted
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
@@ -26,6 +26,7 @@ def decide(model: LanguageModel, observed: Observed, now: datetime) -> Outcome:
     ledger = Ledger(model.status)
     ledger = finish(ledger, model, observed, now)
     ledger = supersede(ledger, model, observed, now)
+    ledger = imports.take(ledger, model, observed, now)
     ledger = promote(ledger, model, now)
     ledger = retraining.start(ledger, model, observed, now)
     ledger = collect(ledger, model, observed, now)
@@ -59,10 +60,10 @@ def _obstacle(status: LanguageModelStatus) -> Condition | None:
 
 
 def _next_look(observed: Observed, now: datetime) -> datetime | None:
-    """For pods of cleanups that don't come or don't start, of which no watch tells."""
+    """For pods of storage Jobs that don't come or don't start, of which no watch tells."""
     waits = any(
         not running.job.has_ended and (not running.pods or any(map(waits_for_volumes, running.pods)))
-        for running in observed.cleanups.values()
+        for running in observed.storage_jobs.values()
     )
     return now + PATIENCE if waits else None
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from perennial.api.language_model import Gate
-from perennial_contract.result import Comparison, Result
+from perennial_contract.result import Comparison, Metrics
 from perennial_contract.tasks import METRICS
 
 
@@ -21,35 +21,35 @@ def compares(gates: list[Gate]) -> bool:
     return any(gate.better_than_served for gate in gates)
 
 
-def judge(gates: list[Gate], result: Result, served: int | None) -> Judgement:
+def judge(gates: list[Gate], metrics: Metrics, comparison: Comparison | None, served: int | None) -> Judgement:
     """Judges a trained version; served is the number of the version in service at its start."""
-    checks = [_check(gate, result, served) for gate in gates]
+    checks = [_check(gate, metrics, comparison, served) for gate in gates]
     missed = [check for check in checks if not check.passed]
     shown = missed or checks
     if not shown:
-        return Judgement(True, "no gates", "; ".join(f"{name} {value:g}" for name, value in result.metrics.items()))
+        return Judgement(True, "no gates", "; ".join(f"{name} {value:g}" for name, value in metrics.items()))
     return Judgement(not missed, "; ".join(c.rule for c in shown), "; ".join(c.observed for c in shown))
 
 
-def _check(gate: Gate, result: Result, served: int | None) -> Judgement:
-    value = result.metrics.get(gate.metric)
+def _check(gate: Gate, metrics: Metrics, comparison: Comparison | None, served: int | None) -> Judgement:
+    value = metrics.get(gate.metric)
     if value is None:
         return Judgement(False, f"gate on {gate.metric}", f"{gate.metric} was not measured")
     if gate.max is not None:
         return Judgement(value <= gate.max, f"gate {gate.metric} at most {gate.max:g}", f"{gate.metric} {value:g}")
     if gate.min is not None:
         return Judgement(value >= gate.min, f"gate {gate.metric} at least {gate.min:g}", f"{gate.metric} {value:g}")
-    return _better(gate, value, result, served)
+    return _better(gate, value, comparison, served)
 
 
-def _better(gate: Gate, value: float, result: Result, served: int | None) -> Judgement:
+def _better(gate: Gate, value: float, comparison: Comparison | None, served: int | None) -> Judgement:
     """Both values were measured on the same held-out set."""
     assert gate.better_than_served
     by = gate.better_than_served.by
     rule = f"gate {gate.metric} better than served by {by:g}"
     if served is None:
         return Judgement(True, rule, f"{gate.metric} {value:g}, and no version was in service")
-    comparison = result.comparison or Comparison(version=served)
+    comparison = comparison or Comparison(version=served)
     other = comparison.metrics.get(gate.metric)
     if other is None:
         return Judgement(False, rule, f"{gate.metric} of v{served} {_unmeasured(comparison)}")

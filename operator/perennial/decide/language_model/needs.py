@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from perennial.api import LanguageModel
-from perennial.decide.language_model.observed import Cleanup
+from perennial.decide.language_model.observed import StorageJob
 from perennial.decide.pods.absence import is_overdue
 
 
@@ -16,6 +16,6 @@ def confirmed_training_jobs(model: LanguageModel) -> list[str]:
     ]
 
 
-def refusal(running: Cleanup, now: datetime) -> bool:
-    """Whether the pod of a cleanup is overdue: only Events show why the API server refuses it."""
+def refusal(running: StorageJob, now: datetime) -> bool:
+    """Whether the pod of a storage Job is overdue: only Events show why the API server refuses it."""
     return not (running.pods or running.job.has_ended) and is_overdue(running.job, now)

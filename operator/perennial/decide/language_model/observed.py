@@ -8,8 +8,8 @@ from perennial.decide.kube import JobView, PodView
 
 
 @dataclass(frozen=True)
-class Cleanup:
-    """The Job that deletes an artifact; refusal: why the API server refuses its pod, read when the pod is overdue."""
+class StorageJob:
+    """A Job that works on storage; refusal: why the API server refuses its pod, read when the pod is overdue."""
 
     job: JobView
     pods: tuple[PodView, ...] = ()
@@ -20,13 +20,13 @@ class Cleanup:
 class Observed:
     """The children of one LanguageModel, and the metrics that it watches.
 
-    training_jobs, cleanups: by name. A TrainingJob that the status speaks of and the cache lacks was looked up
+    training_jobs, storage_jobs: by name. A TrainingJob that the status speaks of and the cache lacks was looked up
     at the server, so that an absence here is one.
     readings: by name of the trigger its value, or why there is none; absent before the first one.
     """
 
     defaults: Defaults
     training_jobs: dict[str, TrainingJob] = field(default_factory=dict)
-    cleanups: dict[str, Cleanup] = field(default_factory=dict)
+    storage_jobs: dict[str, StorageJob] = field(default_factory=dict)
     deployment: ModelDeployment | None = None
     readings: dict[str, float | str] = field(default_factory=dict)

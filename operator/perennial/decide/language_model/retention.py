@@ -7,7 +7,7 @@ from perennial.api.language_model import HISTORY_MARGIN, LONGEST_HISTORY, Versio
 from perennial.decide.kube import is_true
 from perennial.decide.language_model.cleanup import cleanup_name, has_deleted
 from perennial.decide.language_model.ledger import Ledger
-from perennial.decide.language_model.observed import Cleanup, Observed
+from perennial.decide.language_model.observed import Observed, StorageJob
 from perennial.decide.language_model.promotion import awaiting_approval
 
 # A failed version keeps its checkpoints, to start from or to look into, while it is among this many that ended last.
@@ -18,14 +18,15 @@ def collect(ledger: Ledger, model: LanguageModel, observed: Observed, now: datet
     """Deletes artifacts beyond versionHistoryLimit and the files of failed versions; bounds the list of versions."""
     for version in ledger.status.versions:
         if version.artifact_state == "Deleting":
-            ledger = _followed(ledger, version, observed.cleanups.get(cleanup_name(version)), now)
+            ledger = _followed(ledger, version, observed.storage_jobs.get(cleanup_name(version)), now)
     for version in _excess(ledger, model, observed):
-        deleting = version.model_copy(update={"artifact_state": "Deleting"})
-        ledger = ledger.with_version(deleting).record(now, "VersionCollected", *_grounds(version, model))
+        # What another object trained may be in use elsewhere.
+        dropped = version.model_copy(update={"artifact_state": "Released" if version.imported else "Deleting"})
+        ledger = ledger.with_version(dropped).record(now, "VersionCollected", *_grounds(version, model))
     return _bounded(ledger, model, now)
 
 
-def _followed(ledger: Ledger, version: Version, running: Cleanup | None, now: datetime) -> Ledger:
+def _followed(ledger: Ledger, version: Version, running: StorageJob | None, now: datetime) -> Ledger:
     """A failure is recorded once; the deletion of the Job by a person starts a retry."""
     if running is None:
         return ledger
@@ -49,7 +50,12 @@ def _grounds(version: Version, model: LanguageModel) -> tuple[str, str, str]:
     name, limit = f"v{version.number}", model.spec.version_history_limit
     if version.is_kept:
         old = f"{name} is neither in service nor one of the newest {limit} that have an artifact"
-        return f"versionHistoryLimit {limit}", old, f"artifact of {name} is deleted"
+        outcome = (
+            f"imported artifact of {name} stays at {version.uri}"
+            if version.imported
+            else f"artifact of {name} is deleted"
+        )
+        return f"versionHistoryLimit {limit}", old, outcome
     old = f"{name} failed and is not one of the {_FAILED_KEPT} versions that ended last"
     return "a failed version keeps its files for a time", old, f"unfinished files of {name} are deleted"
 
@@ -79,7 +85,7 @@ def _excess(ledger: Ledger, model: LanguageModel, observed: Observed) -> list[Ve
 
 def _bounded(ledger: Ledger, model: LanguageModel, now: datetime) -> Ledger:
     """Drops the oldest entries without an artifact; those whose deletion is stuck only where the status is full."""
-    deleted = [version for version in ledger.status.versions if version.artifact_state == "Deleted"]
+    deleted = [version for version in ledger.status.versions if version.artifact_state in ("Deleted", "Released")]
     excess = len(ledger.status.versions) - model.spec.version_history_limit - HISTORY_MARGIN
     for version in deleted[: max(0, excess)]:
         ledger = ledger.without_version(version)

@@ -4,7 +4,8 @@ from datetime import datetime
 
 from perennial.api import LanguageModel
 from perennial.api.language_model import TriggerStatus
-from perennial.decide.language_model.fingerprint import digest
+from perennial.decide.fingerprint import digest
+from perennial.decide.language_model.imports import is_pending
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.language_model.triggers import TRIGGERS, Registry
@@ -17,10 +18,13 @@ from perennial.decide.outcome import earliest
 def start(
     ledger: Ledger, model: LanguageModel, observed: Observed, now: datetime, registry: Registry = TRIGGERS
 ) -> Ledger:
-    """Starts the next version if a trigger is due, nothing holds it back, and no trigger has an error."""
+    """Starts the next version if a trigger is due, nothing holds it back, and no trigger has an error.
+
+    An import comes first: it may make a training unnecessary.
+    """
     triggers = triggers_of(model, registry)
     ledger = _observe(ledger, model, observed, now, triggers)
-    if _error(triggers):
+    if _error(triggers) or is_pending(ledger, model):
         return ledger
     view = View(ledger, model, observed, now)
     due = [(trigger, grounds) for trigger in triggers if (grounds := trigger.due(ledger.trigger(trigger.name), view))]

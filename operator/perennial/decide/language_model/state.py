@@ -7,25 +7,26 @@ from perennial.api import LanguageModel, ModelDeployment
 from perennial.api.language_model import Version
 from perennial.decide.conditions import State, summary
 from perennial.decide.kube import condition, is_true, true_condition
-from perennial.decide.language_model import promotion, retraining
+from perennial.decide.language_model import imports, promotion, retraining
 from perennial.decide.language_model.children import deployment_spec
 from perennial.decide.language_model.cleanup import cleanup_name, trouble_of
 from perennial.decide.language_model.ledger import Ledger, state_of
 from perennial.decide.language_model.observed import Observed
 
 AWAITING_APPROVAL = "AwaitingApproval"
+_IMPORTING = "Importing"
 
 
 def states(ledger: Ledger, model: LanguageModel, observed: Observed, now: datetime) -> tuple[State, ...]:
     """Ready (the promoted version serves), Reconciling, Stalled, Trained (the newest version), and the others."""
     served = _served(ledger, model, observed.deployment)
-    trained = _trained(ledger, observed)
+    trained = _importing(ledger, model, observed, now) or _trained(ledger, observed)
     promoted = _promoted(ledger, model)
     suspended = _suspended(ledger, model, observed)
-    stalled = _stalled(ledger, model, observed, served)
+    stalled = _stalled(ledger, model, observed, served, trained)
     waits = None if ledger.serving else _waiting(promoted, suspended)
     shown = stalled or waits or (served if ledger.serving else trained)
-    trains = ledger.in_training is not None and not model.spec.suspend
+    trains = (ledger.in_training is not None and not model.spec.suspend) or imports.is_pending(ledger, model)
     return (
         *summary(
             ready=served.status,
@@ -49,8 +50,10 @@ def _waiting(promoted: State, suspended: State) -> State | None:
     return suspended if suspended.status else None
 
 
-def _stalled(ledger: Ledger, model: LanguageModel, observed: Observed, served: State) -> State | None:
-    """A state that a person has to end: a wrong spec, a stalled child, nothing to serve."""
+def _stalled(ledger: Ledger, model: LanguageModel, observed: Observed, served: State, trained: State) -> State | None:
+    """A state that a person has to end: a wrong spec, a stuck import, a stalled child, nothing to serve."""
+    if imports.is_pending(ledger, model):
+        return None if trained.reason == _IMPORTING else State("Stalled", True, trained.reason, trained.message)
     if problem := promotion.problem(ledger, model) or retraining.problem(model):
         return State("Stalled", True, "InvalidSpec", f"{problem}.")
     training = ledger.in_training
@@ -65,6 +68,18 @@ def _stalled(ledger: Ledger, model: LanguageModel, observed: Observed, served: S
     if newest and without_success and ledger.serving is None and promotion.newest_accepted(ledger) is None:
         return State("Stalled", True, f"Version{state_of(newest)}", _outcome(newest))
     return None
+
+
+def _importing(ledger: Ledger, model: LanguageModel, observed: Observed, now: datetime) -> State | None:
+    if not imports.is_pending(ledger, model):
+        return None
+    assert model.spec.import_
+    action = f"The artifacts at {model.spec.import_.uri} are being imported."
+    if ledger.in_training:
+        return State("Trained", False, _IMPORTING, f"{action} The import follows the running training.")
+    if cause := imports.trouble_of(model, observed, now):
+        return State("Trained", False, cause.reason, f"{action} {cause.message}")
+    return State("Trained", False, _IMPORTING, action)
 
 
 def _trained(ledger: Ledger, observed: Observed) -> State:
@@ -120,7 +135,7 @@ def _collected(ledger: Ledger, observed: Observed, now: datetime) -> State:
     if not deleting:
         return State("Collected", True, "Collected", "No files of collected versions are left.")
     for version in deleting:
-        running = observed.cleanups.get(cleanup_name(version))
+        running = observed.storage_jobs.get(cleanup_name(version))
         if running and (cause := trouble_of(running, now)):
             message = f"The files of v{version.number} are not deleted: {cause.message}"
             return State("Collected", False, cause.reason, message)

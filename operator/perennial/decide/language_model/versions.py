@@ -4,11 +4,14 @@ from datetime import datetime
 
 from perennial.api import LanguageModel, TrainingJob
 from perennial.api.language_model import Version
+from perennial.api.training import Training
+from perennial.decide.fingerprint import fingerprint, run_fingerprint
 from perennial.decide.kube import is_true, true_condition
-from perennial.decide.language_model.fingerprint import fingerprint, run_fingerprint
 from perennial.decide.language_model.gates import judge
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
+from perennial_contract.found import folder_of
+from perennial_contract.job.training import LARGEST_SEED
 from perennial_contract.result import Result
 
 
@@ -26,13 +29,18 @@ def begin(ledger: Ledger, model: LanguageModel, trigger: str, now: datetime) -> 
         trigger=trigger,
         fingerprint=fingerprint(model.spec),
         run_fingerprint=run_fingerprint(model.spec),
-        training_job=f"{model.metadata.name}-v{number}",
-        uri=f"{folder}/v{number}-{model.metadata.uid[:8]}",
+        training_job=training_job_name(model, number),
+        uri=f"{folder}/{folder_of(number, model.metadata.uid)}",
         credentials=model.spec.storage.credentials,
         judged_against=ledger.status.serving_version,
         start_time=now,
     )
     return ledger.update(last_version=number).with_version(version)
+
+
+def training_job_name(model: LanguageModel, number: int) -> str:
+    """Name of the TrainingJob of a version."""
+    return f"{model.metadata.name}-v{number}"
 
 
 def supersede(ledger: Ledger, model: LanguageModel, observed: Observed, now: datetime) -> Ledger:
@@ -96,7 +104,7 @@ def _failed(ledger: Ledger, version: Version, job: TrainingJob, now: datetime) -
 def _judged(ledger: Ledger, model: LanguageModel, version: Version, job: TrainingJob, now: datetime) -> Ledger:
     result = job.status.result
     assert result
-    judgement = judge(model.spec.evaluation.gates, result, version.judged_against)
+    judgement = judge(model.spec.evaluation.gates, result.metrics, result.comparison, version.judged_against)
     observed = judgement.observed
     if twin := _twin(ledger, version, result):
         observed += f"; v{twin.number} learned from the same data with the same parameters{_by_seed(model, version)}"
@@ -141,6 +149,12 @@ def has_own_seed(version: Version, model: LanguageModel) -> bool:
     """Whether an entry of retraining.triggers started the version, and the policy varies its seed."""
     triggered = version.trigger in {entry.name for entry in model.spec.retraining.triggers}
     return triggered and model.spec.retraining.seed_policy == "Varied"
+
+
+def with_own_seed(training: Training, number: int) -> Training:
+    """With the seed of a version that has one of its own."""
+    seed = (training.hyperparameters.seed + number) % (LARGEST_SEED + 1)
+    return training.model_copy(update={"hyperparameters": training.hyperparameters.model_copy(update={"seed": seed})})
 
 
 def _accepted(model: LanguageModel, version: Version) -> str:

@@ -4,6 +4,7 @@ import json
 
 from perennial.api import TrainingJob
 from perennial.api.training import Training
+from perennial.decide.fingerprint import fingerprint
 from perennial.decide.metadata import child
 from perennial.decide.outcome import Manifest
 from perennial_contract.job import Job, JobModel, JobName, JobTracking, JobTraining, MlflowRun, Processes, StartingModel
@@ -25,7 +26,7 @@ def configuration(job: TrainingJob) -> Job:
     """The spec without the fields that only the operator reads, and with the resolved starting model."""
     at, spec = job.metadata, job.spec
     return Job(
-        job=JobName(namespace=at.namespace, name=at.name, uid=at.uid),
+        job=JobName(namespace=at.namespace, name=at.name, uid=at.uid, fingerprint=fingerprint(spec)),
         task=spec.model.task,
         model=_model(job),
         data=spec.data,

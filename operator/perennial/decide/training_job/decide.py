@@ -83,9 +83,11 @@ def _children(job: TrainingJob, observed: Observed, verdict: State) -> tuple[Man
     blocked = verdict.reason in ("InvalidUri", "InputMissing") or verdict.name in ENDED
     if blocked or unresolved(job) or _must_go(job, observed, verdict):
         return ()
+    # An existing one is immutable: another version of the operator may have written it.
+    config = () if observed.has_config else (config_map(job),)
     if observed.job is None or not _is_up_to_date(observed.job, job):
-        return (config_map(job), *((service(job),) if nodes(job) > 1 else ()), batch_job(job, observed))
-    return () if observed.has_config else (config_map(job),)
+        return (*config, *((service(job),) if nodes(job) > 1 else ()), batch_job(job, observed))
+    return config
 
 
 def _leaves_queue(job: TrainingJob) -> bool:

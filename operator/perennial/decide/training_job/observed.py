@@ -27,7 +27,7 @@ class Observed:
 
     defaults: Defaults
     job: JobView | None = None
-    has_config: bool = True
+    has_config: bool = False
     pods: tuple[PodView, ...] = ()
     missing: tuple[str, ...] = ()
     missing_comparison: tuple[str, ...] = ()

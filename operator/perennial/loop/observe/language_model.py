@@ -1,4 +1,4 @@
-"""Observes a LanguageModel: its TrainingJobs, its Deployment, the Jobs that delete artifacts, and watched metrics."""
+"""Observes a LanguageModel: its TrainingJobs, its Deployment, the Jobs on its storage, and watched metrics."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from perennial.api import LanguageModel, ModelDeployment, TrainingJob
 from perennial.decide.defaults import Defaults
 from perennial.decide.kube import JobView, PodView
 from perennial.decide.language_model import needs, retraining
-from perennial.decide.language_model.observed import Cleanup, Observed
+from perennial.decide.language_model.observed import Observed, StorageJob
 from perennial.decide.outcome import Manifest
 from perennial.kube.cache import Cache
 from perennial.kube.client import Cluster
@@ -34,14 +34,14 @@ class LanguageModelObserver:
         return Observed(
             self._defaults,
             training_jobs={_name(job): TrainingJob.model_validate(job) for job in await self._training_jobs(model)},
-            cleanups={_name(job): await self._cleanup(job) for job in self._children.owned(model, JOB)},
+            storage_jobs={_name(job): await self._storage_job(job) for job in self._children.owned(model, JOB)},
             deployment=ModelDeployment.model_validate(deployments[0]) if deployments else None,
             readings=self._reader.readings(retraining.queries(model), Key.of(model)),
         )
 
-    async def _cleanup(self, manifest: Manifest) -> Cleanup:
+    async def _storage_job(self, manifest: Manifest) -> StorageJob:
         job = JobView.of(manifest)
-        running = Cleanup(job, tuple(PodView.of(pod) for pod in self._cache.owned(job.uid, POD)))
+        running = StorageJob(job, tuple(PodView.of(pod) for pod in self._cache.owned(job.uid, POD)))
         if not needs.refusal(running, datetime.now(UTC)):
             return running
         return replace(running, refusal=await refusal(self._cluster, manifest["metadata"]["namespace"], job))

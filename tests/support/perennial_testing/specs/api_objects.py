@@ -6,7 +6,7 @@ from typing import Any
 
 from perennial.api import LanguageModel, ModelDeployment, TrainingJob
 from perennial.decide.defaults import Defaults
-from perennial.decide.language_model.fingerprint import fingerprint
+from perennial.decide.fingerprint import fingerprint
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 DEFAULTS = Defaults(training_image="training:1", serving_image="serving:1")

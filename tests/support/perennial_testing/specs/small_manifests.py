@@ -122,6 +122,7 @@ FULL: dict[str, list[Manifest]] = {
                   - {metric: perplexity, min: 1.0}
                   - {metric: bitsPerByte, betterThanServed: {by: 0.005}}
                 storage: {uri: "s3://models/some/folder", credentials: {secretName: storage}}
+                import: {uri: "s3://lab/writer", credentials: {secretName: lab}}
                 retraining:
                   triggers:
                   - {name: weekly, schedule: {cron: "0 3 * * 0", timeZone: Europe/Berlin, jitter: 30m}}

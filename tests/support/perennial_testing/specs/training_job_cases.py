@@ -11,7 +11,12 @@ from perennial_testing.specs.api_objects import DEFAULTS, training_job
 
 def observe(*pods: dict[str, Any], job: dict[str, Any] | None = None, **more: Any) -> Observed:
     """A run whose Job and pods are these manifests."""
-    return Observed(DEFAULTS, job=JobView.of(job) if job else None, pods=tuple(map(PodView.of, pods)), **more)
+    seen = {
+        "job": JobView.of(job) if job else None,
+        "has_config": job is not None,
+        "pods": tuple(map(PodView.of, pods)),
+    }
+    return Observed(DEFAULTS, **(seen | more))
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from perennial.api import LanguageModel, TrainingJob
+from perennial.decide.fingerprint import fingerprint
 from perennial.decide.kube import JobView, PodView
-from perennial.decide.language_model.fingerprint import fingerprint
 from perennial.decide.training_job.decide import decide
 from perennial.decide.training_job.observed import Observed, locations
 from perennial_testing.specs.api_objects import (

@@ -7,10 +7,10 @@ import pytest
 from perennial.api.language_model import Version
 from perennial.decide.deployment.decide import decide as decide_deployment
 from perennial.decide.deployment.observed import Observed as ObservedDeployment
+from perennial.decide.fingerprint import fingerprint, run_fingerprint
 from perennial.decide.kube import JobView, PodView
 from perennial.decide.language_model.children import deployment_spec
 from perennial.decide.language_model.cleanup import cleanup
-from perennial.decide.language_model.fingerprint import fingerprint, run_fingerprint
 from perennial.decide.training_job.decide import decide
 from perennial.decide.training_job.observed import Observed
 from perennial_testing.specs.api_objects import (

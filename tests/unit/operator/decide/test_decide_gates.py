@@ -92,7 +92,8 @@ GATES = {
 @pytest.mark.parametrize("case", GATES.values(), ids=GATES)
 def test_gate(case: Case) -> None:
     gates = [Gate.model_validate(gate) for gate in case.gates]
-    judgement = judge(gates, Result.model_validate(result() | case.result), case.served)
+    measured = Result.model_validate(result() | case.result)
+    judgement = judge(gates, measured.metrics, measured.comparison, case.served)
     assert judgement.passed == case.passes
     assert case.observed in judgement.observed
     assert len(judgement.rule.split("; ")) == max(1, len(gates) if case.passes else 1)

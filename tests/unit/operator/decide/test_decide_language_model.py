@@ -9,7 +9,7 @@ from perennial.api import LanguageModel, ModelDeployment, TrainingJob
 from perennial.api.language_model import LanguageModelStatus
 from perennial.decide.kube import JobView, PodView
 from perennial.decide.language_model.decide import decide
-from perennial.decide.language_model.observed import Cleanup, Observed
+from perennial.decide.language_model.observed import Observed, StorageJob
 from perennial.decide.outcome import Manifest, Outcome
 from perennial_testing.specs import api_objects
 from perennial_testing.specs.api_objects import DEFAULTS, DIGEST, NOW, after, language_model, merged, result, true
@@ -70,7 +70,7 @@ def seen(
     return Observed(
         DEFAULTS,
         {j.metadata.name: j for j in jobs},
-        {name: Cleanup(JobView.of(manifest)) for name, manifest in (cleanups or {}).items()},
+        {name: StorageJob(JobView.of(manifest)) for name, manifest in (cleanups or {}).items()},
         service,
     )
 
@@ -448,12 +448,12 @@ def test_a_cleanup_that_is_there_is_left_alone_whatever_the_image_is_by_now() ->
 def deleting(job: dict[str, Any], *pods: dict[str, Any], refusal: str | None = None) -> Observed:
     """A cleanup that started an hour ago."""
     manifest = {"metadata": {"name": "writer-v1-cleanup", "uid": "c"}, "status": {"startTime": "2026-03-01T11:00:00Z"}}
-    running = Cleanup(JobView.of(merged(manifest, job)), tuple(map(PodView.of, pods)), refusal)
+    running = StorageJob(JobView.of(merged(manifest, job)), tuple(map(PodView.of, pods)), refusal)
     return Observed(DEFAULTS, {}, {"writer-v1-cleanup": running})
 
 
 def deleter(phase: str, state: dict[str, Any]) -> dict[str, Any]:
-    container = {"name": "delete-artifact", "image": "training:1", "state": state}
+    container = {"name": "storage", "image": "training:1", "state": state}
     return api_objects.pod(phase) | {"status": {"phase": phase, "containerStatuses": [container]}}
 
 

@@ -19,7 +19,7 @@ from perennial.api.schema import ApiModel
 from perennial.decide.kube import JobView
 from perennial.decide.language_model.decide import decide
 from perennial.decide.language_model.ledger import state_of
-from perennial.decide.language_model.observed import Cleanup, Observed
+from perennial.decide.language_model.observed import Observed, StorageJob
 from perennial.decide.outcome import Manifest, Outcome
 from perennial_testing.specs.api_objects import DEFAULTS, NOW, language_model, result
 
@@ -52,7 +52,7 @@ class Cluster:
         return Observed(
             DEFAULTS,
             jobs,
-            {name: Cleanup(JobView.of(job)) for name, job in self.cleanups.items()},
+            {name: StorageJob(JobView.of(job)) for name, job in self.cleanups.items()},
             service,
             {"accepted": self.reading},
         )

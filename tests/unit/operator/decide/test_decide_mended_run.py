@@ -6,8 +6,8 @@ import pytest
 
 from perennial.api import LanguageModel, TrainingJob
 from perennial.decide.defaults import Defaults
+from perennial.decide.fingerprint import fingerprint, run_fingerprint
 from perennial.decide.language_model.decide import decide
-from perennial.decide.language_model.fingerprint import fingerprint, run_fingerprint
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.outcome import Outcome
 from perennial_testing.specs.api_objects import NOW, language_model, training_job, true, version

@@ -9,7 +9,7 @@ from perennial.api import LanguageModel, TrainingJob
 from perennial.api.status import Condition
 from perennial.decide.kube import JobView
 from perennial.decide.language_model.decide import decide
-from perennial.decide.language_model.observed import Cleanup, Observed
+from perennial.decide.language_model.observed import Observed, StorageJob
 from perennial.decide.outcome import Manifest, Outcome
 from perennial_testing.specs import api_objects
 from perennial_testing.specs.api_objects import DEFAULTS, DIGEST, NOW, language_model, merged, result, true
@@ -30,7 +30,7 @@ def model(*versions: dict[str, Any], serving: int | None = None, **spec: Any) ->
     return language_model(status, **spec)
 
 
-def reconcile(before: LanguageModel, *jobs: TrainingJob, cleanups: dict[str, Cleanup] | None = None) -> Outcome:
+def reconcile(before: LanguageModel, *jobs: TrainingJob, cleanups: dict[str, StorageJob] | None = None) -> Outcome:
     return decide(before, Observed(DEFAULTS, {job.metadata.name: job for job in jobs}, cleanups or {}), NOW)
 
 
@@ -275,7 +275,7 @@ def test_a_full_status_drops_the_oldest_whose_deletion_is_stuck_and_says_where_i
 def test_the_entry_of_a_deleted_version_keeps_its_record() -> None:
     complete = {"metadata": {"name": "writer-v1-cleanup", "uid": "c"}, "status": {"conditions": [true("Complete")]}}
     before = model(version(1, artifactState="Deleting", metrics={"loss": 2.0}), version(2), serving=2)
-    cleaned = {"writer-v1-cleanup": Cleanup(JobView.of(complete))}
+    cleaned = {"writer-v1-cleanup": StorageJob(JobView.of(complete))}
     outcome = reconcile(before, cleanups=cleaned)
     first = outcome.status.versions[0]  # type: ignore[attr-defined]
     assert (first.artifact_state, first.state, first.metrics) == ("Deleted", "Accepted", {"loss": 2.0})

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from perennial.api import TrainingJob
+from perennial.decide.fingerprint import fingerprint, run_fingerprint
 from perennial.decide.kube import PodView
-from perennial.decide.language_model.fingerprint import fingerprint, run_fingerprint
 from perennial.decide.outcome import Manifest, Outcome
 from perennial.decide.pods.diagnosis import trouble
 from perennial.decide.training_job.decide import decide

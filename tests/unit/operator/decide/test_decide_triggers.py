@@ -9,8 +9,8 @@ import pytest
 
 from perennial.api import LanguageModel, TrainingJob
 from perennial.api.language_model import LanguageModelStatus
+from perennial.decide.fingerprint import fingerprint
 from perennial.decide.language_model.decide import decide
-from perennial.decide.language_model.fingerprint import fingerprint
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.outcome import Manifest, Outcome
 from perennial_testing.specs.api_objects import DEFAULTS, NOW, after, language_model, result, true, version

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from perennial.api import LanguageModel
 from perennial.api.language_model import TriggerStatus, Version
-from perennial.decide.language_model.fingerprint import fingerprint, run_fingerprint
+from perennial.decide.fingerprint import fingerprint, run_fingerprint
 from perennial.decide.language_model.triggers.trigger import Due, Trigger, View
 
 # After the first failure; doubled with each further one.

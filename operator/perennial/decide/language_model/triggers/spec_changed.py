@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from perennial.api import LanguageModel
 from perennial.api.language_model import TriggerStatus
-from perennial.decide.language_model.fingerprint import fingerprint
+from perennial.decide.fingerprint import fingerprint
 from perennial.decide.language_model.triggers.trigger import Due, Trigger, View
 from perennial.decide.language_model.versions import runs_otherwise
 

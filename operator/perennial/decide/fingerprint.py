@@ -1,9 +1,10 @@
-"""What makes a new version necessary: the parts of the spec that shape the trained model."""
+"""Hashes of what a training is made from: of what shapes the model, and of where and how it runs."""
 
 import hashlib
 import json
 
 from perennial.api.language_model import LanguageModelSpec
+from perennial.api.training_job import TrainingJobSpec
 
 # Where and how often it runs does not change what is learnt.
 _NOT_SHAPING = {
@@ -18,7 +19,7 @@ _NOT_SHAPING = {
 }
 
 
-def fingerprint(spec: LanguageModelSpec) -> str:
+def fingerprint(spec: LanguageModelSpec | TrainingJobSpec) -> str:
     """First 16 hexadecimal digits of a SHA-256 over model, data and training.
 
     Fields at their default count as absent, so that an operator that knows more fields retrains nothing.
