@@ -49,7 +49,7 @@ def report(failure: Failure, path: Path = TERMINATION_LOG) -> None:
 def leave(document: dict[str, Any], path: Path = TERMINATION_LOG) -> None:
     """Writes a JSON document as the pod's termination message; ValueError where the kubelet would cut it."""
     if not fits(document):
-        raise ValueError(f"the termination message is longer than {MAX_MESSAGE_BYTES} bytes")
+        raise ValueError(f"the termination message has more than {MAX_MESSAGE_BYTES} bytes")
     path.write_bytes(_encode(document))
 
 

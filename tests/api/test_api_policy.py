@@ -151,3 +151,19 @@ def test_the_operator_keeps_to_what_ours_own(control_plane: ControlPlane, users:
     for command in (("delete", "configmap/foreign"), ("label", "configmap/foreign", "a=b")):
         done = control_plane.kubectl(*command, "--dry-run=server", "--as", OPERATOR, "-n", users, check=False)
         assert "must only write" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("labels", "refusal"), [({"perennial.dev/owner-kind": "TrainingJob"}, ""), ({}, "must only write what an object")]
+)
+def test_the_operator_adopts_what_was_made_for_an_object_of_ours(
+    control_plane: ControlPlane, users: str, labels: dict[str, str], refusal: str
+) -> None:
+    name = f"orphan-{len(labels)}"
+    at = {"name": name, "namespace": users, "labels": labels}
+    orphan = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": at}
+    control_plane.kubectl("create", "-f", "-", stdin=orphan)
+    adopted = orphan | {"metadata": at | {"ownerReferences": [OWNER]}}
+    apply = ("apply", "--server-side", "--dry-run=server", "--as", OPERATOR, "-f", "-")
+    answer = control_plane.kubectl(*apply, stdin=adopted, check=False).stderr
+    assert refusal in answer if refusal else not answer

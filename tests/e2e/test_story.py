@@ -236,7 +236,9 @@ def test_versions_that_are_not_kept_go_with_their_artifacts(kubectl: Kubectl) ->
 def list_folder(kubectl: Kubectl, folder: str) -> list[str]:
     """The versions that have a folder in the claim, seen by a pod of its own."""
     run_in_claim(kubectl, "ls", f"ls {folder}")
-    return sorted(name.split("-")[0] for name in kubectl("logs", "job/ls").split())
+    names = kubectl("logs", "job/ls").split()
+    kubectl("delete", "job", "ls")
+    return sorted(name.split("-")[0] for name in names)
 
 
 def run_in_claim(kubectl: Kubectl, name: str, script: str) -> None:
@@ -258,6 +260,42 @@ def run_in_claim(kubectl: Kubectl, name: str, script: str) -> None:
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}}
     apply(kubectl, job | {"spec": {"backoffLimit": 0, "template": {"spec": pod}}})
     kubectl("wait", "--for=condition=complete", f"job/{name}", "--timeout=300s")
+
+
+def restore(kubectl: Kubectl, cascade: str) -> tuple[dict, dict]:
+    """Deletes the model and applies it again as a backup has it; returns its status before and after."""
+    lost = kubectl.get("languagemodel", MODEL)
+    kubectl("delete", "languagemodel", MODEL, f"--cascade={cascade}", "--timeout=120s")
+    spec = lost["spec"] | {"import": {"uri": f"{lost['spec']['storage']['uri']}/{MODEL}"}}
+    kept = {"apiVersion": lost["apiVersion"], "kind": lost["kind"], "metadata": {"name": MODEL}, "spec": spec}
+    apply(kubectl, kept)
+    return lost["status"], lm.wait_ready(kubectl, MODEL, lost["status"]["servingVersion"])["status"]
+
+
+def kept_artifacts(status: dict) -> dict[int, tuple[str, str]]:
+    """State and digest of each version with an artifact."""
+    kept = [version for version in status["versions"] if version.get("artifactState") == "Kept"]
+    return {version["number"]: (version["state"], version["artifact"]["digest"]) for version in kept}
+
+
+def test_of_a_model_that_is_lost_the_same_version_is_served_and_nothing_is_trained(kubectl: Kubectl) -> None:
+    before, after = restore(kubectl, "foreground")
+    assert kept_artifacts(after) == kept_artifacts(before)
+    assert {number: state for number, (state, _) in kept_artifacts(after).items()} == {2: "Accepted", 3: "Refused"}
+    assert not kubectl("get", "trainingjobs", "-o", "name")
+    assert [decision["reason"] for decision in after["decisions"]] == ["ArtifactsImported", "VersionPromoted"]
+    assert list_folder(kubectl, f"/perennial/claims/models/{MODEL}") == ["v2", "v3"]
+
+
+def test_a_service_whose_model_is_exchanged_goes_on(kubectl: Kubectl) -> None:
+    pods_of_service = ("get", "pods", "-l", f"perennial.dev/deployment={MODEL}", "-o", "name")
+    pods = kubectl(*pods_of_service)
+    before, after = restore(kubectl, "orphan")
+    assert kept_artifacts(after) == kept_artifacts(before)
+    assert pods
+    assert kubectl(*pods_of_service) == pods
+    (owner,) = kubectl.get("deployments.perennial.dev", MODEL)["metadata"]["ownerReferences"]
+    assert owner["uid"] == kubectl.get("languagemodel", MODEL)["metadata"]["uid"]
 
 
 def test_a_tampered_artifact_is_not_served(kubectl: Kubectl) -> None:

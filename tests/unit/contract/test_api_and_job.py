@@ -20,7 +20,7 @@ BOUNDS = (
 )  # fmt: skip
 # What stands elsewhere in the API, or what the operator finds out.
 JOB_ONLY = {
-    "schema", "job", "job.namespace", "job.name", "job.uid",
+    "schema", "job", "job.namespace", "job.name", "job.uid", "job.fingerprint",
     "task",  # model.task
     "model.pretrained.contextLength", "model.pretrained.digest",  # known once a languageModelRef is resolved
     "training.parameters", "training.parameters{}",  # training.runtime.parameters
