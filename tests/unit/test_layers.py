@@ -93,7 +93,7 @@ def test_the_contracts_cover_every_package_of_the_distribution() -> None:
 
 
 # What of the contract imports more than the standard library: the typed documents, and the storage.
-WITH_LIBRARIES = {"facts", "job", "result", "schemas", "storage"}
+WITH_LIBRARIES = {"facts", "found", "job", "result", "schemas", "storage"}
 
 
 def test_the_rest_of_the_contract_imports_the_standard_library_only() -> None:

@@ -89,7 +89,7 @@ def test_one_node_has_no_service_and_finds_itself() -> None:
 
 def test_a_job_with_too_few_pods_is_put_right() -> None:
     job = training_job(training=TWO)
-    assert len(decide(job, observe(job=running(nodes=1)), NOW).apply) == 3
+    assert len(decide(job, observe(job=running(nodes=1)), NOW).apply) == 2
     assert decide(job, observe(job=running(nodes=2)), NOW).apply == ()
 
 

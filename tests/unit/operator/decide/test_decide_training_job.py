@@ -295,11 +295,9 @@ APPLIED = {
     "At first, configuration and Job": AppliedCase(kinds=["ConfigMap", "Job"]),
     "Once there is a Job, nothing": AppliedCase(observed=observe(job=batch_job())),
     "A Job to be suspended": AppliedCase(
-        job=training_job(suspend=True), observed=observe(job=batch_job()), kinds=["ConfigMap", "Job"]
+        job=training_job(suspend=True), observed=observe(job=batch_job()), kinds=["Job"]
     ),
-    "A suspended Job to be resumed": AppliedCase(
-        observed=observe(job=batch_job(suspend=True)), kinds=["ConfigMap", "Job"]
-    ),
+    "A suspended Job to be resumed": AppliedCase(observed=observe(job=batch_job(suspend=True)), kinds=["Job"]),
     "A suspended Job that stays so": AppliedCase(
         job=training_job(suspend=True), observed=observe(job=batch_job(suspend=True))
     ),
@@ -491,7 +489,7 @@ def test_what_it_is_compared_with_stays_in_the_configuration_without_its_claim()
 
 
 def test_a_job_that_exists_keeps_its_image() -> None:
-    _, batch = decide(training_job(suspend=True), observe(job=batch_job()), NOW).apply
+    (batch,) = decide(training_job(suspend=True), observe(job=batch_job()), NOW).apply
     assert batch["spec"]["template"]["spec"]["containers"][0]["image"] == "training:0"
 
 
