@@ -233,7 +233,7 @@ class Version(ApiModel):
     artifact_state: str | None = Field(
         None,
         description="Kept, Deleting or Deleted; Released if an imported artifact is no longer kept but left in its "
-        "place. Not set while there is nothing to keep or delete.",
+        "place; Missing if a serving pod did not find it. Not set while there is nothing to keep or delete.",
     )
     metrics: Metrics = Field({}, description="Metrics on the held-out set.")
     judged_against: int | None = Field(None, description="Number of the version in service at the start.")

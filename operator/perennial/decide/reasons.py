@@ -200,6 +200,12 @@ REASONS: dict[str, Reason] = {
         "An earlier version replaces the served one.",
         "Find out why before the next promotion; remove the pin to serve the newest accepted version again.",
     ),
+    "ArtifactMissing": _warning(
+        _LM,
+        "The serving pods do not find the artifact of the version. The newest accepted version that has its artifact "
+        "is served instead, unless another one is pinned or approved.",
+        "Restore the folder and import it (spec.import.uri), or train again.",
+    ),
     "Importing": _normal(_LM, "The artifacts at spec.import are being imported."),
     "ArtifactsImported": _normal(_LM, "Artifacts in storage have become versions."),
     "NothingImported": _warning(

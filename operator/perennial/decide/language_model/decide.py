@@ -8,7 +8,7 @@ from perennial.api.language_model import LanguageModelStatus
 from perennial.api.status import Condition
 from perennial.decide.conditions import conditions
 from perennial.decide.kube import condition, true_condition
-from perennial.decide.language_model import imports, retraining
+from perennial.decide.language_model import imports, lost, retraining
 from perennial.decide.language_model.children import applied, deleted
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
@@ -26,6 +26,7 @@ def decide(model: LanguageModel, observed: Observed, now: datetime) -> Outcome:
     ledger = Ledger(model.status)
     ledger = finish(ledger, model, observed, now)
     ledger = supersede(ledger, model, observed, now)
+    ledger = lost.mark(ledger, observed, now)
     ledger = imports.take(ledger, model, observed, now)
     ledger = promote(ledger, model, now)
     ledger = retraining.start(ledger, model, observed, now)

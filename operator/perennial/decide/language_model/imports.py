@@ -51,18 +51,21 @@ def take(ledger: Ledger, model: LanguageModel, observed: Observed, now: datetime
     if message is None:
         return ledger
     assert model.spec.import_
-    known = {version.artifact.digest for version in ledger.status.versions if version.artifact}
-    before = ledger.status.last_version
+    before = set(_kept(ledger))
     for found in reversed(message.found):
         # A program of one's own may leave out the task.
-        if found.task in (None, model.spec.model.task) and found.artifact.digest not in known:
+        if found.task in (None, model.spec.model.task):
             ledger = _imported(ledger, model, found, now)
     uri = model.spec.import_.uri
-    added = [f"v{version.number}" for version in ledger.status.versions if version.number > before]
+    added = [f"v{number}" for number in _kept(ledger) if number not in before]
     what = f"{len(message.found) + message.omitted} artifacts at {uri}"
     outcome = f"imported: {', '.join(added)}" if added else "nothing is imported"
     ledger = ledger.update(import_=ImportStatus(uri=uri, completion_time=now, message=f"{what}; {outcome}"))
     return ledger.record(now, "ArtifactsImported" if added else "NothingImported", "spec.import", what, outcome)
+
+
+def _kept(ledger: Ledger) -> list[int]:
+    return [version.number for version in ledger.status.versions if version.is_kept]
 
 
 def trouble_of(model: LanguageModel, observed: Observed, now: datetime) -> Trouble | None:
@@ -85,7 +88,16 @@ def _message(running: StorageJob) -> FoundMessage | None:
 
 
 def _imported(ledger: Ledger, model: LanguageModel, found: FoundArtifact, now: datetime) -> Ledger:
-    """A restored version keeps its number, if no other has it or a later one."""
+    """With the artifact as a version: of a version that has lost it the same one, else a new one.
+
+    A new one has the number that it had before, if no other has it or a later one.
+    """
+    digest = found.artifact.digest
+    same = [version for version in ledger.status.versions if version.artifact and version.artifact.digest == digest]
+    if same:
+        (version, *_) = same
+        lost = version.artifact_state == "Missing" and version.uri == found.artifact.uri
+        return ledger.with_version(version.model_copy(update={"artifact_state": "Kept"})) if lost else ledger
     last = ledger.status.last_version
     number = found.number if found.number and found.number > last else last + 1
     against = found.comparison.version if found.comparison else None

@@ -4,14 +4,23 @@ from typing import Any
 
 import pytest
 
-from perennial.api import LanguageModel
+from perennial.api import LanguageModel, ModelDeployment
 from perennial.decide.fingerprint import fingerprint
 from perennial.decide.kube import JobView, PodView
 from perennial.decide.language_model.decide import decide
 from perennial.decide.language_model.observed import Observed, StorageJob
 from perennial.decide.language_model.state import AWAITING_APPROVAL
 from perennial.decide.outcome import Manifest, Outcome
-from perennial_testing.specs.api_objects import DEFAULTS, DIGEST, NOW, ended, language_model, metadata, version
+from perennial_testing.specs.api_objects import (
+    DEFAULTS,
+    DIGEST,
+    NOW,
+    deployment,
+    ended,
+    language_model,
+    metadata,
+    version,
+)
 
 URI = "pvc://models/writer"
 JOB = "writer-import-6e4c1e08"
@@ -242,3 +251,52 @@ def test_credentials_of_an_import_are_those_of_its_versions() -> None:
     assert model.credentials_of(restored) == restored.credentials
     assert restored.credentials
     assert restored.credentials.secret_name == "old"
+
+
+def without_artifact(number: int, reason: str = "ArtifactNotFound", generation: int = 1) -> ModelDeployment:
+    """The Deployment of a version whose pods end with this reason."""
+    stalled = {"type": "Stalled", "status": "True", "reason": reason, "message": f"{URI}/v{number}-a is not there."}
+    at = {"observedGeneration": generation, "lastTransitionTime": "2026-03-01T12:00:00Z"}
+    return deployment({"conditions": [stalled | at]}, model={"version": number})
+
+
+LOST = [version(n, artifact=artifact(n)["artifact"], uri=artifact(n)["artifact"]["uri"]) for n in (1, 2)]
+BEFORE = {"versions": LOST, "lastVersion": 2, "servingVersion": 2}
+
+
+def test_of_a_version_whose_artifact_is_gone_the_one_before_serves() -> None:
+    observed = Observed(DEFAULTS, deployment=without_artifact(2))
+    outcome = decide(language_model(BEFORE), observed, NOW)
+    assert [each.artifact_state for each in outcome.status.versions] == ["Kept", "Missing"]
+    assert outcome.status.serving_version == 1
+    assert [each.reason for each in outcome.status.decisions] == ["ArtifactMissing", "VersionRolledBack"]
+    again = decide(language_model(outcome.status.to_wire()), observed, NOW)
+    assert again.status == outcome.status, "it is told once, and nothing is trained for it"
+
+
+def test_an_only_version_whose_artifact_is_gone_stays_in_service_and_the_next_is_trained() -> None:
+    before = {"versions": LOST[:1], "lastVersion": 1, "servingVersion": 1}
+    spec = {
+        "evaluation": {"gates": [{"metric": "loss", "betterThanServed": {}}]},
+        "training": {"hyperparameters": {"seed": 7}},
+    }
+    observed = Observed(DEFAULTS, deployment=without_artifact(1))
+    outcome = decide(language_model(before, **spec), observed, NOW)
+    assert (outcome.status.serving_version, numbers(outcome)) == (1, {1: "Accepted", 2: "Training"})
+    (training,) = decide(language_model(outcome.status.to_wire(), **spec), observed, NOW).apply
+    assert "compareWith" not in training["spec"]
+
+
+@pytest.mark.parametrize("other", [without_artifact(2, "DigestMismatch"), without_artifact(2, generation=0)])
+def test_another_trouble_or_that_of_an_earlier_spec_marks_nothing(other: ModelDeployment) -> None:
+    outcome = decide(language_model(BEFORE), Observed(DEFAULTS, deployment=other), NOW)
+    assert [each.artifact_state for each in outcome.status.versions] == ["Kept", "Kept"]
+
+
+def test_an_artifact_that_is_back_is_imported_as_the_version_that_it_was() -> None:
+    missing = [LOST[0], LOST[1] | {"artifactState": "Missing"}]
+    before = {"versions": missing, "lastVersion": 2, "servingVersion": 1}
+    outcome = decide(language_model(before, **SPEC), seen(told(artifact(2), artifact(1))), NOW)
+    assert [each.artifact_state for each in outcome.status.versions] == ["Kept", "Kept"]
+    assert outcome.status.decisions[0].outcome == "imported: v2"
+    assert outcome.status.serving_version == 2
