@@ -8,6 +8,7 @@ from typing import Any
 from perennial.decide.kube import PodView
 from perennial.decide.pods.diagnosis import trouble
 from perennial.kube.resources import CONFIG_MAP, POD
+from perennial_contract.found import FoundMessage
 from perennial_testing.cluster.node import metrics
 from perennial_testing.misoperation.cluster import Api, Manifest, Mirror, Refusal
 from perennial_testing.specs.small_manifests import DIGEST
@@ -16,6 +17,8 @@ PERIOD = 0.3
 JOB, SERVICE = "perennial.dev/training-job", "perennial.dev/deployment"
 MISSING_IMAGE, BROKEN_IMAGE = "registry.example/missing:1", "registry.example/broken:1"
 MOST_CORES = 64
+# How a pod that works on storage ends: a deletion says nothing, an import finds no artifact.
+NOTHING_FOUND = FoundMessage.of([]).to_wire()
 
 
 class Nodes:
@@ -62,7 +65,7 @@ class Nodes:
             return _status(pod, "Running", {"running": {"startedAt": _now()}}, ready=True)
         if JOB in labels:
             return self._trained(pod)
-        return None if SERVICE in labels else _ended(pod, 0, "")
+        return None if SERVICE in labels else _ended(pod, 0, json.dumps(NOTHING_FOUND))
 
     def _unschedulable(self, pod: Manifest) -> str | None:
         namespace = pod["metadata"]["namespace"]
