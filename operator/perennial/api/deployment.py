@@ -186,7 +186,9 @@ class AutoscalingStatus(ApiModel):
 class ModelDeploymentStatus(StatusWithDecisions):
     """Observed state of the deployment."""
 
-    conditions: Conditions = Field([], description="Ready, Reconciling, Stalled, Available, Progressing, Scaling.")
+    conditions: Conditions = Field(
+        [], description="Ready, Reconciling, Stalled, Available, Progressing, UpToDate, Scaling."
+    )
     version: int | None = Field(None, description="Version that all replicas serve.")
     replicas: int = Field(0, description="Number of replicas, ready or not.")
     ready_replicas: int = Field(0, description="Number of ready replicas.")

@@ -1,16 +1,18 @@
 """The objects that serve a model: an apps/v1 Deployment, a Service, a PodDisruptionBudget."""
 
 from perennial.api import ModelDeployment
-from perennial.decide.defaults import Defaults
+from perennial.decide.deployment import update
+from perennial.decide.deployment.observed import Observed
 from perennial.decide.deployment.runtimes import runtime_of
 from perennial.decide.deployment.workload import PORT_NAME, revision, selector
 from perennial.decide.metadata import child
 from perennial.decide.outcome import Manifest
 
 
-def children(deployment: ModelDeployment, defaults: Defaults, replicas: int) -> tuple[Manifest, ...]:
+def children(deployment: ModelDeployment, observed: Observed, replicas: int, *, held: bool) -> tuple[Manifest, ...]:
     """All objects that serve the model."""
-    return revision(deployment, defaults, replicas), _service(deployment), _disruption_budget(deployment)
+    workload = revision(deployment, *update.template(deployment, observed, held=held), replicas)
+    return workload, _service(deployment), _disruption_budget(deployment)
 
 
 def url(deployment: ModelDeployment) -> str:

@@ -11,6 +11,7 @@ class Observed:
     """The children of one Deployment, and the load on it.
 
     apps: the apps/v1 Deployment.
+    has_turn: whether a change of the defaults may be followed now, as not too many others follow it.
     missing: objects that the spec refers to and that do not exist, such as 'PersistentVolumeClaim "models"'.
     readings: value of each scaling metric over all replicas, or why it has none, by name; absent before the first one.
     """
@@ -18,5 +19,6 @@ class Observed:
     defaults: Defaults
     apps: AppsView | None = None
     pods: tuple[PodView, ...] = ()
+    has_turn: bool = False
     missing: tuple[str, ...] = ()
     readings: dict[str, float | str] = field(default_factory=dict)

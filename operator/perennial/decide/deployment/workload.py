@@ -22,7 +22,7 @@ def selector(deployment: ModelDeployment) -> dict[str, str]:
     return MANAGED_BY | {DEPLOYMENT: deployment.metadata.name}
 
 
-def revision(deployment: ModelDeployment, defaults: Defaults, replicas: int) -> Manifest:
+def revision(deployment: ModelDeployment, template: Manifest, annotations: dict[str, str], replicas: int) -> Manifest:
     """A rolling update that never has fewer ready pods than before, unless there is no room for another pod."""
     surge = deployment.spec.rollout.max_surge
     spec = {
@@ -35,14 +35,15 @@ def revision(deployment: ModelDeployment, defaults: Defaults, replicas: int) -> 
             "type": "RollingUpdate",
             "rollingUpdate": {"maxUnavailable": 0 if surge else 1, "maxSurge": surge},
         },
-        "template": _pod_template(deployment, defaults),
+        "template": template,
     }
     manifest = child(deployment, "apps/v1", "Deployment", deployment.metadata.name) | {"spec": spec}
-    manifest["metadata"]["annotations"] = {GENERATION: str(deployment.metadata.generation)}
+    manifest["metadata"]["annotations"] = {GENERATION: str(deployment.metadata.generation)} | annotations
     return manifest
 
 
-def _pod_template(deployment: ModelDeployment, defaults: Defaults) -> Manifest:
+def serving_pod(deployment: ModelDeployment, defaults: Defaults) -> Manifest:
+    """The pods of the spec with these defaults."""
     model = deployment.spec.model
     labels = {DEPLOYMENT: deployment.metadata.name, MODEL_VERSION: str(model.version)}
     serve = _serve(deployment, defaults)

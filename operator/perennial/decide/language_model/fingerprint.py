@@ -1,9 +1,7 @@
 """What makes a new version necessary: the parts of the spec that shape the trained model."""
 
-import hashlib
-import json
-
 from perennial.api.language_model import LanguageModelSpec
+from perennial.decide.digest import digest
 
 # Where and how often it runs does not change what is learnt.
 _NOT_SHAPING = {
@@ -45,8 +43,3 @@ def run_fingerprint(spec: LanguageModelSpec) -> str:
         credentials.append(spec.model.pretrained.credentials)
     secrets = [entry.secret_name if entry else None for entry in credentials]
     return digest({"storage": storage, "training": how} | ({"secrets": secrets} if any(secrets) else {}))
-
-
-def digest(value: object) -> str:
-    """First 16 hexadecimal digits of a SHA-256 over the value as JSON."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

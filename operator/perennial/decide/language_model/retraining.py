@@ -4,7 +4,7 @@ from datetime import datetime
 
 from perennial.api import LanguageModel
 from perennial.api.language_model import TriggerStatus
-from perennial.decide.language_model.fingerprint import digest
+from perennial.decide.digest import digest
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.language_model.triggers import TRIGGERS, Registry

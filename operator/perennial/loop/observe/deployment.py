@@ -12,6 +12,7 @@ from perennial.kube.cache import Cache
 from perennial.kube.keys import Key
 from perennial.kube.resources import APPS_DEPLOYMENT, POD
 from perennial.loop.observe.sources.inputs import Inputs
+from perennial.loop.observe.sources.turns import Turns
 from perennial.loop.readings.reader import Reader
 
 
@@ -23,6 +24,7 @@ class DeploymentObserver:
         self._inputs = inputs
         self._reader = reader
         self._defaults = defaults
+        self._turns = Turns(cache, defaults.rollout.max_concurrent)
 
     async def observe(self, deployment: ModelDeployment) -> Observed:
         """Everything at once; only inputs are asked of the server, and nothing of Prometheus."""
@@ -35,6 +37,14 @@ class DeploymentObserver:
         )
         return replace(
             observed,
+            has_turn=self._has_turn(deployment, observed),
             missing=await self._inputs.missing(at.namespace, needs.inputs(deployment, observed)),
             readings=self._reader.readings(queries(deployment), Key.of(deployment)),
         )
+
+    def _has_turn(self, deployment: ModelDeployment, observed: Observed) -> bool:
+        key = Key.of(deployment)
+        if needs.turn(deployment, observed):
+            return self._turns.take(key)
+        self._turns.give_back(key)
+        return False
