@@ -9,7 +9,7 @@ from perennial.api.status import Condition
 from perennial.decide import conditions
 from perennial.decide.deployment import update
 from perennial.decide.deployment.autoscaling import Scaling, scale
-from perennial.decide.deployment.children import children, url
+from perennial.decide.deployment.children import children, leftovers, url
 from perennial.decide.deployment.observed import Observed
 from perennial.decide.deployment.queries import queries
 from perennial.decide.deployment.state import State, available, rolled_out, state
@@ -29,6 +29,7 @@ def decide(deployment: ModelDeployment, observed: Observed, now: datetime) -> Ou
     return Outcome(
         status=status,
         apply=() if blocked else children(deployment, observed, _replicas(deployment), held=held),
+        delete=() if blocked else leftovers(deployment, observed),
         events=tuple(_events(deployment, verdict, updated, scaling)),
         again_at=earliest(
             now + PERIOD if scaling else None,

@@ -3,18 +3,19 @@
 from perennial.api import ModelDeployment
 from perennial.decide.defaults import Defaults
 from perennial.decide.deployment.runtimes import runtime_of
-from perennial.decide.deployment.runtimes.runtime import MODEL_FOLDER, Probe
+from perennial.decide.deployment.runtimes.runtime import API_KEYS_FOLDER, MODEL_FOLDER, Probe
 from perennial.decide.labels import DEPLOYMENT, GENERATION, MANAGED_BY, MODEL_VERSION
 from perennial.decide.metadata import child, labels_of
 from perennial.decide.outcome import Manifest
 from perennial.decide.pods.overlay import overlaid
-from perennial.decide.pods.template import Volumes, container, pod_template
+from perennial.decide.pods.template import SECRET_MODE, Volumes, container, pod_template
 from perennial_contract import pod
 
 PROGRESS_DEADLINE_SECONDS = 600
 PORT_NAME = "http"
 _TMP_MOUNT: Manifest = {"name": "tmp", "mountPath": "/tmp"}
 _MODEL_MOUNT: Manifest = {"name": "model", "mountPath": MODEL_FOLDER}
+_API_KEYS_MOUNT: Manifest = {"name": "secret-api-keys", "mountPath": API_KEYS_FOLDER, "readOnly": True}
 
 
 def selector(deployment: ModelDeployment) -> dict[str, str]:
@@ -53,7 +54,7 @@ def serving_pod(deployment: ModelDeployment, defaults: Defaults) -> Manifest:
     template = pod_template(
         labels_of(deployment, labels),
         [serve],
-        [*storage.volumes(read_only=True), {"name": "model", "emptyDir": {}}],
+        [*storage.volumes(read_only=True), {"name": "model", "emptyDir": {}}, *_api_keys(deployment)],
         terminationGracePeriodSeconds=pod.SERVING_GRACE_SECONDS,
         initContainers=[] if image is None else [_fetch(deployment, image, storage)],
     )
@@ -77,13 +78,20 @@ def _serve(deployment: ModelDeployment, defaults: Defaults) -> Manifest:
         "serve",
         runtime.image(deployment, defaults),
         runtime.command(deployment),
-        [_TMP_MOUNT, _MODEL_MOUNT | {"readOnly": True}],
+        [_TMP_MOUNT, _MODEL_MOUNT | {"readOnly": True}, *(_API_KEYS_MOUNT for _ in _api_keys(deployment))],
         _resources(deployment),
         ports=[{"name": PORT_NAME, "containerPort": runtime.port, "protocol": "TCP"}],
         startupProbe=_probe(runtime.probes.startup),
         readinessProbe=_probe(runtime.probes.readiness),
         livenessProbe=_probe(runtime.probes.liveness),
     )
+
+
+def _api_keys(deployment: ModelDeployment) -> list[Manifest]:
+    """The volume with the keys of the clients; the kubelet updates it when the Secret changes."""
+    name = runtime_of(deployment).api_keys(deployment)
+    secret = {"secretName": name, "defaultMode": SECRET_MODE}
+    return [{"name": _API_KEYS_MOUNT["name"], "secret": secret}] if name else []
 
 
 def _resources(deployment: ModelDeployment) -> Manifest:
