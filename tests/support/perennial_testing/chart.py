@@ -96,6 +96,7 @@ OTHERS = {
     "prometheus.url": Other("http://p:9090", f"{_OPERATOR}/args/2", "--prometheus-url=http://p:9090"),
     "prometheus.enforceNamespace": Other(True, _ASKING, "enforceNamespace: true\n", needs=_ASKED),
     "prometheus.tenantHeader": Other("X-Scope-OrgID", _ASKING, "tenantHeader: X-Scope-OrgID\n", needs=_ASKED),
+    "prometheus.tenantParameter": Other("namespace", _ASKING, "tenantParameter: namespace\n", needs=_ASKED),
     "prometheus.existingSecret": Other(
         "prom",
         f"{_POD}/volumes/1/projected/sources/0/secret/name",
