@@ -318,6 +318,14 @@ def test_pin(case: PinCase) -> None:
         assert "versions that have one:" in condition(outcome, "Stalled")[2]
 
 
+def test_a_model_in_service_with_a_wrong_pin_is_ready_for_its_service_and_stalled_for_its_pin() -> None:
+    wrong = model(version(1), serving=1, spec=pinned(99))
+    (deployed,) = decide(wrong, seen(), NOW).apply
+    outcome = decide(wrong, seen(service=service(deployed["spec"], 1)), NOW)
+    assert condition(outcome, "Ready") == ("True", "InService", "answers")
+    assert condition(outcome, "Stalled")[:2] == ("True", "InvalidSpec")
+
+
 def collecting(outcome: Outcome) -> set[int]:
     return {v.number for v in outcome.status.versions if v.artifact_state == "Deleting"}
 
