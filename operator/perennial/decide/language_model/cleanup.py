@@ -57,11 +57,15 @@ def has_deleted(running: Cleanup) -> bool:
     )
 
 
+def failure(name: str) -> str:
+    """What to do about the Job of this name, which has failed."""
+    return f"Job {name} failed; see its log (`kubectl logs job/{name}`), and delete the Job to retry."
+
+
 def trouble_of(running: Cleanup, now: datetime) -> Trouble | None:
     """What keeps the artifact from being deleted, if anything."""
     if is_true(running.job, "Failed"):
-        advice = f"see its log (`kubectl logs job/{running.job.name}`), and delete the Job to retry"
-        return Trouble("VersionCollectionFailed", f"Job {running.job.name} failed; {advice}.")
+        return Trouble("VersionCollectionFailed", failure(running.job.name))
     if running.refusal:
         return refused(running.refusal, "`podDefaults.cleanupResources` of the chart")
     newest = max(running.pods, key=lambda pod: pod.created, default=None)

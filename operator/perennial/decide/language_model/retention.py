@@ -5,7 +5,7 @@ from datetime import datetime
 from perennial.api import LanguageModel
 from perennial.api.language_model import HISTORY_MARGIN, LONGEST_HISTORY, Version
 from perennial.decide.kube import is_true
-from perennial.decide.language_model.cleanup import cleanup_name, has_deleted
+from perennial.decide.language_model.cleanup import cleanup_name, failure, has_deleted
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Cleanup, Observed
 from perennial.decide.language_model.promotion import awaiting_approval
@@ -32,7 +32,7 @@ def _followed(ledger: Ledger, version: Version, running: Cleanup | None, now: da
     if has_deleted(running):
         return ledger.with_version(version.model_copy(update={"artifact_state": "Deleted"}))
     name = cleanup_name(version)
-    message = f"the artifact could not be deleted; see the log of Job {name}, and delete the Job to retry"
+    message = failure(name)
     if not is_true(running.job, "Failed") or version.message == message:
         return ledger
     return ledger.with_version(version.model_copy(update={"message": message})).record(

@@ -12,7 +12,8 @@ from perennial.decide.language_model.decide import decide
 from perennial.decide.language_model.observed import Cleanup, Observed
 from perennial.decide.outcome import Manifest, Outcome
 from perennial_testing.specs import api_objects
-from perennial_testing.specs.api_objects import DEFAULTS, DIGEST, NOW, after, language_model, merged, result, true
+from perennial_testing.specs.api_objects import DEFAULTS, DIGEST, NOW, after, language_model, result, true
+from perennial_testing.specs.small_manifests import merged
 
 GATE = {"evaluation": {"gates": [{"metric": "loss", "betterThanServed": {"by": 0.05}}]}}
 STEPS_20 = {"training": {"hyperparameters": {"maxSteps": 20}}}
