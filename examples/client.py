@@ -2,12 +2,14 @@
 
     python3 examples/client.py --url http://docs-writer.default.svc/v1 --model docs-writer --clients 4 --seconds 60
 
+The environment variable OPENAI_API_KEY is the key, where the service asks for one, as for the client of OpenAI.
 No request is tried again, so each one that the service loses is counted. The last line is a summary as JSON.
 """
 
 import argparse
 import collections
 import json
+import os
 import threading
 import time
 import urllib.request
@@ -36,6 +38,8 @@ class Client:
         self.latencies: list[float] = []
         self.in_a_row = 0
         self.lock = threading.Lock()
+        key = os.environ.get("OPENAI_API_KEY")
+        self.headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
         self.end = time.monotonic() + options.seconds
 
     def run(self) -> dict:
@@ -73,9 +77,7 @@ class Client:
     def _ask(self) -> str:
         """One completion; returns the version that answered."""
         body = {"model": self.options.model, "prompt": "The for statement", "max_tokens": self.options.max_tokens}
-        request = urllib.request.Request(
-            f"{self.options.url}/completions", json.dumps(body).encode(), {"Content-Type": "application/json"}
-        )
+        request = urllib.request.Request(f"{self.options.url}/completions", json.dumps(body).encode(), self.headers)
         with urllib.request.urlopen(request, timeout=120) as answer:
             json.load(answer)["choices"][0]["text"]
             return answer.headers["x-perennial-version"]

@@ -80,7 +80,7 @@ OBJECTS = PrometheusMetric("perennial_objects", "gauge", "Objects by state.", ("
 CONDITION = PrometheusMetric(
     "perennial_condition",
     "gauge",
-    "1 if the condition of the object is True, 0 if not: Ready, Stalled, and Scaling of a Deployment.",
+    "1 if the condition of the object is True, 0 if not: Ready, Stalled, and UpToDate and Scaling of a Deployment.",
     ("kind", "namespace", "name", "type", "reason"),
 )
 LAST_TRAINING_END = PrometheusMetric(

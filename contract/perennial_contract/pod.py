@@ -9,6 +9,7 @@ CONFIG_MAPS = "configmaps"
 SECRETS = "secrets"
 WORK = "work"  # scratch space of a training whose output is no folder of a claim
 MODEL = "model"  # the artifact that a serving pod has fetched and verified
+API_KEYS = "api-keys"  # the keys of the clients of a serving pod
 
 CONFIGURATION_FOLDER = Path("/etc/perennial")
 CONFIGURATION_NAME = "job.json"

@@ -60,6 +60,7 @@ def _serve(options: argparse.Namespace) -> None:
             max_queued_requests=options.max_waiting,
             linger_seconds=options.linger,
             grace_seconds=options.grace_period,
+            api_keys=options.api_keys,
         )
     )
 
@@ -127,6 +128,12 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         default=30.0,
         metavar="SECONDS",
         help="terminationGracePeriodSeconds of the pod; unfinished answers are cut then (default: %(default)s)",
+    )
+    command.add_argument(
+        "--api-keys",
+        type=Path,
+        metavar="FOLDER",
+        help="folder with one key per file, of which each request needs one; without it all may ask",
     )
 
 

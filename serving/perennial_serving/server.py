@@ -45,6 +45,7 @@ class ServeOptions:
     max_queued_requests: int
     linger_seconds: float
     grace_seconds: float
+    api_keys: Path | None
 
 
 class Server(uvicorn.Server):
@@ -53,7 +54,7 @@ class Server(uvicorn.Server):
     def __init__(self, options: ServeOptions, engine: Engine, metrics: Metrics) -> None:
         apis = [task.api for task in TASKS.values()]
         config = uvicorn.Config(
-            application(engine, metrics, apis, options.version, self.draining),
+            application(engine, metrics, apis, options.version, self.draining, options.api_keys),
             host=options.host,
             port=options.port,
             loop="asyncio",

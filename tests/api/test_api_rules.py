@@ -200,6 +200,16 @@ _POD: list[Rule] = [
 ]
 _SERVING: list[Rule] = [
     (
+        "either `ipBlock`, or one or both of `podSelector` and `namespaceSelector` must be set",
+        "network: {allowFrom: [{podSelector: {}, namespaceSelector: {}}, {ipBlock: {cidr: 10.0.0.0/8}}]}",
+        "network: {allowFrom: [{podSelector: {}, ipBlock: {cidr: 10.0.0.0/8}}]}",
+    ),
+    (
+        "either `ipBlock`, or one or both of `podSelector` and `namespaceSelector` must be set",
+        "network: {allowFrom: [{namespaceSelector: {}}]}",
+        "network: {allowFrom: [{}]}",
+    ),
+    (
         "`minReplicas` must not exceed `maxReplicas`",
         "autoscaling: {minReplicas: 2, maxReplicas: 2, metrics: [{name: queue-depth, target: 1}]}",
         "autoscaling: {minReplicas: 3, maxReplicas: 2, metrics: [{name: queue-depth, target: 1}]}",

@@ -87,7 +87,7 @@ def test_the_kinds_are_found_by_short_name_and_by_category(control_plane: Contro
     listed = control_plane.kubectl("get", "perennial", "-n", namespace, "--no-headers", "-o", "name").stdout.split()
     assert {name.partition(".")[0] for name in listed} == {"languagemodel", "trainingjob", "deployment"}
     headers = {
-        "lm": ["NAME", "SERVING", "NEWEST", "READY", "REASON", "AGE"],
+        "lm": ["NAME", "SERVING", "NEWEST", "READY", "REASON", "STALLED", "AGE"],
         "tj": ["NAME", "STATE", "STEP", "MAX", "STEPS", "LOSS", "VALIDATION", "TOKENS/S", "ETA", "(S)", "AGE"],
         "lmd": ["NAME", "VERSION", "READY", "DESIRED", "AVAILABLE", "REASON", "AGE"],
     }

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from perennial_testing.cluster.admission import policy
 from perennial_testing.pods.manifests import small_job
 from perennial_testing.pods.waits import apply, condition, wait_condition, wait_for_step
 from playground.commands import Kubectl
@@ -19,7 +20,7 @@ STEPS = 800
 OUTLIVED = "outlived"
 
 
-def sidecar(name: str) -> list[dict]:
+def sidecar() -> dict:
     """What a mesh does: adds a container to the training's pod, which never ends by itself."""
     container = """Object.spec.containers{
         name: "mesh-proxy", image: object.spec.containers[0].image,
@@ -27,32 +28,19 @@ def sidecar(name: str) -> list[dict]:
         securityContext: Object.spec.containers.securityContext{
             allowPrivilegeEscalation: false,
             capabilities: Object.spec.containers.securityContext.capabilities{drop: ["ALL"]}}}"""
-    admission, at = "admissionregistration.k8s.io/v1", {"metadata": {"name": name}}
     rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
     pods = {"objectSelector": {"matchLabels": {"perennial.dev/training-job": OUTLIVED}}, "resourceRules": [rule]}
     patch = f'[JSONPatch{{op: "add", path: "/spec/containers/-", value: {container}}}]'
-    policy = {
-        "matchConstraints": pods,
-        "failurePolicy": "Fail",
-        "reinvocationPolicy": "Never",
-        "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": patch}}],
-    }
-    return [
-        {"apiVersion": admission, "kind": "MutatingAdmissionPolicy", "spec": policy} | at,
-        {"apiVersion": admission, "kind": "MutatingAdmissionPolicyBinding", "spec": {"policyName": name}} | at,
-    ]
+    return {"matchConstraints": pods, "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": patch}}]}
 
 
 @pytest.fixture(scope="module")
 def beside_a_sidecar(kubectl: Kubectl) -> Iterator[None]:
     """Begins before the other trainings, as it waits for half a minute after its end."""
-    name = kubectl.namespace
-    apply(kubectl, *sidecar(name))
-    time.sleep(3)  # until the API server knows the policy
-    apply(kubectl, small_job(OUTLIVED))
-    yield
-    for kind in ("mutatingadmissionpolicybinding", "mutatingadmissionpolicy"):
-        kubectl("delete", kind, name)
+    with policy(kubectl, kubectl.namespace, sidecar()):
+        time.sleep(3)  # until the API server knows the policy
+        apply(kubectl, small_job(OUTLIVED))
+        yield
 
 
 def long_job(name: str) -> dict:

@@ -11,6 +11,7 @@ from pathlib import Path
 import openai
 import pytest
 
+from perennial_testing.cluster.admission import policy
 from perennial_testing.pods.manifests import BETTER, WORSE, Manifest, small_model
 from perennial_testing.pods.waits import apply, condition, service_url
 from playground import language_models as lm
@@ -31,39 +32,29 @@ def model() -> Manifest:
     return manifest
 
 
-def needs_a_team(namespace: str) -> list[Manifest]:
+def needs_a_team(namespace: str) -> Manifest:
     """The policy that each pod of ours in the namespace needs a label."""
-    at = {"metadata": {"name": namespace}}
-    api = {"apiVersion": "admissionregistration.k8s.io/v1"}
     rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
     there = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
     ours = {"matchLabels": OURS}
-    policy = {
-        "failurePolicy": "Fail",
+    return {
         "matchConstraints": {"namespaceSelector": there, "objectSelector": ours, "resourceRules": [rule]},
         "validations": [{"expression": "'team' in object.metadata.?labels.orValue({})", "message": "needs a team"}],
     }
-    binding = {"policyName": namespace, "validationActions": ["Deny"]}
-    return [
-        api | {"kind": "ValidatingAdmissionPolicy", "spec": policy} | at,
-        api | {"kind": "ValidatingAdmissionPolicyBinding", "spec": binding} | at,
-    ]
 
 
 @pytest.fixture(scope="module")
 def kubectl(new_namespace: Callable[[str], Kubectl]) -> Iterator[Kubectl]:
     """A namespace in which version 1 is in service, and each pod has to have a label."""
     kubectl = new_namespace("story")
-    apply(kubectl, *needs_a_team(kubectl.namespace))
     labels = ",".join(f"{key}={value}" for key, value in OURS.items())
     naked = ("run", "naked", "--image=none", "--dry-run=server", f"--labels={labels}")
-    kubectl.wait_for("the API server to refuse a pod without a team", 60, lambda: not kubectl(*naked, check=False))
-    apply(kubectl, model())
-    assert lm.follow(kubectl, MODEL, 1)["state"] == "Accepted"
-    lm.wait_ready(kubectl, MODEL, 1)
-    yield kubectl
-    for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy"):
-        kubectl("delete", kind, kubectl.namespace)
+    with policy(kubectl, kubectl.namespace, needs_a_team(kubectl.namespace)):
+        kubectl.wait_for("the API server to refuse a pod without a team", 60, lambda: not kubectl(*naked, check=False))
+        apply(kubectl, model())
+        assert lm.follow(kubectl, MODEL, 1)["state"] == "Accepted"
+        lm.wait_ready(kubectl, MODEL, 1)
+        yield kubectl
 
 
 @dataclass(frozen=True)

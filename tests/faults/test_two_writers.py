@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from perennial_testing.cluster.admission import policy
 from perennial_testing.cluster.control_plane import Manifest
 from perennial_testing.cluster.node import eventually
 from perennial_testing.faults.proxy import Proxy
@@ -21,32 +22,23 @@ RECONCILES = 20
 MOST_WRITES = 8
 
 
-def policy(name: str, namespace: str) -> list[Manifest]:
-    """Rewrites a field of each apps/v1 Deployment in the namespace."""
-    admission, at = "admissionregistration.k8s.io/v1", {"metadata": {"name": name}}
+def rewriting(namespace: str) -> Manifest:
+    """The policy that rewrites a field of each apps/v1 Deployment in the namespace."""
     rule = {"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"]}
     pod = f"Object.spec.template.spec{{terminationGracePeriodSeconds: {OTHERS}}}"
     patch = f"Object{{spec: Object.spec{{template: Object.spec.template{{spec: {pod}}}}}}}"
-    spec = {
+    return {
         "matchConstraints": {
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
             "resourceRules": [rule | {"resources": ["deployments"]}],
         },
-        "failurePolicy": "Fail",
-        "reinvocationPolicy": "Never",
         "mutations": [{"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": patch}}],
     }
-    return [
-        {"apiVersion": admission, "kind": "MutatingAdmissionPolicy", "spec": spec} | at,
-        {"apiVersion": admission, "kind": "MutatingAdmissionPolicyBinding", "spec": {"policyName": name}} | at,
-    ]
 
 
 def rewrite(stage: Stage) -> None:
     """Puts the policy in force until the end of the stage."""
-    documents = policy(stage.namespace, stage.namespace)
-    stage.control_plane.kubectl("apply", "-f", "-", stdin=documents)
-    stage.callback(stage.control_plane.kubectl, "delete", "--wait=false", "-f", "-", stdin=documents)
+    stage.enter_context(policy(stage.control_plane.kubectl, stage.namespace, rewriting(stage.namespace)))
     probe = ("create", "deployment", "probe", "--image=probe", "--dry-run=server", "-n", stage.namespace, "-o", "yaml")
     rewritten = f"terminationGracePeriodSeconds: {OTHERS}"
     eventually(lambda: rewritten in stage.control_plane.kubectl(*probe).stdout, "the API server knows the policy")

@@ -1,7 +1,7 @@
 """Deployment: a trained model in service. The class is ModelDeployment, since apps/v1 has a Deployment as well."""
 
 from datetime import datetime
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field
 
@@ -9,7 +9,7 @@ from perennial.api.container import Image, Resources
 from perennial.api.duration import Duration
 from perennial.api.kind import Column, Kind
 from perennial.api.metrics import Query
-from perennial.api.pod import PodOverlay
+from perennial.api.pod import FREE_FORM, ObjectName, PodOverlay
 from perennial.api.schema import ApiModel, list_map, own_block
 from perennial.api.status import Conditions, StatusWithDecisions
 from perennial_contract.job import Task
@@ -19,12 +19,24 @@ from perennial_contract.job.storage import BUCKET_CREDENTIALS, ArtifactUri, Cred
 QUEUE_DEPTH = "queue-depth"
 
 
+class ApiKeys(ApiModel):
+    """Keys of the clients."""
+
+    secret_name: ObjectName = Field(
+        description="Name of a Secret; each of its entries is the key of one client. Changes reach the pods within a "
+        "minute or two, without a rollout."
+    )
+
+
 class TransformersRuntime(ApiModel):
     """Settings of the built-in server."""
 
     max_batch_size: int = Field(8, ge=1, le=1024, description="Maximum number of sequences computed together.")
     max_queued_requests: int = Field(
         256, ge=1, le=100000, description="Maximum number of queued requests per replica; others get status 429."
+    )
+    api_keys: ApiKeys | None = Field(
+        None, description="Keys of which each request must have one, as `Authorization: Bearer KEY`; none by default."
     )
 
 
@@ -106,6 +118,35 @@ class Rollout(ApiModel):
     )
 
 
+_FreeForm = Annotated[dict[str, Any], Field(json_schema_extra=FREE_FORM)]
+
+
+class Peer(ApiModel):
+    """Clients by their address, or by labels of their pods and namespaces, as in a NetworkPolicy."""
+
+    model_config = cel(
+        (
+            "has(self.ipBlock) != (has(self.podSelector) || has(self.namespaceSelector))",
+            "either `ipBlock`, or one or both of `podSelector` and `namespaceSelector` must be set",
+        )
+    )
+
+    pod_selector: _FreeForm | None = Field(
+        None, description="Labels of pods, in the namespaces of namespaceSelector, or in the own namespace without it."
+    )
+    namespace_selector: _FreeForm | None = Field(None, description="Labels of namespaces.")
+    ip_block: _FreeForm | None = Field(None, description="Range of addresses: cidr, and except.")
+
+
+class Network(ApiModel):
+    """Who may connect to the pods."""
+
+    allow_from: Annotated[list[Peer], Field(min_length=1, max_length=32)] = Field(
+        description="Peers that may connect to the port of the runtime; all others are refused. Prometheus needs the "
+        "same port for /metrics."
+    )
+
+
 class DeploymentTemplate(ApiModel):
     """How a LanguageModel is served: the part of its Deployment that is left to the user."""
 
@@ -124,6 +165,7 @@ class DeploymentTemplate(ApiModel):
     autoscaling: Autoscaling | None = Field(None, description="Number of replicas by load; off by default.")
     rollout: Rollout = Field(Rollout(), description="How another version or spec replaces the pods.")
     pod: PodOverlay = Field(PodOverlay(), description="Overrides for the serving pods.")
+    network: Network | None = Field(None, description="NetworkPolicy of the serving pods; none by default.")
 
 
 class ModelReference(ApiModel):
@@ -165,6 +207,7 @@ class ModelDeploymentSpec(ApiModel):
     autoscaling: Autoscaling | None = Field(None, description="Number of replicas by load; off by default.")
     rollout: Rollout = Field(Rollout(), description="How another spec replaces the pods.")
     pod: PodOverlay = Field(PodOverlay(), description="Overrides for the pods.")
+    network: Network | None = Field(None, description="NetworkPolicy of the pods; none by default.")
 
 
 class Recommendation(ApiModel):
@@ -186,7 +229,9 @@ class AutoscalingStatus(ApiModel):
 class ModelDeploymentStatus(StatusWithDecisions):
     """Observed state of the deployment."""
 
-    conditions: Conditions = Field([], description="Ready, Reconciling, Stalled, Available, Progressing, Scaling.")
+    conditions: Conditions = Field(
+        [], description="Ready, Reconciling, Stalled, Available, Progressing, UpToDate, Scaling."
+    )
     version: int | None = Field(None, description="Version that all replicas serve.")
     replicas: int = Field(0, description="Number of replicas, ready or not.")
     ready_replicas: int = Field(0, description="Number of ready replicas.")

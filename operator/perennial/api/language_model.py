@@ -340,6 +340,7 @@ class LanguageModel(Kind):
         Column(name="Newest", type="integer", json_path=".status.lastVersion"),
         Column(name="Ready", type="string", json_path='.status.conditions[?(@.type=="Ready")].status'),
         Column(name="Reason", type="string", json_path='.status.conditions[?(@.type=="Ready")].reason'),
+        Column(name="Stalled", type="string", json_path='.status.conditions[?(@.type=="Stalled")].status'),
         Column(name="Age", type="date", json_path=".metadata.creationTimestamp"),
         Column(name="Task", type="string", json_path=".spec.model.task", priority=1),
         Column(name="Suspend", type="boolean", json_path=".spec.suspend", priority=1),

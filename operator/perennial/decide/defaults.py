@@ -1,7 +1,7 @@
 """Defaults from the operator's settings."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -26,10 +26,26 @@ class PodDefaults(PodOverlay):
     )
 
 
+RolloutPolicy = Literal["All", "NewVersionsOnly"]
+
+
+@dataclass(frozen=True)
+class ServingRollout:
+    """How a change of the defaults reaches the pods that serve.
+
+    policy: All: without a change of the spec; NewVersionsOnly: with the next version or change of the spec.
+    max_concurrent: apps/v1 Deployments that follow at a time.
+    """
+
+    policy: RolloutPolicy = "All"
+    max_concurrent: int = 5
+
+
 @dataclass(frozen=True)
 class Defaults:
-    """Images of pods without one in their spec, and what all pods have."""
+    """Images of pods without one in their spec, what all pods have, and how a change of both is rolled out."""
 
     training_image: str
     serving_image: str
     pods: PodDefaults = field(default_factory=PodDefaults)
+    rollout: ServingRollout = ServingRollout()

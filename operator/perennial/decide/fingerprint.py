@@ -1,10 +1,8 @@
 """Hashes of what a training is made from: of what shapes the model, and of where and how it runs."""
 
-import hashlib
-import json
-
 from perennial.api.language_model import LanguageModelSpec
 from perennial.api.training_job import TrainingJobSpec
+from perennial.decide.digest import digest
 
 # Where and how often it runs does not change what is learnt.
 _NOT_SHAPING = {
@@ -46,8 +44,3 @@ def run_fingerprint(spec: LanguageModelSpec) -> str:
         credentials.append(spec.model.pretrained.credentials)
     secrets = [entry.secret_name if entry else None for entry in credentials]
     return digest({"storage": storage, "training": how} | ({"secrets": secrets} if any(secrets) else {}))
-
-
-def digest(value: object) -> str:
-    """First 16 hexadecimal digits of a SHA-256 over the value as JSON."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

@@ -182,12 +182,16 @@ class JobView:
 
 @dataclass(frozen=True, slots=True)
 class AppsView:
-    """An apps/v1 Deployment. The counts without `spec` in their name are those of its status."""
+    """An apps/v1 Deployment; template: that of its pods, as the API server has it.
+
+    The counts without `spec` in their name are those of its status.
+    """
 
     name: str
     annotations: Mapping[str, str]
     generation: int
     observed_generation: int
+    template: Manifest
     spec_replicas: int
     replicas: int
     updated_replicas: int
@@ -204,6 +208,7 @@ class AppsView:
             annotations=at.get("annotations") or {},
             generation=at.get("generation", 0),
             observed_generation=status.get("observedGeneration", 0),
+            template=manifest["spec"].get("template", {}),
             spec_replicas=manifest["spec"].get("replicas", 1),
             replicas=status.get("replicas", 0),
             updated_replicas=status.get("updatedReplicas", 0),
@@ -211,6 +216,18 @@ class AppsView:
             available_replicas=status.get("availableReplicas", 0),
             conditions=_conditions(status),
         )
+
+    @property
+    def has_rolled_out(self) -> bool:
+        """Whether a template has replaced the one before, with all pods available; no scaling or failure undoes it."""
+        progressing = condition(self, "Progressing")
+        complete = progressing is not None and progressing.reason == "NewReplicaSetAvailable"
+        return complete and self.updated_replicas == self.replicas
+
+    @property
+    def is_observed(self) -> bool:
+        """Whether the status is that of the current spec."""
+        return self.observed_generation >= self.generation
 
 
 def _conditions(status: Manifest) -> tuple[ConditionView, ...]:

@@ -21,6 +21,11 @@ MODEL_VERSION = f"{GROUP}/version"
 
 # Annotation: generation of the Deployment that an apps/v1 Deployment was built from.
 GENERATION = f"{GROUP}/generation"
+# Annotations of an apps/v1 Deployment: digests of the spec's fields that shape its pods, and of the pod template as it
+# was built; and which change the template was last built for, Spec or Defaults.
+POD_SPEC = f"{GROUP}/pod-spec"
+POD_TEMPLATE = f"{GROUP}/pod-template"
+BUILT_FOR = f"{GROUP}/built-for"
 # Annotation: digest of the manifest that an object was applied from.
 MANIFEST_HASH = f"{GROUP}/manifest-hash"
 

@@ -21,6 +21,12 @@ class Reference:
     name: str
     uid: str | None = None
 
+    @classmethod
+    def of(cls, manifest: Manifest) -> "Reference":
+        """Exactly this object."""
+        at = manifest["metadata"]
+        return cls(manifest["apiVersion"], manifest["kind"], at["namespace"], at["name"], at["uid"])
+
 
 @dataclass(frozen=True)
 class Event:

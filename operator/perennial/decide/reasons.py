@@ -153,6 +153,19 @@ REASONS: dict[str, Reason] = {
         "The rollout made no progress for 10 minutes.",
         "Read the log of the newest pod; correct the spec, or give it more resources.",
     ),
+    "UpToDate": _normal(_LMD, "The pod template has the operator's current defaults."),
+    "UpdateHeld": _normal(
+        _LMD,
+        "The operator's defaults (the serving image, `podDefaults`, its own version) have changed, and "
+        "`servingRollout.policy` of the chart is NewVersionsOnly: the pods stay as they are.",
+        "Nothing, or set `runtime.image`: another version or spec brings the current defaults.",
+    ),
+    "UpdateWaiting": _normal(
+        _LMD,
+        "The operator's defaults have changed, and as many other Deployments roll them out as "
+        "`servingRollout.maxConcurrent` of the chart allows.",
+        "Wait; if it lasts, look for Deployments that are stalled: a wrong image stops here.",
+    ),
     "Scaling": _normal(_LMD, "All metrics of the autoscaler have a value."),
     "MetricsMissing": _warning(
         _LMD,
@@ -249,6 +262,7 @@ CONDITION_TYPES: dict[str, tuple[tuple[KindName, ...], str]] = {
     "Running": (_TJ, "All pods of the training are running."),
     "Available": (_LMD, "At least one replica is ready."),
     "Progressing": (_LMD, "A revision is rolling out."),
+    "UpToDate": (_LMD, "The pod template has the operator's current defaults."),
     "Scaling": (_LMD, "The autoscaler has a value of each of its metrics."),
     "Trained": (_LM, "The newest version was trained and accepted."),
     "Promoted": (_LM, "The newest accepted version is the promoted one."),

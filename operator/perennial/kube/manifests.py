@@ -1,12 +1,12 @@
 """Whether an object agrees with its manifest, so that no write is needed, and in which field it does not."""
 
-import hashlib
 import json
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from kubernetes.utils.quantity import parse_quantity
 
+from perennial.decide.digest import digest
 from perennial.decide.labels import MANIFEST_HASH
 from perennial.decide.outcome import Manifest
 
@@ -32,8 +32,7 @@ def with_hash(manifest: Manifest) -> Manifest:
 
     The digest comes last, so that a difference is that of another field if there is one.
     """
-    digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
-    annotations = manifest["metadata"].get("annotations", {}) | {MANIFEST_HASH: digest}
+    annotations = manifest["metadata"].get("annotations", {}) | {MANIFEST_HASH: digest(manifest)}
     return _at_end(manifest, "metadata", _at_end(manifest["metadata"], "annotations", annotations))
 
 
@@ -43,8 +42,8 @@ def _at_end(mapping: Manifest, key: str, value: Any) -> Manifest:
 
 def hash_of(manifest: Manifest) -> str | None:
     """The digest of the manifest that an object was applied from."""
-    digest: str | None = manifest["metadata"].get("annotations", {}).get(MANIFEST_HASH)
-    return digest
+    value: str | None = manifest["metadata"].get("annotations", {}).get(MANIFEST_HASH)
+    return value
 
 
 def holds(observed: Any, desired: Any) -> bool:

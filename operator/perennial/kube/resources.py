@@ -42,6 +42,7 @@ CONFIG_MAP = Resource("v1", "ConfigMap", "configmaps")
 CLAIM = Resource("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
 JOB = Resource("batch/v1", "Job", "jobs")
 APPS_DEPLOYMENT = Resource("apps/v1", "Deployment", "deployments")
+NETWORK_POLICY = Resource("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
 EVENT = Resource("events.k8s.io/v1", "Event", "events")
 # The core/v1 view of Events, which field selectors can filter by the involved object.
 CORE_EVENT = Resource("v1", "Event", "events")
@@ -53,6 +54,7 @@ CHILDREN = (
     CONFIG_MAP,
     JOB,
     APPS_DEPLOYMENT,
+    NETWORK_POLICY,
     Resource("v1", "Service", "services"),
     Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
 )

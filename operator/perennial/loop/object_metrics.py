@@ -23,7 +23,7 @@ from perennial_contract import metrics
 from perennial_contract.metrics import PrometheusMetric
 
 # Conditions that an alert asks for; the others follow from them or are those of one moment.
-_CONDITIONS = ("Ready", "Stalled", "Scaling")
+_CONDITIONS = ("Ready", "Stalled", "UpToDate", "Scaling")
 
 
 class ObjectMetrics(Collector):

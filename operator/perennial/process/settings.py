@@ -5,10 +5,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 from urllib.parse import urlsplit
 
-from perennial.decide.defaults import Defaults, PodDefaults
+from perennial.decide.defaults import Defaults, PodDefaults, RolloutPolicy, ServingRollout
 from perennial.loop.readings.access import Access
 from perennial.process import files
 
@@ -47,7 +47,12 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         parser.error(f"--prometheus-config: {contradiction}")
     return Settings(
         namespaces=served,
-        defaults=Defaults(options.training_image, options.serving_image, options.pod_defaults),
+        defaults=Defaults(
+            options.training_image,
+            options.serving_image,
+            options.pod_defaults,
+            ServingRollout(options.serving_rollout_policy, options.serving_rollout_max_concurrent),
+        ),
         prometheus_url=options.prometheus_url or None,
         prometheus_access=options.prometheus_config,
         lease_namespace=options.lease_namespace,
@@ -87,6 +92,12 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     flag("--pod-defaults", "", metavar="FILE", type=_file(files.pod_defaults, PodDefaults()),
          help="YAML file with overrides for all pods, as spec.deployment.pod has them, with securityContext and "
               "cleanupResources; the overrides of an object take precedence")  # fmt: skip
+    flag("--serving-rollout-policy", ServingRollout.policy, metavar="POLICY", type=_one_of(*get_args(RolloutPolicy)),
+         help="All or NewVersionsOnly: whether a change of the serving image, of the pod defaults or of the operator "
+              "itself reaches the Deployments without a change of their spec (default: %(default)s)")  # fmt: skip
+    flag("--serving-rollout-max-concurrent", str(ServingRollout.max_concurrent), metavar="N", type=_between(1, 10000),
+         help="Deployments that roll out such a change at a time, under the policy All "
+              "(default: %(default)s)")  # fmt: skip
     flag("--prometheus-url", "", metavar="URL", type=_url,
          help="URL of the Prometheus for the queries of autoscaling and retraining, such as http://prometheus:9090; "
               "without it they have no readings")  # fmt: skip

@@ -1,17 +1,20 @@
 """The application: the routes of the tasks' APIs, and those that every model has."""
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from perennial_contract import pod
 from perennial_serving.engine.engine import Engine
 from perennial_serving.engine.metrics import Metrics
 from perennial_serving.engine.task import TaskApi
+from perennial_serving.http.authentication import Authentication
 from perennial_serving.http.error_responses import ErrorResponses
 from perennial_serving.http.middleware import ServingMiddleware
 from perennial_serving.http.served_model import ServedModel, model_card
@@ -65,14 +68,21 @@ class CommonRoutes:
 
 
 def application(
-    engine: Engine, metrics: Metrics, apis: Iterable[TaskApi], version: str, draining: Callable[[], bool]
+    engine: Engine,
+    metrics: Metrics,
+    apis: Iterable[TaskApi],
+    version: str,
+    draining: Callable[[], bool],
+    api_keys: Path | None = None,
 ) -> ServingMiddleware:
-    """The whole application. `draining` tells whether the server is shutting down."""
+    """The whole application. `draining` tells whether the server is shutting down; without `api_keys` all may ask."""
     common = CommonRoutes(engine, metrics, draining)
     of_tasks = [(route, api.error_body) for api in dict.fromkeys(apis) for route in api.routes(engine)]
     counted, uncounted = [*(route for route, _ in of_tasks), *common.counted()], common.uncounted()
     errors = ErrorResponses(counted, {route.path: error_body for route, error_body in of_tasks})
-    app = Starlette(routes=[*counted, *uncounted], exception_handlers=errors.handlers())
+    app: ASGIApp = Starlette(routes=[*counted, *uncounted], exception_handlers=errors.handlers())
+    if api_keys:
+        app = Authentication(app, api_keys, uncounted, errors)
     return ServingMiddleware(app, counted, uncounted, metrics, version, draining)
 
 

@@ -32,13 +32,13 @@ class ErrorResponses:
 
     async def _api_error(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, ApiError)
-        return self._response(request, error)
+        return self.response(request, error)
 
     async def _http_error(self, request: Request, error: Exception) -> Response:
         """404 and 405 from routing."""
         assert isinstance(error, HTTPException)
         message = f"{request.method} {request.url.path}: {error.detail}"
-        response = self._response(request, ApiError(error.status_code, message))
+        response = self.response(request, ApiError(error.status_code, message))
         response.headers.update(error.headers or {})
         return response
 
@@ -46,9 +46,10 @@ class ErrorResponses:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
 
     async def _unexpected(self, request: Request, error: Exception) -> Response:
-        return self._response(request, ApiError(500, "internal server error; see the server's log"))
+        return self.response(request, ApiError(500, "internal server error; see the server's log"))
 
-    def _response(self, request: Request, error: ApiError) -> Response:
+    def response(self, request: Request, error: ApiError) -> Response:
+        """The error, in the shape of the API that the path belongs to."""
         route = matching(self._routes, request.scope)
         body = self._bodies.get(route.path, openai_error_body) if route else openai_error_body
         retry_after = error.retry_after_seconds

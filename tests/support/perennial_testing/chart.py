@@ -96,6 +96,7 @@ OTHERS = {
     "prometheus.url": Other("http://p:9090", f"{_OPERATOR}/args/2", "--prometheus-url=http://p:9090"),
     "prometheus.enforceNamespace": Other(True, _ASKING, "enforceNamespace: true\n", needs=_ASKED),
     "prometheus.tenantHeader": Other("X-Scope-OrgID", _ASKING, "tenantHeader: X-Scope-OrgID\n", needs=_ASKED),
+    "prometheus.tenantParameter": Other("namespace", _ASKING, "tenantParameter: namespace\n", needs=_ASKED),
     "prometheus.existingSecret": Other(
         "prom",
         f"{_POD}/volumes/1/projected/sources/0/secret/name",
@@ -118,8 +119,12 @@ OTHERS = {
     "replicas": Other(3, f"{_DEPLOYMENT}/spec/replicas", 3),
     "workers": Other(7, f"{_OPERATOR}/args/6", "--workers=7"),
     "resyncSeconds": Other(77, f"{_OPERATOR}/args/7", "--resync-seconds=77"),
-    "log.level": Other("debug", f"{_OPERATOR}/args/8", "--log-level=debug"),
-    "log.format": Other("text", f"{_OPERATOR}/args/9", "--log-format=text"),
+    "servingRollout.policy": Other(
+        "NewVersionsOnly", f"{_OPERATOR}/args/8", "--serving-rollout-policy=NewVersionsOnly"
+    ),
+    "servingRollout.maxConcurrent": Other(2, f"{_OPERATOR}/args/9", "--serving-rollout-max-concurrent=2"),
+    "log.level": Other("debug", f"{_OPERATOR}/args/10", "--log-level=debug"),
+    "log.format": Other("text", f"{_OPERATOR}/args/11", "--log-format=text"),
     "serviceAccount.create": Other(False, "ServiceAccount/mine/kind", None, needs={"serviceAccount": {"name": "mine"}}),
     "serviceAccount.name": Other("mine", f"{_POD}/serviceAccountName", "mine"),
     "serviceAccount.annotations": Other(
@@ -171,7 +176,7 @@ OTHERS = {
     "securityContext": Other(
         {"readOnlyRootFilesystem": False}, f"{_OPERATOR}/securityContext/readOnlyRootFilesystem", False
     ),
-    "extraArgs": Other(["--workers=3"], f"{_OPERATOR}/args/10", "--workers=3"),
+    "extraArgs": Other(["--workers=3"], f"{_OPERATOR}/args/12", "--workers=3"),
     "env": Other([{"name": "NO_PROXY", "value": ".svc"}], f"{_OPERATOR}/env/0/value", ".svc"),
     "envFrom": Other([{"secretRef": {"name": "proxy"}}], f"{_OPERATOR}/envFrom/0/secretRef/name", "proxy"),
     "extraVolumes": Other(_NAMED, f"{_POD}/volumes/1/configMap/name", "own-ca"),

@@ -68,7 +68,8 @@ def _readable(location: str) -> bool:
 def test_every_command_of_a_serving_pod_is_valid_to_the_serving_package(data: st.DataObject) -> None:
     spec: dict[str, Any] = data.draw(specs(ModelDeployment))
     deployment = ModelDeployment.model_validate({"metadata": METADATA, "spec": spec})
-    pod = decide_deployment(deployment, ObservedDeployment(DEFAULTS), NOW).apply[0]["spec"]["template"]["spec"]
+    children = decide_deployment(deployment, ObservedDeployment(DEFAULTS), NOW).apply
+    pod = next(child for child in children if child["kind"] == "Deployment")["spec"]["template"]["spec"]
     fetch, serve = (container["command"] for container in (*pod["initContainers"], *pod["containers"]))
     assert fetch[:3] == serve[:3] == ["python", "-m", "perennial_serving"]
     assert serving_parser().parse_args(fetch[3:]).digest == deployment.spec.model.digest

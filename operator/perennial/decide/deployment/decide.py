@@ -1,13 +1,15 @@
 """The decision on a Deployment: its children, their number, and its status."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from perennial.api import ModelDeployment
 from perennial.api.deployment import Autoscaling, AutoscalingStatus, ModelDeploymentStatus
 from perennial.api.status import Condition
 from perennial.decide import conditions
+from perennial.decide.deployment import update
 from perennial.decide.deployment.autoscaling import Scaling, scale
-from perennial.decide.deployment.children import children, url
+from perennial.decide.deployment.children import children, leftovers, url
 from perennial.decide.deployment.observed import Observed
 from perennial.decide.deployment.queries import queries
 from perennial.decide.deployment.state import State, available, rolled_out, state
@@ -20,14 +22,18 @@ from perennial.decide.readings import PERIOD
 def decide(deployment: ModelDeployment, observed: Observed, now: datetime) -> Outcome:
     scaling = _scaling(deployment, observed, now)
     verdict = state(deployment, observed, now)
-    status = _status(deployment, observed, verdict, scaling, now)
+    held = update.is_held(deployment, observed)
+    updated = update.up_to_date(observed.defaults.rollout, held=held)
+    status = _status(deployment, observed, verdict, updated, scaling, now)
     blocked = verdict.reason == "InvalidUri" or (verdict.reason == "InputMissing" and observed.apps is None)
     return Outcome(
         status=status,
-        apply=() if blocked else children(deployment, observed.defaults, _replicas(deployment)),
-        events=_events(deployment, verdict, scaling),
+        apply=() if blocked else children(deployment, observed, _replicas(deployment), held=held),
+        delete=() if blocked else leftovers(deployment, observed),
+        events=tuple(_events(deployment, verdict, updated, scaling)),
         again_at=earliest(
             now + PERIOD if scaling else None,
+            now + update.TURN_PERIOD if updated.reason == "UpdateWaiting" else None,
             now + MISSING_PERIOD if verdict.reason == "InputMissing" else None,
             now + MOUNTING_PATIENCE if not verdict.stalled and any(map(waits_for_volumes, observed.pods)) else None,
         ),
@@ -57,14 +63,19 @@ def _scaling(deployment: ModelDeployment, observed: Observed, now: datetime) -> 
 
 
 def _status(
-    deployment: ModelDeployment, observed: Observed, verdict: State, scaling: Scaling | None, now: datetime
+    deployment: ModelDeployment,
+    observed: Observed,
+    verdict: State,
+    updated: conditions.State,
+    scaling: Scaling | None,
+    now: datetime,
 ) -> ModelDeploymentStatus:
     at, before = deployment.metadata, deployment.status
     apps = observed.apps
     new = [scaling.decision] if scaling and scaling.decision else []
     return ModelDeploymentStatus(
         observed_generation=at.generation,
-        conditions=_conditions(deployment, observed, verdict, scaling, now),
+        conditions=_conditions(deployment, observed, verdict, updated, scaling, now),
         version=deployment.spec.model.version if rolled_out(deployment, observed) else before.version,
         replicas=apps.replicas if apps else 0,
         ready_replicas=apps.ready_replicas if apps else 0,
@@ -77,7 +88,12 @@ def _status(
 
 
 def _conditions(
-    deployment: ModelDeployment, observed: Observed, verdict: State, scaling: Scaling | None, now: datetime
+    deployment: ModelDeployment,
+    observed: Observed,
+    verdict: State,
+    updated: conditions.State,
+    scaling: Scaling | None,
+    now: datetime,
 ) -> list[Condition]:
     up, rolling = available(observed), not verdict.ready and not verdict.stalled
     states = [
@@ -91,6 +107,7 @@ def _conditions(
             "At least one replica is ready." if up else "No replica is ready.",
         ),
         conditions.State("Progressing", rolling, verdict.reason, verdict.message),
+        updated,
     ]
     if scaling:
         states += _scaling_state(deployment, observed, scaling)
@@ -105,10 +122,14 @@ def _scaling_state(deployment: ModelDeployment, observed: Observed, scaling: Sca
     return [conditions.State(c.type, c.status == "True", c.reason, c.message) for c in before]
 
 
-def _events(deployment: ModelDeployment, verdict: State, scaling: Scaling | None) -> tuple[Event, ...]:
-    """An Event for a decision, and for another reason of Ready."""
-    events = (event_of(scaling.decision),) if scaling and scaling.decision else ()
-    before = next((c.reason for c in deployment.status.conditions if c.type == "Ready"), None)
-    if verdict.reason == before:
-        return events
-    return (*events, Event(verdict.reason, verdict.message))
+def _events(
+    deployment: ModelDeployment, verdict: State, updated: conditions.State, scaling: Scaling | None
+) -> Iterator[Event]:
+    """An Event for a decision, for another reason of Ready, and for a change of the defaults that is held."""
+    if scaling and scaling.decision:
+        yield event_of(scaling.decision)
+    before = {condition.type: condition.reason for condition in deployment.status.conditions}
+    if verdict.reason != before.get("Ready"):
+        yield Event(verdict.reason, verdict.message)
+    if not updated.status and updated.reason != before.get("UpToDate"):
+        yield Event(updated.reason, updated.message)

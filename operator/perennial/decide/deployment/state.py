@@ -113,4 +113,4 @@ def count(number: int, noun: str) -> str:
 def _is_current(deployment: ModelDeployment, apps: AppsView) -> bool:
     """Whether the apps/v1 Deployment was built from this spec, and its controller has observed it."""
     built_from = apps.annotations.get(GENERATION)
-    return built_from == str(deployment.metadata.generation) and apps.observed_generation >= apps.generation
+    return built_from == str(deployment.metadata.generation) and apps.is_observed

@@ -3,18 +3,19 @@
 from perennial.api import ModelDeployment
 from perennial.decide.defaults import Defaults
 from perennial.decide.deployment.runtimes import runtime_of
-from perennial.decide.deployment.runtimes.runtime import MODEL_FOLDER, Probe
+from perennial.decide.deployment.runtimes.runtime import API_KEYS_FOLDER, MODEL_FOLDER, Probe
 from perennial.decide.labels import DEPLOYMENT, GENERATION, MANAGED_BY, MODEL_VERSION
 from perennial.decide.metadata import child, labels_of
 from perennial.decide.outcome import Manifest
 from perennial.decide.pods.overlay import overlaid
-from perennial.decide.pods.template import Volumes, container, pod_template
+from perennial.decide.pods.template import SECRET_MODE, Volumes, container, pod_template
 from perennial_contract import pod
 
 PROGRESS_DEADLINE_SECONDS = 600
 PORT_NAME = "http"
 _TMP_MOUNT: Manifest = {"name": "tmp", "mountPath": "/tmp"}
 _MODEL_MOUNT: Manifest = {"name": "model", "mountPath": MODEL_FOLDER}
+_API_KEYS_MOUNT: Manifest = {"name": "secret-api-keys", "mountPath": API_KEYS_FOLDER, "readOnly": True}
 
 
 def selector(deployment: ModelDeployment) -> dict[str, str]:
@@ -22,7 +23,7 @@ def selector(deployment: ModelDeployment) -> dict[str, str]:
     return MANAGED_BY | {DEPLOYMENT: deployment.metadata.name}
 
 
-def revision(deployment: ModelDeployment, defaults: Defaults, replicas: int) -> Manifest:
+def revision(deployment: ModelDeployment, template: Manifest, annotations: dict[str, str], replicas: int) -> Manifest:
     """A rolling update that never has fewer ready pods than before, unless there is no room for another pod."""
     surge = deployment.spec.rollout.max_surge
     spec = {
@@ -35,14 +36,15 @@ def revision(deployment: ModelDeployment, defaults: Defaults, replicas: int) -> 
             "type": "RollingUpdate",
             "rollingUpdate": {"maxUnavailable": 0 if surge else 1, "maxSurge": surge},
         },
-        "template": _pod_template(deployment, defaults),
+        "template": template,
     }
     manifest = child(deployment, "apps/v1", "Deployment", deployment.metadata.name) | {"spec": spec}
-    manifest["metadata"]["annotations"] = {GENERATION: str(deployment.metadata.generation)}
+    manifest["metadata"]["annotations"] = {GENERATION: str(deployment.metadata.generation)} | annotations
     return manifest
 
 
-def _pod_template(deployment: ModelDeployment, defaults: Defaults) -> Manifest:
+def serving_pod(deployment: ModelDeployment, defaults: Defaults) -> Manifest:
+    """The pods of the spec with these defaults."""
     model = deployment.spec.model
     labels = {DEPLOYMENT: deployment.metadata.name, MODEL_VERSION: str(model.version)}
     serve = _serve(deployment, defaults)
@@ -52,7 +54,7 @@ def _pod_template(deployment: ModelDeployment, defaults: Defaults) -> Manifest:
     template = pod_template(
         labels_of(deployment, labels),
         [serve],
-        [*storage.volumes(read_only=True), {"name": "model", "emptyDir": {}}],
+        [*storage.volumes(read_only=True), {"name": "model", "emptyDir": {}}, *_api_keys(deployment)],
         terminationGracePeriodSeconds=pod.SERVING_GRACE_SECONDS,
         initContainers=[] if image is None else [_fetch(deployment, image, storage)],
     )
@@ -76,13 +78,20 @@ def _serve(deployment: ModelDeployment, defaults: Defaults) -> Manifest:
         "serve",
         runtime.image(deployment, defaults),
         runtime.command(deployment),
-        [_TMP_MOUNT, _MODEL_MOUNT | {"readOnly": True}],
+        [_TMP_MOUNT, _MODEL_MOUNT | {"readOnly": True}, *(_API_KEYS_MOUNT for _ in _api_keys(deployment))],
         _resources(deployment),
         ports=[{"name": PORT_NAME, "containerPort": runtime.port, "protocol": "TCP"}],
         startupProbe=_probe(runtime.probes.startup),
         readinessProbe=_probe(runtime.probes.readiness),
         livenessProbe=_probe(runtime.probes.liveness),
     )
+
+
+def _api_keys(deployment: ModelDeployment) -> list[Manifest]:
+    """The volume with the keys of the clients; the kubelet updates it when the Secret changes."""
+    name = runtime_of(deployment).api_keys(deployment)
+    secret = {"secretName": name, "defaultMode": SECRET_MODE}
+    return [{"name": _API_KEYS_MOUNT["name"], "secret": secret}] if name else []
 
 
 def _resources(deployment: ModelDeployment) -> Manifest:

@@ -7,7 +7,8 @@ from pydantic import ValidationError
 from perennial.api import LanguageModel
 from perennial.api.language_model import ImportStatus, Version
 from perennial.decide.defaults import Defaults
-from perennial.decide.fingerprint import digest, fingerprint
+from perennial.decide.digest import digest
+from perennial.decide.fingerprint import fingerprint
 from perennial.decide.kube import is_true
 from perennial.decide.language_model import storage_job
 from perennial.decide.language_model.gates import judge

@@ -9,6 +9,7 @@ from perennial.decide.language_model.cleanup import cleanup_name, has_deleted
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed, StorageJob
 from perennial.decide.language_model.promotion import awaiting_approval
+from perennial.decide.language_model.storage_job import failure
 
 # A failed version keeps its checkpoints, to start from or to look into, while it is among this many that ended last.
 _FAILED_KEPT = 3
@@ -33,7 +34,7 @@ def _followed(ledger: Ledger, version: Version, running: StorageJob | None, now:
     if has_deleted(running):
         return ledger.with_version(version.model_copy(update={"artifact_state": "Deleted"}))
     name = cleanup_name(version)
-    message = f"the artifact could not be deleted; see the log of Job {name}, and delete the Job to retry"
+    message = failure(name)
     if not is_true(running.job, "Failed") or version.message == message:
         return ledger
     return ledger.with_version(version.model_copy(update={"message": message})).record(

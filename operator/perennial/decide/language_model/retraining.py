@@ -4,7 +4,7 @@ from datetime import datetime
 
 from perennial.api import LanguageModel
 from perennial.api.language_model import TriggerStatus
-from perennial.decide.fingerprint import digest
+from perennial.decide.digest import digest
 from perennial.decide.language_model.imports import is_pending
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed

@@ -1,5 +1,6 @@
 """The conditions of a LanguageModel."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -27,14 +28,16 @@ def states(ledger: Ledger, model: LanguageModel, observed: Observed, now: dateti
     waits = None if ledger.serving else _waiting(promoted, suspended)
     shown = stalled or waits or (served if ledger.serving else trained)
     trains = (ledger.in_training is not None and not model.spec.suspend) or imports.is_pending(ledger, model)
+    ready, *others = summary(
+        ready=served.status,
+        stalled=stalled is not None,
+        reconciling=not stalled and (trains or not (served.status or waits)),
+        reason=shown.reason,
+        message=shown.message,
+    )
     return (
-        *summary(
-            ready=served.status,
-            stalled=stalled is not None,
-            reconciling=not stalled and (trains or not (served.status or waits)),
-            reason=shown.reason,
-            message=shown.message,
-        ),
+        replace(served, type=ready.type) if served.status else ready,  # what is ready is not so for a stall
+        *others,
         trained,
         promoted,
         served,

@@ -54,11 +54,15 @@ def _end(pod: PodView) -> Termination | None:
     return next((each.terminated for each in pod.containers if each.name == _CONTAINER), None)
 
 
+def failure(name: str) -> str:
+    """What to do about the Job of this name, which has failed."""
+    return f"Job {name} failed; see its log (`kubectl logs job/{name}`), and delete the Job to retry."
+
+
 def trouble_of(running: StorageJob, failed: str, now: datetime) -> Trouble | None:
     """What keeps the Job from its end, if anything; `failed` is the reason if it has given up."""
     if is_true(running.job, "Failed"):
-        advice = f"see its log (`kubectl logs job/{running.job.name}`), and delete the Job to retry"
-        return Trouble(failed, f"Job {running.job.name} failed; {advice}.")
+        return Trouble(failed, failure(running.job.name))
     if running.refusal:
         return refused(running.refusal, "`podDefaults.cleanupResources` of the chart")
     newest = max(running.pods, key=lambda pod: pod.created, default=None)

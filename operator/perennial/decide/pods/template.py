@@ -24,6 +24,8 @@ CONTAINER_SECURITY = {
     "readOnlyRootFilesystem": True,
     "capabilities": {"drop": ["ALL"]},
 }
+# The group of the pod reads them.
+SECRET_MODE = 0o440
 
 
 def pod_template(
@@ -98,7 +100,7 @@ class Volumes:
         secrets = [
             {
                 "name": f"secret-{i}",
-                "secret": {"secretName": name, "optional": name in self.optional, "defaultMode": 0o440},
+                "secret": {"secretName": name, "optional": name in self.optional, "defaultMode": SECRET_MODE},
             }
             for i, name in enumerate(self.secrets)
         ]

@@ -26,6 +26,7 @@ def _in_folder(path: Path, info: ValidationInfo) -> Path:
 _File = Annotated[Path, AfterValidator(_in_folder)]
 _HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]
 _HeaderValue = Annotated[str, Field(pattern=r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$")]
+_ParameterName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
 
 
 class _Strict(Block):
@@ -62,7 +63,7 @@ class Access(_Strict):
     """Configuration of the access to Prometheus.
 
     headers, header_files: headers by name, with their value or with the file that has it.
-    tenant_header: the header whose value is the namespace of the object that asks.
+    tenant_header, tenant_parameter: header and query parameter whose value is the namespace of the object that asks.
     enforce_namespace: whether a query is asked only if it stays in the namespace of its object, see isolation.
     """
 
@@ -73,6 +74,7 @@ class Access(_Strict):
     header_files: dict[_HeaderName, _File] = Field(default_factory=dict)
     parameters: dict[str, str] = Field(default_factory=dict)
     tenant_header: _HeaderName | None = None
+    tenant_parameter: _ParameterName | None = None
     enforce_namespace: bool = False
 
     @model_validator(mode="after")
@@ -86,8 +88,10 @@ class Access(_Strict):
         lower = [name.lower() for name in names]
         if twice := [name for name in names if lower.count(name.lower()) > 1]:
             raise ValueError(f"the header {twice[-1]} is set twice")
-        if "query" in self.parameters:
+        if "query" in {*self.parameters, self.tenant_parameter}:
             raise ValueError("parameters must not contain query, which is the query itself")
+        if self.tenant_parameter in self.parameters:
+            raise ValueError(f"the parameter {self.tenant_parameter} is set twice")
         return self
 
 
@@ -123,6 +127,11 @@ def proof(access: Access, tenant: str) -> Proof:
     if access.tenant_header:
         headers[access.tenant_header] = tenant
     return Proof(headers, secrets)
+
+
+def parameters(access: Access, tenant: str) -> dict[str, str]:
+    """The query parameters of a request."""
+    return access.parameters | ({access.tenant_parameter: tenant} if access.tenant_parameter else {})
 
 
 def ssl_context(tls: Tls | None) -> ssl.SSLContext | bool:

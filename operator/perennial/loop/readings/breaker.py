@@ -1,4 +1,4 @@
-"""The breaker of one server. Pure: times are arguments, in seconds of one monotonic clock."""
+"""The breaker between one namespace and one server. Pure: times are arguments, in seconds of one monotonic clock."""
 
 from dataclasses import dataclass, replace
 

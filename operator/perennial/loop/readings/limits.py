@@ -13,7 +13,7 @@ REFRESH = 10.0
 # How long a value counts: two times REFRESH and DEADLINE, so that one lost reading changes nothing.
 LONGEST_AGE = 30.0
 
-# Failures in a row after which the breaker of a server opens. A few slow queries among answered ones don't open it.
+# Failures in a row after which the breaker of a namespace opens. A few slow queries among answered ones don't open it.
 FAILURES = 5
 
 # Between two queries to a server whose breaker is open. More than DEADLINE, so that they never overlap; and so short

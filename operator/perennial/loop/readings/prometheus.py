@@ -12,7 +12,7 @@ import aiohttp
 
 from perennial.decide.readings import Reading
 from perennial.loop.readings import limits
-from perennial.loop.readings.access import Access, AccessError, Proof, proof, ssl_context
+from perennial.loop.readings.access import Access, AccessError, Proof, parameters, proof, ssl_context
 
 LARGEST_RESPONSE = 1024 * 1024
 _LONGEST_EXCERPT = 200
@@ -31,11 +31,11 @@ class NoAnswer(Exception):
 
 
 class Query(NamedTuple):
-    """One question to one server, for one tenant if it has tenants."""
+    """One question to one server, for the objects of one namespace."""
 
     server: str
     promql: str
-    tenant: str = ""
+    namespace: str
 
     def __str__(self) -> str:
         return f"query {excerpt(self.promql)}"
@@ -62,10 +62,10 @@ class Prometheus:
     async def _ask(self, query: Query) -> Reading:
         server = query.server
         try:
-            shown, certificates = proof(self._access, query.tenant), ssl_context(self._access.tls)
+            shown, certificates = proof(self._access, query.namespace), ssl_context(self._access.tls)
             async with self._session.post(
                 f"{server}/api/v1/query",
-                params=self._access.parameters,
+                params=parameters(self._access, query.namespace),
                 data={"query": query.promql},
                 headers=shown.headers,
                 ssl=certificates,

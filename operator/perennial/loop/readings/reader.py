@@ -16,12 +16,17 @@ from perennial.loop.readings.prometheus import NoAnswer, Query, excerpt
 
 logger = logging.getLogger(__name__)
 
+_Client = tuple[str, str]  # a server, and the namespace that asks it
+
 
 class Reader:
-    """Asks what objects want to know, each query once per REFRESH, however many objects want it.
+    """Asks what objects want to know, each query once per REFRESH, however many objects of a namespace want it.
+
+    Each namespace has a breaker of its own: slow queries of one take nothing from the others, and a server that answers
+    nobody opens all of them.
 
     server: the one of the flags, if there is one.
-    access: how far an object's queries may reach, and whether the server has a tenant for each namespace.
+    access: how far an object's queries may reach.
     ask: asks one query; raises NoAnswer.
     changed: called with each object whose reading is another one than before.
     """
@@ -38,7 +43,7 @@ class Reader:
         self._ask = ask
         self._changed = changed
         self._notes: dict[Query, Note] = {}
-        self._breakers: defaultdict[str, Breaker] = defaultdict(Breaker)
+        self._breakers: defaultdict[_Client, Breaker] = defaultdict(Breaker)
         # One place per worker. Queries that failed yield: slow ones don't keep the others waiting.
         self._queue: Queue[Query] = Queue(self._work, lambda query: self._notes[query].failure is not None)
 
@@ -61,7 +66,7 @@ class Reader:
         """What is known of a query, or why this object must not ask it."""
         if self._access.enforce_namespace and (objection := isolation.objection(promql, key.namespace)):
             return excerpt(objection)
-        return self.want(Query(server, promql, key.namespace if self._access.tenant_header else ""), key)
+        return self.want(Query(server, promql, key.namespace), key)
 
     def want(self, query: Query, key: Key) -> Reading | None:
         """What is known now of a query, which is read from now on for this object."""
@@ -72,7 +77,7 @@ class Reader:
         return self._reading(query)
 
     def _reading(self, query: Query) -> Reading | None:
-        return self._notes[query].reading(self._breakers[query.server], time.monotonic())
+        return self._notes[query].reading(self._breakers[_client(query)], time.monotonic())
 
     async def _work(self, query: Query) -> float | None:
         """Asks a query if it is wanted and its server may be asked; returns the seconds until the next time."""
@@ -81,10 +86,10 @@ class Reader:
         if not note.wanted:
             del self._notes[query]
             return None
-        breaker = self._breakers[query.server]
+        breaker = self._breakers[_client(query)]
         if wait := breaker.wait(now, failed=note.failure is not None):
             return wait
-        self._breakers[query.server] = breaker.after_asking(now)
+        self._breakers[_client(query)] = breaker.after_asking(now)
         await self._read(query, note, now)
         return limits.REFRESH
 
@@ -94,7 +99,7 @@ class Reader:
         except NoAnswer as error:
             before = self._reading(query)
             note.failure = str(error)
-            self._failed(query.server, str(error))
+            self._failed(_client(query), str(error))
         else:
             before = self._reading(query)
             note.answer, note.failure = Answer(reading, now), None
@@ -103,18 +108,23 @@ class Reader:
             for key in note.wanted:
                 self._changed(key)
 
-    def _failed(self, server: str, reason: str) -> None:
-        before = self._breakers[server]
-        self._breakers[server] = before.after_failure(reason, time.monotonic())
-        if self._breakers[server].is_open and not before.is_open:
-            message = "%s fails: %s; asking it one query every %.0f s until it responds"
-            logger.warning(message, server, reason, limits.PAUSE)
+    def _failed(self, client: _Client, reason: str) -> None:
+        before = self._breakers[client]
+        self._breakers[client] = before.after_failure(reason, time.monotonic())
+        if self._breakers[client].is_open and not before.is_open:
+            message = "%s fails for namespace %s: %s; asking it one query every %.0f s until it responds"
+            logger.warning(message, *client, reason, limits.PAUSE)
 
     def _answered(self, query: Query) -> None:
-        before = self._breakers[query.server]
-        self._breakers[query.server] = before.after_answer()
+        client = _client(query)
+        before = self._breakers[client]
+        self._breakers[client] = before.after_answer()
         if before.is_open:
-            logger.info("%s responds again", query.server)
+            logger.info("%s responds again for namespace %s", *client)
             for other in self._notes:
-                if other.server == query.server and other != query:
+                if _client(other) == client and other != query:
                     self._queue.add(other)
+
+
+def _client(query: Query) -> _Client:
+    return query.server, query.namespace

@@ -23,7 +23,7 @@ Manifest = dict[str, Any]
 MANAGED = "app.kubernetes.io/managed-by=perennial"
 CHILDREN = (
     f"{GROUP}/{VERSION}/trainingjobs", f"{GROUP}/{VERSION}/deployments", "batch/v1/jobs", "v1/configmaps",
-    "v1/services", "policy/v1/poddisruptionbudgets", "apps/v1/deployments",
+    "v1/services", "policy/v1/poddisruptionbudgets", "apps/v1/deployments", "networking.k8s.io/v1/networkpolicies",
 )  # fmt: skip
 
 

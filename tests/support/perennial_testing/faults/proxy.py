@@ -53,6 +53,7 @@ class Request:
 
 _PLURALS = {
     "languagemodels", "trainingjobs", "deployments", "pods", "configmaps", "jobs", "services", "poddisruptionbudgets",
+    "networkpolicies",
 }  # fmt: skip
 
 

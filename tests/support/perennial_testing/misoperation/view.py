@@ -154,6 +154,7 @@ def numberless(value: Any) -> str:
     text = re.sub(r"\bv\d+-[0-9a-f]{8}", "v#", json.dumps(value)).replace("(SpecChanged)", "(Initial)")
     text = re.sub(r"\bv\d+\b", "v#", text)
     text = re.sub(r'("(perennial.dev/)?version": )"?\d+"?', r"\1#", text)
+    text = re.sub(r'("perennial.dev/pod-(spec|template)": )"\w+"', r'\1"#"', text)  # digests of such numbers
     return re.sub(r"--version=\d+", "--version", text)
 
 

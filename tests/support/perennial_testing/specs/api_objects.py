@@ -7,6 +7,7 @@ from typing import Any
 from perennial.api import LanguageModel, ModelDeployment, TrainingJob
 from perennial.decide.defaults import Defaults
 from perennial.decide.fingerprint import fingerprint
+from perennial_testing.specs.small_manifests import merged
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 DEFAULTS = Defaults(training_image="training:1", serving_image="serving:1")
@@ -28,14 +29,6 @@ def after(**time: float) -> datetime:
 
 def metadata(name: str, generation: int = 1) -> dict[str, Any]:
     return {"name": name, "namespace": "demo", "uid": UID, "generation": generation}
-
-
-def merged(base: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
-    """The dictionary with another one laid over it; None takes a field away."""
-    result = dict(base)
-    for key, value in more.items():
-        result[key] = merged(result.get(key, {}), value) if isinstance(value, dict) else value
-    return {key: value for key, value in result.items() if value is not None}
 
 
 def language_model(status: dict[str, Any] | None = None, generation: int = 1, **spec: Any) -> LanguageModel:

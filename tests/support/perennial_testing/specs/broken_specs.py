@@ -48,6 +48,7 @@ _BREAKERS: dict[str, Callable[[Value], Value]] = {
     ),
     "self.name == 'queue-depth'": lambda v: {"name": "mine", "target": 1},
     "self.name != 'queue-depth'": lambda v: {"name": "queue-depth", "query": "x", "target": 1},
+    "has(self.ipBlock)": lambda v: {"ipBlock": {}, "podSelector": {}},
     "!has(self.approve)": lambda v: v | {"policy": "Automatic", "approve": {"version": 1}},
     "self.sharding == 'None'": lambda v: v | {"nodes": 1, "gpusPerNode": 1, "sharding": "FSDP"},
     "!has(self.command) || has(self.image)": lambda v: {"command": ["train"]},

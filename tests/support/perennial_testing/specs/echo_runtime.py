@@ -62,5 +62,8 @@ class Echo:
         assert isinstance(deployment, DeploymentWithEcho)
         return ["echo", (deployment.spec.runtime.echo or EchoBlock()).text]
 
+    def api_keys(self, deployment: ModelDeployment) -> str | None:
+        return None
+
     def url_path(self, task: str) -> str:
         return f"/{task}"

@@ -49,6 +49,7 @@ _REPAIRS: dict[str, Callable[[Value], Value]] = {
     "!has(self.volumeMounts)": lambda v: _without(v, "volumeMounts"),
     "!has(self.labels)": lambda v: v,
     "!has(self.credentials)": lambda v: _without(v, "credentials"),
+    "has(self.ipBlock)": lambda v: {"podSelector": {}} | _without(v, "ipBlock"),
     "!has(self.approve)": lambda v: v | {"policy": "Manual"} if "approve" in v else v,
 }
 _TRANSITIONS = "oldSelf"

@@ -100,8 +100,14 @@ _AUTOSCALING = """
   scaleUpStabilization: 15s
   scaleDownStabilization: 1h5m
 """
+_NETWORK = """
+  allowFrom:
+  - {podSelector: {}, namespaceSelector: {matchLabels: {team: docs}}}
+  - {ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}
+"""
 _RUNTIME = """
-  {name: transformers, image: "registry.example/serving:1", transformers: {maxBatchSize: 4, maxQueuedRequests: 100},
+  {name: transformers, image: "registry.example/serving:1",
+   transformers: {maxBatchSize: 4, maxQueuedRequests: 100, apiKeys: {secretName: keys}},
    resources: {requests: {cpu: 500m}, limits: {memory: 1Gi}}}
 """
 
@@ -139,7 +145,7 @@ FULL: dict[str, list[Manifest]] = {
             """),
             "deployment": {
                 "runtime": yaml.safe_load(_RUNTIME), "autoscaling": yaml.safe_load(_AUTOSCALING),
-                "rollout": {"maxSurge": 0}, "pod": yaml.safe_load(_POD),
+                "rollout": {"maxSurge": 0}, "pod": yaml.safe_load(_POD), "network": yaml.safe_load(_NETWORK),
             },
         },
         SMALL["LanguageModel"]
@@ -181,6 +187,7 @@ FULL: dict[str, list[Manifest]] = {
             "autoscaling": yaml.safe_load(_AUTOSCALING),
             "rollout": {"maxSurge": 0},
             "pod": yaml.safe_load(_POD),
+            "network": yaml.safe_load(_NETWORK),
         },
         SMALL["Deployment"] | {"replicas": 0},
     ],

@@ -10,7 +10,7 @@ from perennial.decide.deployment.decide import decide
 from perennial.decide.deployment.observed import Observed
 from perennial.decide.deployment.queries import queries
 from perennial.decide.kube import AppsView, PodView
-from perennial.decide.outcome import Manifest
+from perennial.decide.outcome import Manifest, Reference
 from perennial_testing.specs.api_objects import DEFAULTS, DIGEST, NOW, URI, after, deployment, ended, pod
 
 AVAILABLE = {"type": "Available", "status": "True"}
@@ -167,6 +167,53 @@ def test_the_server_has_the_whole_grace_period_of_its_pod() -> None:
     options = dict(word.split("=", 1) for word in command[4:])
     assert int(options["--grace-period"]) == pod_spec["terminationGracePeriodSeconds"]
     assert "lifecycle" not in pod_spec["containers"][0]  # the server itself goes on for --linger
+
+
+NETWORK = {"allowFrom": [{"podSelector": {}}, {"namespaceSelector": {"matchLabels": {"team": "docs"}}}]}
+POLICY = Reference("networking.k8s.io/v1", "NetworkPolicy", "demo", "writer", "u")
+
+
+def test_the_network_admits_the_peers_of_the_spec_to_the_port_before_a_pod_starts() -> None:
+    policy, workload, *_ = decide(deployment(network=NETWORK), seen(), NOW).apply
+    assert policy["kind"] == "NetworkPolicy"
+    pod_spec = workload["spec"]["template"]["spec"]
+    assert policy["spec"] == {
+        "podSelector": workload["spec"]["selector"],
+        "policyTypes": ["Ingress"],
+        "ingress": [
+            {
+                "ports": [{"port": pod_spec["containers"][0]["ports"][0]["containerPort"], "protocol": "TCP"}],
+                "from": NETWORK["allowFrom"],
+            }
+        ],
+    }
+
+
+def test_the_policy_of_the_network_goes_with_the_field() -> None:
+    observed = seen(apps=apps(), network_policies=(POLICY,))
+    assert decide(deployment(network=NETWORK), observed, NOW).delete == ()
+    assert decide(deployment(), observed, NOW).delete == (POLICY,)
+
+
+def test_the_server_alone_reads_the_keys_of_its_clients_from_their_secret() -> None:
+    keyed = deployment(runtime={"transformers": {"apiKeys": {"secretName": "keys"}}})
+    pod_spec = decide(keyed, seen(), NOW).apply[0]["spec"]["template"]["spec"]
+    (volume,) = (volume for volume in pod_spec["volumes"] if "secret" in volume)
+    (fetch,), (serve,) = pod_spec["initContainers"], pod_spec["containers"]
+    (mount,) = (mount for mount in serve["volumeMounts"] if mount["name"] == volume["name"])
+    assert (volume["secret"]["secretName"], mount["readOnly"]) == ("keys", True)
+    assert f"--api-keys={mount['mountPath']}" in serve["command"]
+    assert volume["name"] not in [mount["name"] for mount in fetch["volumeMounts"]]
+
+
+def test_a_missing_secret_with_keys_is_named() -> None:
+    preparing = {"type": "PodReadyToStartContainers", "status": "False", "lastTransitionTime": "2026-03-01T11:00:00Z"}
+    waiting = pod("Pending", conditions=[preparing])
+    keyed = deployment(runtime={"transformers": {"apiKeys": {"secretName": "keys"}}})
+    volumes = decide(keyed, seen(), NOW).apply[0]["spec"]["template"]["spec"]["volumes"]
+    status = decide(keyed, seen(waiting | {"spec": {"volumes": volumes}}, apps=apps(0)), NOW).status
+    ready = next(condition for condition in status.conditions if condition.type == "Ready")
+    assert (ready.reason, 'does Secret "keys" exist?' in ready.message) == ("VolumesNotMounted", True)
 
 
 def test_the_url_and_the_selector_are_those_of_the_service() -> None:

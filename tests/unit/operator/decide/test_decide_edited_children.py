@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from perennial.decide.deployment.children import children
+from perennial.decide.deployment.decide import decide as decide_deployment
+from perennial.decide.deployment.observed import Observed as DeploymentObserved
 from perennial.decide.kube import JobView
 from perennial.decide.training_job.decide import decide
 from perennial.decide.training_job.job import batch_job
@@ -34,5 +35,5 @@ def test_what_is_as_it_should_be_is_left_alone() -> None:
 
 
 def test_a_paused_rollout_goes_on() -> None:
-    apps, *_ = children(deployment(), DEFAULTS, 1)
+    apps, *_ = decide_deployment(deployment(), DeploymentObserved(DEFAULTS), NOW).apply
     assert apps["spec"]["paused"] is False

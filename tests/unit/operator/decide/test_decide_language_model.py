@@ -12,7 +12,8 @@ from perennial.decide.language_model.decide import decide
 from perennial.decide.language_model.observed import Observed, StorageJob
 from perennial.decide.outcome import Manifest, Outcome
 from perennial_testing.specs import api_objects
-from perennial_testing.specs.api_objects import DEFAULTS, DIGEST, NOW, after, language_model, merged, result, true
+from perennial_testing.specs.api_objects import DEFAULTS, DIGEST, NOW, after, language_model, result, true
+from perennial_testing.specs.small_manifests import merged
 
 GATE = {"evaluation": {"gates": [{"metric": "loss", "betterThanServed": {"by": 0.05}}]}}
 STEPS_20 = {"training": {"hyperparameters": {"maxSteps": 20}}}
@@ -316,6 +317,14 @@ def test_pin(case: PinCase) -> None:
     assert (condition(outcome, "Stalled")[1] == "InvalidSpec") == bad
     if bad:
         assert "versions that have one:" in condition(outcome, "Stalled")[2]
+
+
+def test_a_model_in_service_with_a_wrong_pin_is_ready_for_its_service_and_stalled_for_its_pin() -> None:
+    wrong = model(version(1), serving=1, spec=pinned(99))
+    (deployed,) = decide(wrong, seen(), NOW).apply
+    outcome = decide(wrong, seen(service=service(deployed["spec"], 1)), NOW)
+    assert condition(outcome, "Ready") == ("True", "InService", "answers")
+    assert condition(outcome, "Stalled")[:2] == ("True", "InvalidSpec")
 
 
 def collecting(outcome: Outcome) -> set[int]:

@@ -12,7 +12,8 @@ from perennial.decide.language_model.decide import decide
 from perennial.decide.language_model.observed import Observed, StorageJob
 from perennial.decide.outcome import Manifest, Outcome
 from perennial_testing.specs import api_objects
-from perennial_testing.specs.api_objects import DEFAULTS, DIGEST, NOW, language_model, merged, result, true
+from perennial_testing.specs.api_objects import DEFAULTS, DIGEST, NOW, language_model, result, true
+from perennial_testing.specs.small_manifests import merged
 
 Promotion = dict[str, Any]
 CHANGED = {"training": {"hyperparameters": {"seed": 7}}}

@@ -47,9 +47,9 @@ async def prometheus(
         await runner.cleanup()
 
 
-async def ask(server: str, access: Access, tenant: str = "") -> Reading:
+async def ask(server: str, access: Access, namespace: str = "demo") -> Reading:
     async with aiohttp.ClientSession() as session:
-        return await Prometheus(session, access, lambda result, seconds: None).ask(Query(server, "up", tenant))
+        return await Prometheus(session, access, lambda result, seconds: None).ask(Query(server, "up", namespace))
 
 
 def configured(folder: Path, document: dict[str, Any]) -> Access:
@@ -74,6 +74,10 @@ WAYS = {
     ),
     "a parameter": ({"parameters": {"dedup": "true & 1"}}, lambda sent: sent.query.get("dedup") == "true & 1"),
     "a tenant": ({"tenantHeader": "X-Tenant"}, lambda sent: sent.headers.get("X-Tenant") == "team-a"),
+    "a tenant by a parameter, beside another one": (
+        {"tenantParameter": "namespace", "parameters": {"dedup": "true"}},
+        lambda sent: dict(sent.query) == {"namespace": "team-a", "dedup": "true"},
+    ),
 }
 
 
@@ -150,7 +154,7 @@ async def test_each_namespace_is_a_tenant_of_its_own(tmp_path):
         reader.readings({"name": "up"}, Key("LanguageModel", namespace, "one"))
     await reader._work(Query("http://prometheus", "up", "team-a"))
     await reader._work(Query("http://prometheus", "up", "team-b"))
-    assert [query.tenant for query in asked] == ["team-a", "team-b"]
+    assert [query.namespace for query in asked] == ["team-a", "team-b"]
     assert len(reader._notes) == 2
 
 
@@ -284,6 +288,13 @@ def test_files_that_are_no_certificates_are_refused(authorities, tmp_path, conte
             id="two authorizations",
         ),
         pytest.param({"parameters": {"query": "up"}}, "must not contain query", id="another query"),
+        pytest.param({"tenantParameter": "query"}, "must not contain query", id="a tenant for the query"),
+        pytest.param(
+            {"parameters": {"namespace": "a"}, "tenantParameter": "namespace"},
+            "the parameter namespace is set twice",
+            id="a parameter twice",
+        ),
+        pytest.param({"tenantParameter": "a&b"}, "tenantParameter", id="no name of a parameter"),
     ],
 )
 def test_a_contradictory_configuration_is_refused(document, reason):

@@ -96,7 +96,7 @@ async def server(unused_tcp_port):
 
 async def ask(server: str, query: str) -> Reading:
     async with aiohttp.ClientSession() as session:
-        return await Prometheus(session, Access(), lambda result, seconds: None).ask(Query(server, query))
+        return await Prometheus(session, Access(), lambda result, seconds: None).ask(Query(server, query, "demo"))
 
 
 async def failure(server: str, query: str) -> str:

@@ -243,6 +243,19 @@ async def test_slow_queries_do_not_keep_another_one_waiting(server, hasty, monke
     assert max(times for query, times in server.asked.items() if query != "good") <= 4
 
 
+async def test_slow_queries_of_one_namespace_keep_no_other_namespace_from_its_readings(server, hasty, monkeypatch):
+    monkeypatch.setattr(limits, "PAUSE", FOREVER)
+    server.is_silent = lambda query: query.startswith("slow")
+    async with objects(server.url) as some:
+        queries = [f"slow{number}" for number in range(2 * limits.FAILURES)]
+        await eventually(lambda: all(some.readings(queries)))
+        assert server.asked["slow0"] == 1, "their breaker is open"
+        other = Key("LanguageModel", "team-b", "one")
+        await eventually(lambda: some.reading("good", other) == 1.0)
+        await eventually(lambda: server.asked["good"] >= 5)
+        assert "did not respond" in some.reading("good", KEY), "also for what would be answered"
+
+
 async def test_a_silent_server_takes_no_places_from_another_one(server, hasty, monkeypatch):
     monkeypatch.setattr(limits, "PLACES", 2)
     monkeypatch.setattr(limits, "PAUSE", FOREVER)
@@ -250,7 +263,7 @@ async def test_a_silent_server_takes_no_places_from_another_one(server, hasty, m
     other.is_silent = lambda query: True
     async with other.serving() as silent, objects(server.url) as some:
         for number in range(20):
-            some.reader.want(Query(silent, f"q{number}"), KEY)
+            some.reader.want(Query(silent, f"q{number}", "demo"), KEY)
         await eventually(lambda: some.reading("good") == 1.0)
         await eventually(lambda: server.asked["good"] >= 20)
     assert sum(other.asked.values()) <= limits.FAILURES + limits.PLACES
@@ -265,8 +278,10 @@ async def test_the_log_tells_of_a_broken_server_once(server, hasty, caplog):
         server.is_silent = lambda query: False
         hasty()
         await eventually(lambda: set(some.readings(queries)) == {1.0})
-    broken = f"{server.url} fails: {server.url} did not respond within 0 s; asking it one query every 0 s"
+    broken = (
+        f"{server.url} fails for namespace demo: {server.url} did not respond within 0 s; asking it one query every 0 s"
+    )
     assert [record.getMessage() for record in caplog.records] == [
         f"{broken} until it responds",
-        f"{server.url} responds again",
+        f"{server.url} responds again for namespace demo",
     ]

@@ -7,8 +7,9 @@ from perennial.api import ModelDeployment
 from perennial.decide.defaults import Defaults
 from perennial_contract import pod
 
-# Folder of the artifact in the pod, where the runtime has it fetched.
+# Folders in the pod: of the artifact, where the runtime has it fetched, and of the keys of its clients.
 MODEL_FOLDER = f"{pod.MOUNTS}/{pod.MODEL}"
+API_KEYS_FOLDER = f"{pod.MOUNTS}/{pod.API_KEYS}"
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,9 @@ class ServingRuntime(Protocol):
 
     def command(self, deployment: ModelDeployment) -> list[str]:
         """Command of the serving container."""
+
+    def api_keys(self, deployment: ModelDeployment) -> str | None:
+        """Secret with the keys of the clients, to be mounted at API_KEYS_FOLDER, if it has any."""
 
     def url_path(self, task: str) -> str:
         """Path of the URL that clients of the task expect."""

@@ -3,7 +3,7 @@
 from perennial.api import ModelDeployment
 from perennial.api.deployment import TransformersRuntime
 from perennial.decide.defaults import Defaults
-from perennial.decide.deployment.runtimes.runtime import MODEL_FOLDER, Probe, Probes
+from perennial.decide.deployment.runtimes.runtime import API_KEYS_FOLDER, MODEL_FOLDER, Probe, Probes
 from perennial_contract import pod
 from perennial_contract.metrics import REQUESTS_WAITING
 
@@ -29,7 +29,7 @@ class Transformers:
     def command(self, deployment: ModelDeployment) -> list[str]:
         model = deployment.spec.model
         settings = deployment.spec.runtime.transformers or TransformersRuntime()
-        options = {
+        options: dict[str, object] = {
             "--model": MODEL_FOLDER,
             "--name": model.name,
             "--version": model.version,
@@ -39,8 +39,14 @@ class Transformers:
             "--linger": pod.ENDPOINT_LAG_SECONDS,
             "--grace-period": pod.SERVING_GRACE_SECONDS,
         }
+        if settings.api_keys:
+            options["--api-keys"] = API_KEYS_FOLDER
         # A value may begin with a dash.
         return ["python", "-m", "perennial_serving", "serve", *(f"{flag}={value}" for flag, value in options.items())]
+
+    def api_keys(self, deployment: ModelDeployment) -> str | None:
+        settings = deployment.spec.runtime.transformers
+        return settings.api_keys.secret_name if settings and settings.api_keys else None
 
     def url_path(self, task: str) -> str:
         """Clients of OpenAI expect the version of the API in the URL; the client of Hugging Face adds its own path."""
