@@ -2,20 +2,11 @@
 
 import pytest
 
-from perennial_testing.chart import OTHERS, Values, at, manifests, together
+from perennial_testing.chart import REMOVING, Values, manifests, others
 from perennial_testing.cluster.control_plane import ControlPlane
 
-# What takes objects away is left out, so that all that there can be is there.
-_FEWER = (
-    "crds.",
-    "monitoring.",
-    "serviceAccount.create",
-    "rbac.",
-    "podDisruptionBudget.enabled",
-    "watchNamespaces",
-    "policy.enabled",
-)
-EVERY_VALUE = together(*(at(path, each.value) for path, each in OTHERS.items() if not path.startswith(_FEWER)))
+# All that there can be without the CRDs of the Prometheus operator.
+EVERY_VALUE = others(*REMOVING, "monitoring.")
 
 
 @pytest.mark.parametrize(

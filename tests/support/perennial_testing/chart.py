@@ -198,3 +198,18 @@ OTHERS = {
     "affinity": Other({"podAntiAffinity": {}}, f"{_POD}/affinity/podAntiAffinity", {}),
     "topologySpreadConstraints": Other([_SPREAD], f"{_POD}/topologySpreadConstraints/0/topologyKey", "zone"),
 }
+
+# Values of which the other one takes objects away.
+REMOVING = (
+    "crds.",
+    "serviceAccount.create",
+    "rbac.",
+    "podDisruptionBudget.enabled",
+    "watchNamespaces",
+    "policy.enabled",
+)
+
+
+def others(*without: str) -> Values:
+    """Every value set otherwise, but for those whose path begins with one of these."""
+    return together(*(at(path, each.value) for path, each in OTHERS.items() if not path.startswith(without)))

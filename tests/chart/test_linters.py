@@ -1,0 +1,73 @@
+"""The chart and the examples by the linters that their users run: no finding that is not explained."""
+
+import pytest
+import yaml
+
+from perennial_testing import chart
+from perennial_testing.chart import OTHERS, REMOVING, ROOT, Manifest, Values, others, together
+from perennial_testing.linters import programs, schemas
+
+PAGE = ROOT / "docs" / "contributing" / "linters.md"
+EXAMPLES = sorted((ROOT / "examples").rglob("*.yaml"))
+VARIANTS: dict[str, Values] = {
+    "by default": {},
+    "two replicas": {"replicas": 2},
+    "for one namespace": {"watchNamespaces": ["default"]},
+    "with monitoring": {"monitoring": {"serviceMonitor": True, "podMonitor": True, "prometheusRule": True}},
+    "with every value set, and every object": others(*REMOVING),
+    "with every value set": together(*(each.needs for each in OTHERS.values()), others()),
+}
+OVER_ALL = pytest.mark.parametrize("values", VARIANTS.values(), ids=VARIANTS)
+
+
+def examples() -> list[Manifest]:
+    texts = [path.read_text() for path in EXAMPLES]
+    return [document for text in texts for document in yaml.load_all(text, yaml.CSafeLoader) if document]
+
+
+@pytest.fixture(scope="module")
+def schema_files(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return schemas.write(tmp_path_factory.mktemp("schemas"))
+
+
+def explained() -> set[tuple[str, str]]:
+    """The findings of kube-score in the table of the page: kind and check."""
+    rows = [line.split("|") for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+    return {(row[1].strip(" `"), row[2].strip(" `")) for row in rows}
+
+
+@OVER_ALL
+def test_helm_finds_nothing(values: Values) -> None:
+    assert programs.helm_lint(values) == ""
+
+
+def test_chart_testing_finds_nothing() -> None:
+    assert programs.chart_testing() == ""
+
+
+@OVER_ALL
+def test_kubeconform_finds_nothing(values: Values, schema_files: str) -> None:
+    assert programs.kubeconform(schema_files, chart.manifests(values=values)) == ""
+
+
+def test_kubeconform_finds_nothing_in_the_examples(schema_files: str) -> None:
+    assert programs.kubeconform(schema_files, examples()) == ""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        pytest.param({"spec": {"versionHistory": 3}}, "versionHistory", id="an unknown field of ours"),
+        pytest.param({"spec": {"versionHistoryLimit": "3"}}, "versionHistoryLimit", id="a wrong type of ours"),
+        pytest.param({"kind": "LanguageModels"}, "could not find schema", id="an unknown kind"),
+    ],
+)
+def test_kubeconform_would_find_a_mistake(wrong: Manifest, named: str, schema_files: str) -> None:
+    model = next(each for each in examples() if each["kind"] == "LanguageModel")
+    assert named in programs.kubeconform(schema_files, [together(model, wrong)])
+
+
+def test_what_kube_score_finds_is_explained_and_no_explanation_is_stale() -> None:
+    """The examples have no pods of their own to judge; their claims and Secrets are judged with the chart's objects."""
+    found = {name: programs.kube_score(chart.manifests(values=values)) for name, values in VARIANTS.items()}
+    assert set.union(*found.values(), programs.kube_score(examples())) == explained()
