@@ -73,7 +73,8 @@ _ASKED = {"prometheus": {"url": "https://p:9090"}}
 _ASKING = "ConfigMap/perennial-prometheus/data/config.yaml"
 _VALIDATIONS = "ValidatingAdmissionPolicy/perennial-users/spec/validations"
 _NAMED: list[Values] = [{"name": "ca", "configMap": {"name": "own-ca"}}]
-_SPREAD = {"maxSkew": 2, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
+_SELECTED = {"labelSelector": {"matchLabels": {"app.kubernetes.io/instance": "perennial"}}}
+_SPREAD = {"maxSkew": 2, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"} | _SELECTED
 
 OTHERS = {
     "nameOverride": Other("lm", "Deployment/perennial-lm/kind", "Deployment"),
@@ -164,12 +165,14 @@ OTHERS = {
     "podAnnotations": Other({"a": "b"}, f"{_DEPLOYMENT}/spec/template/metadata/annotations/a", "b"),
     "podLabels": Other({"a": "b"}, f"{_DEPLOYMENT}/spec/template/metadata/labels/a", "b"),
     "service.annotations": Other({"a": "b"}, "Service/perennial-metrics/metadata/annotations/a", "b"),
-    "strategy": Other({"type": "Recreate"}, f"{_DEPLOYMENT}/spec/strategy/type", "Recreate"),
+    "strategy": Other({"rollingUpdate": {"maxSurge": 0}}, f"{_DEPLOYMENT}/spec/strategy/rollingUpdate/maxSurge", 0),
     "podDisruptionBudget.enabled": Other(False, f"{_BUDGET}/kind", None, needs=_TWO),
     "podDisruptionBudget.maxUnavailable": Other("50%", f"{_BUDGET}/spec/maxUnavailable", "50%", needs=_TWO),
-    "podSecurityContext": Other({"runAsUser": 7}, f"{_POD}/securityContext/runAsUser", 7),
+    "podSecurityContext": Other({"runAsUser": 20001}, f"{_POD}/securityContext/runAsUser", 20001),
     "securityContext": Other(
-        {"readOnlyRootFilesystem": False}, f"{_OPERATOR}/securityContext/readOnlyRootFilesystem", False
+        {"capabilities": {"add": ["NET_BIND_SERVICE"]}},
+        f"{_OPERATOR}/securityContext/capabilities/add/0",
+        "NET_BIND_SERVICE",
     ),
     "extraArgs": Other(["--workers=3"], f"{_OPERATOR}/args/10", "--workers=3"),
     "env": Other([{"name": "NO_PROXY", "value": ".svc"}], f"{_OPERATOR}/env/0/value", ".svc"),
