@@ -17,9 +17,13 @@ Values = dict[str, Any]
 
 def helm(command: str, *flags: str, values: Values | None = None) -> "subprocess.CompletedProcess[str]":
     """`helm COMMAND` on the chart, with these values."""
-    name = ["perennial"] if command == "template" else []
-    line = [sys.executable, str(ROOT / "tools/helm"), command, *name, str(CHART), *flags, "--values", "-"]
-    return subprocess.run(line, input=json.dumps(values or {}), capture_output=True, text=True, timeout=60)
+    name = [] if command == "lint" else ["perennial"]
+    return run_helm(command, *name, str(CHART), *flags, "--values", "-", stdin=json.dumps(values or {}))
+
+
+def run_helm(*words: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+    line = [sys.executable, str(ROOT / "tools/helm"), *words]
+    return subprocess.run(line, input=stdin, capture_output=True, text=True, timeout=60)
 
 
 def manifests(*flags: str, values: Values | None = None) -> list[Manifest]:
