@@ -32,10 +32,12 @@ class _Text(logging.Formatter):
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
 
-def _without_traceback(record: logging.LogRecord) -> bool:
-    """An error of kopf ends the process, which logs it in one line."""
+def _of_kopf(record: logging.LogRecord) -> bool:
+    """An error of kopf ends the process, which logs it in one line; a request that it sends again is no error."""
     if record.name.startswith("kopf"):
         record.exc_info = record.exc_text = None
+        if "will retry" in record.getMessage():
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
     return True
 
 
@@ -45,7 +47,7 @@ def set_up(level: str, form: str) -> None:
     handler.setFormatter(Json() if form == "json" else _Text())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     if level != "debug":
-        handler.addFilter(_without_traceback)
+        handler.addFilter(_of_kopf)
         for library in ("kopf", "asyncio", "aiohttp.access"):
             logging.getLogger(library).setLevel(logging.WARNING)
 
