@@ -45,6 +45,13 @@ def test_a_line_has_its_object_in_fields(
     assert (written["message"], written["level"]) == ("stalled", "warning")
 
 
+def test_a_time_is_in_utc_and_has_milliseconds(as_before: None, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.set_up("info", "json")
+    record = logging.makeLogRecord({"name": "perennial.test", "levelno": logging.INFO, "created": 1772366400.25})
+    logging.getLogger().handle(record)
+    assert line(capsys)["time"] == "2026-03-01T12:00:00.250+00:00"
+
+
 @pytest.mark.parametrize(
     ("message", "level"),
     [
