@@ -94,8 +94,8 @@ MISTAKES = {
         advice="raise the limit or request that it names",
     ),
 }
-# What only a pod shows, and soon. That the program refuses the others is tested without one, and a kubelet measures disks
-# once a minute: they are in `make test-long`.
+# What only a pod shows, and soon: a kubelet measures disks once a minute. That the program refuses the others is tested
+# without a pod. They are in `make test-long`.
 BRIEF = (
     "an empty corpus",
     "a file that is not in the claim",

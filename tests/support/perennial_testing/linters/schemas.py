@@ -26,11 +26,18 @@ def write(folder: Path) -> str:
     """Writes those of Kubernetes, of Perennial and of the Prometheus operator; returns the template of their paths."""
     for path in sorted((kubernetes() / "api" / "openapi-spec" / "v3").glob("*_openapi.json")):
         _write_api(folder, path)
-    module = "github.com/prometheus-operator/prometheus-operator"
-    monitoring = go_program.module_folder(_PROMETHEUS_OPERATOR, module) / "example" / "prometheus-operator-crd"
-    for path in sorted((*(ROOT / "crds").glob("*.yaml"), *monitoring.glob("*.yaml"))):
+    for path in sorted((*(ROOT / "crds").glob("*.yaml"), *_monitors())):
         _write_crd(folder, yaml.load(path.read_text(), yaml.CSafeLoader))
     return str(folder / TEMPLATE)
+
+
+def _monitors() -> list[Path]:
+    """The CRDs of the Prometheus operator that the chart has objects of."""
+    module = "github.com/prometheus-operator/prometheus-operator"
+    folder = go_program.module_folder(_PROMETHEUS_OPERATOR, module) / "example" / "prometheus-operator-crd"
+    return [
+        folder / f"monitoring.coreos.com_{name}.yaml" for name in ("podmonitors", "prometheusrules", "servicemonitors")
+    ]
 
 
 def _write_api(folder: Path, path: Path) -> None:
