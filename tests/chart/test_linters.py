@@ -55,16 +55,17 @@ def test_kubeconform_finds_nothing_in_the_examples(schema_files: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "named"),
+    ("kind", "wrong", "named"),
     [
-        pytest.param({"spec": {"versionHistory": 3}}, "versionHistory", id="an unknown field of ours"),
-        pytest.param({"spec": {"versionHistoryLimit": "3"}}, "versionHistoryLimit", id="a wrong type of ours"),
-        pytest.param({"kind": "LanguageModels"}, "could not find schema", id="an unknown kind"),
+        pytest.param("LanguageModel", {"spec": {"versionHistory": 3}}, "versionHistory", id="an unknown field"),
+        pytest.param("LanguageModel", {"spec": {"versionHistoryLimit": "3"}}, "versionHistoryLimit", id="a wrong type"),
+        pytest.param("PersistentVolumeClaim", {"spec": {"mode": []}}, "mode", id="an unknown field of Kubernetes"),
+        pytest.param("Secret", {"kind": "Secrets"}, "could not find schema", id="an unknown kind"),
     ],
 )
-def test_kubeconform_would_find_a_mistake(wrong: Manifest, named: str, schema_files: str) -> None:
-    model = next(each for each in examples() if each["kind"] == "LanguageModel")
-    assert named in programs.kubeconform(schema_files, [together(model, wrong)])
+def test_kubeconform_would_find_a_mistake(kind: str, wrong: Manifest, named: str, schema_files: str) -> None:
+    right = next(each for each in examples() if each["kind"] == kind)
+    assert named in programs.kubeconform(schema_files, [together(right, wrong)])
 
 
 def test_what_kube_score_finds_is_explained_and_no_explanation_is_stale() -> None:
