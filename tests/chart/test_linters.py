@@ -1,10 +1,13 @@
 """The chart and the examples by the linters that their users run: no finding that is not explained."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 import yaml
 
 from perennial_testing import chart
-from perennial_testing.chart import OTHERS, REMOVING, ROOT, Manifest, Values, others, together
+from perennial_testing.chart import CHART, OTHERS, REMOVING, ROOT, Manifest, Values, others, together
 from perennial_testing.linters import programs, schemas
 
 PAGE = ROOT / "docs" / "contributing" / "linters.md"
@@ -42,8 +45,28 @@ def test_helm_finds_nothing(values: Values) -> None:
     assert programs.helm_lint(values) == ""
 
 
+def test_helm_would_find_a_mistake() -> None:
+    assert "replica" in programs.helm_lint({"replica": 2})
+
+
 def test_chart_testing_finds_nothing() -> None:
-    assert programs.chart_testing() == ""
+    assert programs.chart_testing(CHART) == ""
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "named"),
+    [
+        pytest.param("Chart.yaml", "colour: red", "Unexpected element", id="of the schema of Chart.yaml"),
+        pytest.param("values.yaml", "# a space behind ", "trailing-spaces", id="of the style of YAML"),
+        pytest.param("values.yaml", "replica: 2", "replica", id="of Helm"),
+    ],
+)
+def test_chart_testing_would_find_a_mistake(file: str, line: str, named: str, tmp_path: Path) -> None:
+    copy = tmp_path / "perennial"
+    shutil.copytree(CHART, copy)
+    with (copy / file).open("a") as end:
+        end.write(f"{line}\n")
+    assert named in programs.chart_testing(copy)
 
 
 @OVER_ALL

@@ -25,15 +25,15 @@ def helm_lint(values: Values) -> str:
     return said or (done.stderr if done.returncode else "")
 
 
-def chart_testing() -> str:
-    """What `ct lint` finds, by the rules that chart-testing publishes."""
+def chart_testing(chart: Path) -> str:
+    """What `ct lint` finds in a chart, by the rules that chart-testing publishes."""
     modules = _MODULES / "chart-testing"
-    program = go_program.built(modules, f"{_CHART_TESTING}/ct", usually="1 min")
+    program = go_program.built(modules, f"{_CHART_TESTING}/ct", usually="30 s")
     rules = go_program.module_folder(modules, _CHART_TESTING) / "etc"
     # It calls helm; and yamllint and yamale, which are beside this Python.
     path = os.pathsep.join((str(_helm().parent), str(Path(sys.executable).parent), os.environ["PATH"]))
     return _findings(
-        *(program, "lint", "--charts", CHART, "--helm-lint-extra-args=--strict"),
+        *(program, "lint", "--charts", chart, "--helm-lint-extra-args=--strict"),
         *("--lint-conf", rules / "lintconf.yaml", "--chart-yaml-schema", rules / "chart_schema.yaml"),
         # There is neither a released chart to compare with, nor an account of the maintainers to look up.
         *("--check-version-increment=false", "--validate-maintainers=false"),
@@ -43,7 +43,7 @@ def chart_testing() -> str:
 
 def kube_score(documents: Iterable[Manifest]) -> set[tuple[str, str]]:
     """Of each finding the kind of the object and the id of the check."""
-    program = go_program.built(_MODULES / "kube-score", "github.com/zegl/kube-score/cmd/kube-score", usually="1 min")
+    program = go_program.built(_MODULES / "kube-score", "github.com/zegl/kube-score/cmd/kube-score", usually="30 s")
     version = kubernetes().name.partition("@")[2].rpartition(".")[0]  # without the patch
     options = ("--output-format", "json", "--kubernetes-version", version)
     done = _run(program, "score", *options, "-", stdin=documents)
