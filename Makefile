@@ -47,7 +47,7 @@ lint: venv ## Check style and layers
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/lint-imports
 
-lint-chart: venv ## Check chart and examples by the linters of their users (1 min; the first time 6 min); part of make test-long
+lint-chart: venv ## Check chart and examples by the linters of their users (30 s; the first time 6 min); part of make test-long
 	@$(VENV)/bin/pytest tests/chart
 
 format: venv ## Format the code and fix its style
