@@ -31,7 +31,7 @@ kubeconfig: ## Print the path of the demo's kubeconfig
 	@$(PLAYGROUND) kubeconfig
 
 ##@ Development
-.PHONY: venv lint format types test-unit test-api test-faults test-e2e test-kueue faults fuzz test-fast test test-long bench-operator bench-training bench-gpu docs docs-serve crds chart images lock clean
+.PHONY: venv lint lint-chart format types test-unit test-api test-faults test-e2e test-kueue faults fuzz test-fast test test-long bench-operator bench-training bench-gpu docs docs-serve crds chart images lock clean
 venv: $(VENV)/.installed ## Install the development environment into .venv (2 min, 6 GB, since torch contains CUDA)
 
 $(VENV)/.installed: requirements/test.txt pyproject.toml
@@ -46,6 +46,9 @@ lint: venv ## Check style and layers
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/lint-imports
+
+lint-chart: venv ## Check chart and examples by the linters of their users (30 s; the first time 6 min); part of make test-long
+	@$(VENV)/bin/pytest tests/chart
 
 format: venv ## Format the code and fix its style
 	@$(VENV)/bin/ruff check --fix .
@@ -82,7 +85,7 @@ test-fast: lint types test-unit test-api ## Run the fast checks and tests, while
 test: venv ## Run all checks and tests, as CI does (about 30 min on 2 cores)
 	@$(PYTHON) tools/run_tests
 
-test-long: venv ## Run the slow tests: the whole crash sweep, the long fuzz, Kueue, all examples
+test-long: venv ## Run the slow tests: the whole crash sweep, the long fuzz, Kueue, linters of the chart, all examples
 	@$(PYTHON) tools/run_tests --long
 
 bench-operator: venv ## Compare the operator with the API server's limit and Kubeflow Trainer (30 min, on an idle machine)

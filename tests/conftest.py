@@ -67,5 +67,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST))
     for item in items:
         tier = item.path.relative_to(ROOT / "tests").parts[0]
-        if tier in ("api", "faults", "kueue"):
+        if tier in ("api", "chart", "faults", "kueue"):
             item.add_marker(tier)

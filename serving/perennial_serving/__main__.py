@@ -99,7 +99,7 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     command.add_argument(
         "--version", required=True, help="version of the model, sent in the header x-perennial-version"
     )
-    command.add_argument("--host", default="0.0.0.0", help="address to listen on (default: %(default)s)")
+    command.add_argument("--host", default="", help="address to listen on (default: all, of IPv4 and IPv6)")
     command.add_argument("--port", type=int, default=pod.SERVING_PORT, help="port to listen on (default: %(default)s)")
     command.add_argument(
         "--max-batch",

@@ -9,10 +9,16 @@ import pytest
 from perennial_testing.cluster.control_plane import ControlPlane, Manifest
 from perennial_testing.cluster.node import End, Node, eventually, loss_by_seed
 from perennial_testing.cluster.operator_process import Operator
-from perennial_testing.cluster.story import Story
+from perennial_testing.cluster.story import Story, with_loss
 from perennial_testing.specs.small_manifests import SMALL, manifest, merged
 
 TWO = {"training": {"compute": {"nodes": 2}}}
+LIMIT_RANGE = {
+    "apiVersion": "v1",
+    "kind": "LimitRange",
+    "metadata": {"name": "small"},
+    "spec": {"limits": [{"type": "Container", "min": {"memory": "512Mi"}}]},
+}
 
 
 @pytest.fixture
@@ -64,16 +70,30 @@ def test_two_pods_train_and_go_when_their_time_is_over(
         eventually(lambda: control_plane.get("service", "one", "-n", namespace) is None, "its Service goes too")
 
 
-@pytest.mark.usefixtures("claims")
-def test_a_quota_that_keeps_a_pod_away_is_told(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> None:
-    control_plane.kubectl("create", "quota", "pods", "--hard=pods=1", "-n", namespace)
-    quota = ("resourcequota", "pods", "-n", namespace)
-    eventually(lambda: "hard" in control_plane.get(*quota).get("status", {}), "the quota counts")
+def test_what_keeps_pods_away_is_told(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> None:
+    """A LimitRange the pod of a deletion, and a quota that of a training: both are waited for at the same time."""
+    story = Story(control_plane, namespace)
     with Operator(control_plane, tmp_path / "log", namespace):
+        with Node(control_plane, namespace, loss_by_seed):
+            story.apply(versionHistoryLimit=1, **with_loss(3.0))
+            story.wait({1: "Accepted"}, serving=1)
+            control_plane.kubectl("create", "-n", namespace, "-f", "-", stdin=LIMIT_RANGE)
+            story.train(2.5)
+            eventually(lambda: story.status()["servingVersion"] == 2, "v2 is served")
+        control_plane.kubectl("create", "quota", "pods", "--hard=pods=1", "-n", namespace)
+        quota = ("resourcequota", "pods", "-n", namespace)
+        eventually(lambda: "hard" in control_plane.get(*quota).get("status", {}), "the quota counts")
         create(control_plane, namespace, **TWO)
         message = await_reason(control_plane, namespace, "QuotaExceeded", seconds=90)
         assert "exceeded quota: pods" in message
         assert message.endswith("Raise the quota of the namespace, or request less in training.compute.")
+
+        def collected() -> dict[str, str]:
+            return next(each for each in story.status()["conditions"] if each["type"] == "Collected")
+
+        eventually(lambda: collected()["reason"] == "PodRefused", "the deletion is refused", 60)
+        assert "The files of v1 are not deleted: " in collected()["message"]
+        assert "minimum memory usage per Container is 512Mi, but request is 256Mi" in collected()["message"]
 
 
 @pytest.mark.usefixtures("claims")

@@ -31,6 +31,7 @@ def test_the_life_of_a_model(story: Story, control_plane: ControlPlane, namespac
         assert story.status()["url"] == f"http://writer.{namespace}.svc/v1"
         lmd = control_plane.get("lmd", "writer", "-n", namespace)
         assert lmd["status"]["version"] == 1
+        assert operator.log.index("decision VersionAccepted") < operator.log.index("RollingOut"), "cause, then effect"
 
         story.train(2.5)  # better by a sixth
         story.wait({1: "Accepted", 2: "Accepted"}, serving=2)

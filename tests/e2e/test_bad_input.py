@@ -84,8 +84,18 @@ MISTAKES = {
         reason="OutOfMemory",
         advice="raise resources.limits.memory",
     ),
+    "more disk than it may use": Mistake(
+        trained(
+            hyperparameters={"maxSteps": 100000},
+            earlyStopping=None,
+            compute={"resources": {"requests": {"cpu": "100m"}, "limits": {"ephemeral-storage": "100Ki"}}},
+        ),
+        reason="Evicted",
+        advice="raise the limit or request that it names",
+    ),
 }
-# What only a pod shows. That the program refuses the others is tested without one; they are in `make test-long`.
+# What only a pod shows, and soon: a kubelet measures disks once a minute. That the program refuses the others is tested
+# without a pod. They are in `make test-long`.
 BRIEF = (
     "an empty corpus",
     "a file that is not in the claim",

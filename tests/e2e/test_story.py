@@ -1,6 +1,7 @@
 """The life of a model in real pods: trained, served, replaced, defended, rolled back, left alone."""
 
 import json
+import sys
 import time
 import urllib.parse
 import urllib.request
@@ -12,11 +13,12 @@ import openai
 import pytest
 
 from perennial_testing.cluster.admission import policy
-from perennial_testing.pods.manifests import BETTER, WORSE, Manifest, small_model
+from perennial_testing.pods.manifests import BETTER, SMALL_RESOURCES, WORSE, Manifest, small_model
 from perennial_testing.pods.waits import apply, condition, service_url
 from playground import language_models as lm
 from playground.clusters import STATE, Chosen
-from playground.commands import Kubectl
+from playground.commands import ROOT, Kubectl, output
+from playground.install import NAMESPACE
 
 MODEL = "small"
 IDLE_SECONDS = 120
@@ -25,33 +27,47 @@ OPERATOR = "system:serviceaccount:perennial-system:perennial"
 
 
 def model() -> Manifest:
-    """Its pods have the label that a policy of the platform asks for."""
+    """Its pods have one of the labels that the platform asks for; podDefaults of the playground add the other."""
     manifest = small_model(MODEL)
     for block in ("training", "deployment"):
         manifest["spec"][block]["pod"] = {"labels": {"team": "docs"}}
     return manifest
 
 
-def needs_a_team(namespace: str) -> Manifest:
-    """The policy that each pod of ours in the namespace needs a label."""
+def needs_labels(namespace: str) -> Manifest:
+    """The policy that each pod of ours in the namespace needs two labels."""
     rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
     there = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
     ours = {"matchLabels": OURS}
     return {
         "matchConstraints": {"namespaceSelector": there, "objectSelector": ours, "resourceRules": [rule]},
-        "validations": [{"expression": "'team' in object.metadata.?labels.orValue({})", "message": "needs a team"}],
+        "validations": [
+            {
+                "expression": "['team', 'platform'].all(label, label in object.metadata.?labels.orValue({}))",
+                "message": "needs a team and a platform",
+            }
+        ],
     }
+
+
+def bounds(namespace: str) -> Manifest:
+    """The rule that each container requests more memory than a deletion does by default."""
+    limits = [{"type": "Container", "min": {"memory": SMALL_RESOURCES["requests"]["memory"]}}]
+    at = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": namespace}}
+    return at | {"spec": {"limits": limits}}
 
 
 @pytest.fixture(scope="module")
 def kubectl(new_namespace: Callable[[str], Kubectl]) -> Iterator[Kubectl]:
-    """A namespace in which version 1 is in service, and each pod has to have a label."""
+    """A namespace in which version 1 is in service, under the rules of a platform."""
     kubectl = new_namespace("story")
     labels = ",".join(f"{key}={value}" for key, value in OURS.items())
     naked = ("run", "naked", "--image=none", "--dry-run=server", f"--labels={labels}")
-    with policy(kubectl, kubectl.namespace, needs_a_team(kubectl.namespace)):
-        kubectl.wait_for("the API server to refuse a pod without a team", 60, lambda: not kubectl(*naked, check=False))
-        apply(kubectl, model())
+    with policy(kubectl, kubectl.namespace, needs_labels(kubectl.namespace)):
+        kubectl.wait_for(
+            "the API server to refuse a pod without its labels", 60, lambda: not kubectl(*naked, check=False)
+        )
+        apply(kubectl, bounds(kubectl.namespace), model())
         assert lm.follow(kubectl, MODEL, 1)["state"] == "Accepted"
         lm.wait_ready(kubectl, MODEL, 1)
         yield kubectl
@@ -115,6 +131,14 @@ def test_prometheus_evaluates_the_alerts(kubectl: Kubectl, playground: Chosen) -
     assert "PerennialStalled" in {rule["name"] for rule in rules}
     firing = {alert["labels"]["alertname"] for rule in rules for alert in rule["alerts"] if alert["state"] == "firing"}
     assert not firing & {"PerennialHasNoLeader", "PerennialReconcilesFail"}
+
+
+def test_helm_test_finds_the_operator_ready(playground: Chosen) -> None:
+    system = playground.client(NAMESPACE)
+    helm = (sys.executable, ROOT / "tools/helm", "--kubeconfig", playground.kubeconfig, "--namespace", NAMESPACE)
+    output(*helm, "test", "perennial", "--timeout", "2m")
+    began = "involvedObject.name=perennial-test,reason=Started"
+    assert system("get", "events", f"--field-selector={began}", "-o", "name")
 
 
 def test_the_official_openai_client_gets_a_streamed_completion(kubectl: Kubectl) -> None:

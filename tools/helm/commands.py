@@ -1,4 +1,4 @@
-"""helm's upgrade, template, lint and uninstall, in helm's own words, on top of Helm's library."""
+"""helm's upgrade, test, template, lint and uninstall, in helm's own words, on top of Helm's library."""
 
 import argparse
 import re
@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     upgrade.add_argument(
         "--create-namespace", action="store_true", help="with --install: create the namespace if it does not exist"
     )
+    test = command("test", _test, "run the tests of a release", "NAME")
     template = command("template", _template, "print the manifests", "NAME", "CHART")
     template.add_argument("--include-crds", action="store_true", help="include the CRDs")
     lint = command("lint", _lint, "check a chart for mistakes", "CHART")
@@ -64,7 +65,8 @@ def _parser() -> argparse.ArgumentParser:
         )
     for waits in (upgrade, uninstall):
         waits.add_argument("--wait", action="store_true", help="wait until all objects are ready or deleted")
-        waits.add_argument(
+    for ends in (upgrade, test, uninstall):
+        ends.add_argument(
             "--timeout",
             type=_seconds,
             default=300,
@@ -96,6 +98,12 @@ def _upgrade(options: argparse.Namespace) -> None:
             is_upgrade=release.get("revision", 1) > 1,
         )
     print("\n".join(text for name, text in notes.items() if name.endswith(UNRENDERED)))
+
+
+def _test(options: argparse.Namespace) -> None:
+    """The library raises an error if a test fails."""
+    _cluster(options).test(options.name, timeout=options.timeout)
+    print(f"{options.name}: its tests passed")
 
 
 def _template(options: argparse.Namespace) -> None:

@@ -14,6 +14,12 @@ from playground.commands import ROOT, output, run, step
 NAMESPACE = "perennial-system"
 PROMETHEUS_URL = "http://prometheus.monitoring.svc:9090"
 OURS = ("operator", "training", "serving")
+# What a platform asks of all pods: a label for its policies, and enough memory for its LimitRanges.
+POD_DEFAULTS = (
+    "labels.platform=playground",
+    "cleanupResources.requests.memory=512Mi",
+    "cleanupResources.limits.memory=512Mi",
+)
 PUBLIC_IMAGES = {"prometheus": "prom/prometheus:v3.5.0", "pushgateway": "prom/pushgateway:v1.11.1"}
 
 
@@ -106,5 +112,6 @@ def _chart(chosen: Chosen, images: Images) -> None:
             *("--namespace", NAMESPACE, "--create-namespace", "--wait", "--timeout", "3m"),
             *("--set", f"image.registry={images.registry}", "--set", f"image.tag={images.tag}"),
             *("--set", f"prometheus.url={PROMETHEUS_URL}"),
+            *(word for default in POD_DEFAULTS for word in ("--set", f"podDefaults.{default}")),
             *("--set-string", f"podAnnotations.build={images.build}"),
         )

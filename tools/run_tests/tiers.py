@@ -31,4 +31,5 @@ def long() -> list[list[Tier]]:
     """What only repeats, at length, what the usual tiers prove."""
     faults = Tier("faults", (("make", "--no-print-directory", "faults"),))
     fuzz = Tier("fuzz", (("make", "--no-print-directory", "fuzz"),))
-    return [[pytest("e2e", "-m", "long", "tests/e2e")], [pytest("kueue", "tests/kueue")], [fuzz], [faults]]
+    chart, kueue = pytest("chart", "tests/chart"), pytest("kueue", "tests/kueue")
+    return [[pytest("e2e", "-m", "long", "tests/e2e")], [chart], [kueue], [fuzz], [faults]]

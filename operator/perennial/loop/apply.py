@@ -51,7 +51,6 @@ class Applier:
         for reference in outcome.delete:
             await self._delete(obj, reference)
         await self._store(stored, obj, outcome.status)
-        self._announce(obj, outcome.status)
         for event in outcome.events:
             await self._events.post(stored, event)
         return min((wait for wait in waits if wait), default=None)
@@ -184,6 +183,7 @@ class Applier:
                 raise Conflict("the object is gone") from error
             raise translated("status", error) from error
         self._metrics.wrote("apply", f"{resource.plural}/status")
+        self._announce(obj, status)
         _log_ready(obj, condition(obj.status, "Ready"), condition(status, "Ready"))
         _log_stalled(obj, condition(obj.status, "Stalled"), condition(status, "Stalled"))
 

@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 from perennial.kube.keys import Key
@@ -13,7 +14,7 @@ class Json(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%SZ"),
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
@@ -32,10 +33,12 @@ class _Text(logging.Formatter):
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
 
-def _without_traceback(record: logging.LogRecord) -> bool:
-    """An error of kopf ends the process, which logs it in one line."""
+def _of_kopf(record: logging.LogRecord) -> bool:
+    """An error of kopf ends the process, which logs it in one line; a request that it sends again is no error."""
     if record.name.startswith("kopf"):
         record.exc_info = record.exc_text = None
+        if "will retry" in record.getMessage():
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
     return True
 
 
@@ -45,7 +48,7 @@ def set_up(level: str, form: str) -> None:
     handler.setFormatter(Json() if form == "json" else _Text())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     if level != "debug":
-        handler.addFilter(_without_traceback)
+        handler.addFilter(_of_kopf)
         for library in ("kopf", "asyncio", "aiohttp.access"):
             logging.getLogger(library).setLevel(logging.WARNING)
 

@@ -17,9 +17,13 @@ Values = dict[str, Any]
 
 def helm(command: str, *flags: str, values: Values | None = None) -> "subprocess.CompletedProcess[str]":
     """`helm COMMAND` on the chart, with these values."""
-    name = ["perennial"] if command == "template" else []
-    line = [sys.executable, str(ROOT / "tools/helm"), command, *name, str(CHART), *flags, "--values", "-"]
-    return subprocess.run(line, input=json.dumps(values or {}), capture_output=True, text=True, timeout=60)
+    name = [] if command == "lint" else ["perennial"]
+    return run_helm(command, *name, str(CHART), *flags, "--values", "-", stdin=json.dumps(values or {}))
+
+
+def run_helm(*words: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+    line = [sys.executable, str(ROOT / "tools/helm"), *words]
+    return subprocess.run(line, input=stdin, capture_output=True, text=True, timeout=60)
 
 
 def manifests(*flags: str, values: Values | None = None) -> list[Manifest]:
@@ -73,7 +77,8 @@ _ASKED = {"prometheus": {"url": "https://p:9090"}}
 _ASKING = "ConfigMap/perennial-prometheus/data/config.yaml"
 _VALIDATIONS = "ValidatingAdmissionPolicy/perennial-users/spec/validations"
 _NAMED: list[Values] = [{"name": "ca", "configMap": {"name": "own-ca"}}]
-_SPREAD = {"maxSkew": 2, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
+_SELECTED = {"labelSelector": {"matchLabels": {"app.kubernetes.io/instance": "perennial"}}}
+_SPREAD = {"maxSkew": 2, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"} | _SELECTED
 
 OTHERS = {
     "nameOverride": Other("lm", "Deployment/perennial-lm/kind", "Deployment"),
@@ -169,12 +174,14 @@ OTHERS = {
     "podAnnotations": Other({"a": "b"}, f"{_DEPLOYMENT}/spec/template/metadata/annotations/a", "b"),
     "podLabels": Other({"a": "b"}, f"{_DEPLOYMENT}/spec/template/metadata/labels/a", "b"),
     "service.annotations": Other({"a": "b"}, "Service/perennial-metrics/metadata/annotations/a", "b"),
-    "strategy": Other({"type": "Recreate"}, f"{_DEPLOYMENT}/spec/strategy/type", "Recreate"),
+    "strategy": Other({"rollingUpdate": {"maxSurge": 0}}, f"{_DEPLOYMENT}/spec/strategy/rollingUpdate/maxSurge", 0),
     "podDisruptionBudget.enabled": Other(False, f"{_BUDGET}/kind", None, needs=_TWO),
     "podDisruptionBudget.maxUnavailable": Other("50%", f"{_BUDGET}/spec/maxUnavailable", "50%", needs=_TWO),
-    "podSecurityContext": Other({"runAsUser": 7}, f"{_POD}/securityContext/runAsUser", 7),
+    "podSecurityContext": Other({"runAsUser": 20001}, f"{_POD}/securityContext/runAsUser", 20001),
     "securityContext": Other(
-        {"readOnlyRootFilesystem": False}, f"{_OPERATOR}/securityContext/readOnlyRootFilesystem", False
+        {"capabilities": {"add": ["NET_BIND_SERVICE"]}},
+        f"{_OPERATOR}/securityContext/capabilities/add/0",
+        "NET_BIND_SERVICE",
     ),
     "extraArgs": Other(["--workers=3"], f"{_OPERATOR}/args/12", "--workers=3"),
     "env": Other([{"name": "NO_PROXY", "value": ".svc"}], f"{_OPERATOR}/env/0/value", ".svc"),
@@ -203,3 +210,18 @@ OTHERS = {
     "affinity": Other({"podAntiAffinity": {}}, f"{_POD}/affinity/podAntiAffinity", {}),
     "topologySpreadConstraints": Other([_SPREAD], f"{_POD}/topologySpreadConstraints/0/topologyKey", "zone"),
 }
+
+# Values of which the other one takes objects away.
+REMOVING = (
+    "crds.",
+    "serviceAccount.create",
+    "rbac.",
+    "podDisruptionBudget.enabled",
+    "watchNamespaces",
+    "policy.enabled",
+)
+
+
+def others(*without: str) -> Values:
+    """Every value set otherwise, but for those whose path begins with one of these."""
+    return together(*(at(path, each.value) for path, each in OTHERS.items() if not path.startswith(without)))

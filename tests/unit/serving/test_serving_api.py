@@ -1,5 +1,6 @@
 """The OpenAI API as the official client sees it, against a real server."""
 
+import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -26,6 +27,13 @@ def test_a_completion_has_the_shape_of_openai(server: RunningServer, artifact: A
     assert answer.usage is not None
     assert answer.usage.completion_tokens == 16
     assert answer.usage.total_tokens == answer.usage.prompt_tokens + 16
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+def test_it_answers_both_families(server: RunningServer) -> None:
+    port = httpx.URL(server.url).port
+    for address in ("127.0.0.1", "[::1]"):
+        assert httpx.get(f"http://{address}:{port}/health/live").status_code == 200
 
 
 def test_a_stream_joined_is_the_whole_answer(server: RunningServer) -> None:

@@ -30,6 +30,14 @@ def test_the_gauges_are_served():
     assert "perennial_training_tokens_per_second " in shown
 
 
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+def test_the_gauges_are_served_to_both_families():
+    port = free_port()
+    Gauges(port)
+    for address in ("127.0.0.1", "[::1]"):
+        assert "perennial_training_step" in urllib.request.urlopen(f"http://{address}:{port}/metrics").read().decode()
+
+
 def test_a_port_that_is_taken_is_said():
     with socket.socket() as taken:
         taken.bind(("", 0))

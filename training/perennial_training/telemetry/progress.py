@@ -1,6 +1,7 @@
 """What one sees of a running training: JSON lines on stdout, and metrics for Prometheus."""
 
 import math
+import socket
 import time
 
 from prometheus_client import CollectorRegistry, Gauge, start_http_server
@@ -128,8 +129,9 @@ def _gauge(metric: PrometheusMetric, registry: CollectorRegistry) -> Gauge:
 
 
 def _serve(port: int, registry: CollectorRegistry) -> None:
+    every_address = "::" if socket.has_dualstack_ipv6() else "0.0.0.0"
     try:
-        start_http_server(port, registry=registry)
+        start_http_server(port, every_address, registry)
     except OSError as error:
         raise Failure(
             "MetricsPortTaken",

@@ -11,7 +11,7 @@ Manifest = dict[str, Any]
 
 CLAIM, DOCS_WRITER = yaml.safe_load_all((ROOT / "examples/docs-writer.yaml").read_text())
 SMALL = {"layers": 2, "hiddenSize": 64, "heads": 2, "contextLength": 64, "vocabularySize": 512, "dropout": 0.0}
-SMALL_RESOURCES = {"requests": {"cpu": "100m", "memory": "500Mi"}}
+SMALL_RESOURCES = {"requests": {"cpu": "100m", "memory": "512Mi"}}
 
 # Changes of the hyperparameters below that make a better and a worse version.
 BETTER = {"maxSteps": 160}

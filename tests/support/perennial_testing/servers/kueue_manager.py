@@ -15,8 +15,8 @@ from urllib.request import urlopen
 
 import yaml
 
+from perennial_testing import go_program
 from perennial_testing.cluster.control_plane import ControlPlane, Manifest
-from perennial_testing.servers import go_program
 
 SOURCES = Path(__file__).parent / "kueue"
 MODULE = "sigs.k8s.io/kueue"

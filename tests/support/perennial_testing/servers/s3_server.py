@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from perennial_testing.servers import go_program
+from perennial_testing import go_program
 
 SOURCES = Path(__file__).parent / "versitygw"
 PACKAGE = "github.com/versity/versitygw/cmd/versitygw"

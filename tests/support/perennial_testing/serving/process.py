@@ -98,7 +98,7 @@ class Servers:
 
     def _start(self, name: str) -> RunningServer:
         spec, port, log = self._specs[name], free_port(), self._folder / f"{name}.log".replace(" ", "-")
-        options = ("--host", "127.0.0.1", "--port", str(port), *spec.options)
+        options = ("--port", str(port), *spec.options)
         arguments = serve_command(self._artifact(spec.artifact), *options)[3:]
         process = self._context.Process(target=run_server, args=(arguments, log))
         process.start()

@@ -1,7 +1,5 @@
 """What the operator tells Prometheus about its objects and about its own work."""
 
-import json
-import logging
 import time
 from typing import Any
 
@@ -10,7 +8,6 @@ from prometheus_client import generate_latest
 
 from perennial.kube.cache import Cache
 from perennial.kube.keys import Key
-from perennial.loop import logs
 from perennial.loop.metrics import Metrics
 from perennial.loop.repairs import Child, RepairMemory, Repairs
 from perennial_testing.specs.api_objects import true
@@ -144,19 +141,3 @@ def test_its_own_work_is_measured(metrics: Metrics) -> None:
     assert value(metrics, "perennial_decisions_total", **decided) == 1
     assert value(metrics, "perennial_queue_depth") == 3
     assert "perennial_build_info{" in generate_latest(metrics.registry).decode()
-
-
-@pytest.mark.parametrize(
-    ("about", "fields"),
-    [
-        pytest.param(KEY, {"kind": "LanguageModel", "namespace": "demo", "name": "writer"}, id="an object"),
-        pytest.param("query up", {"object": "query up"}, id="something else"),
-    ],
-)
-def test_a_log_line_has_its_object_in_fields(
-    about: object, fields: dict[str, str], caplog: pytest.LogCaptureFixture
-) -> None:
-    logs.of(logging.getLogger("perennial.test"), about).warning("stalled")
-    line = json.loads(logs.Json().format(caplog.records[0]))
-    assert {name: line[name] for name in fields} == fields
-    assert line["message"] == "stalled"

@@ -5,6 +5,7 @@ They are built once, into a cache folder named by a hash of those two files.
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -32,7 +33,7 @@ def built(sources: Path, package: str, usually: str) -> Path:
 
 def module_folder(sources: Path, module: str) -> Path:
     """Where the module cache holds a module of the build list: its manifests come with it."""
-    return Path(_go(sources, "list", "-m", "-f", "{{.Dir}}", module).strip())
+    return Path(json.loads(_go(sources, "mod", "download", "-json", module))["Dir"])
 
 
 def _build(sources: Path, package: str, target: Path) -> None:
