@@ -121,7 +121,8 @@ def decisions(found: dict) -> str:
     """The decisions of an object, as lines to read."""
     lines = []
     for entry in found.get("status", {}).get("decisions", []):
-        lines.append(f"  {entry['decisionTime'][11:19]}  {entry['reason']:18} {entry['outcome']}")
+        times = f" (x{entry['count']})" if "count" in entry else ""
+        lines.append(f"  {entry['decisionTime'][11:19]}  {entry['reason']:18} {entry['outcome']}{times}")
         lines.append(f"            rule: {entry['rule']}; observed: {entry['observed']}")
     return "\n".join(lines)
 
