@@ -12,6 +12,8 @@ _CONDITION_TYPE = rf"^({_DNS_LABEL}(\.{_DNS_LABEL})*/)?(([A-Za-z0-9][-A-Za-z0-9_
 CONDITION_REASON = r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"
 LONGEST_CONDITION_MESSAGE = 32768
 KEPT_DECISIONS = 20
+# The status of an object that the operator has not observed; without it kstatus takes a new object for a current one.
+UNOBSERVED = {"observedGeneration": -1}
 
 
 class Condition(ApiModel):

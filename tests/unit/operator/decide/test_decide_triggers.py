@@ -13,7 +13,16 @@ from perennial.decide.language_model.decide import decide
 from perennial.decide.language_model.fingerprint import fingerprint
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.outcome import Manifest, Outcome
-from perennial_testing.specs.api_objects import DEFAULTS, NOW, after, language_model, result, training_job, true, version
+from perennial_testing.specs.api_objects import (
+    DEFAULTS,
+    NOW,
+    after,
+    language_model,
+    result,
+    training_job,
+    true,
+    version,
+)
 
 Readings = dict[str, float | str]
 Trigger = dict[str, Any]
