@@ -18,7 +18,7 @@ help: ## Show this help
 demo: playground ## Start a cluster with Perennial; train, serve, replace and defend a model (8 min; the first time 20 min)
 	@$(PLAYGROUND) demo
 
-demo-watch: ## Continue the demo: load adds replicas, a metric starts a retraining (6 min)
+demo-watch: ## Continue the demo: load adds replicas, a metric starts a retraining on more data (7 min)
 	@$(PLAYGROUND) demo-watch
 
 demo-down: ## Delete everything that the demo created

@@ -105,7 +105,7 @@ class Direct:
             await api.send(write.method, write.path.replace(_NAME, name), body, write.content_type)
 
     def has_status(self, owner: Manifest) -> bool:
-        return "status" in owner
+        return bool(owner.get("status", {}).get("conditions"))
 
     def shows_change(self, owner: Manifest) -> bool:
         return False

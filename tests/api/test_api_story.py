@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from perennial.api.status import UNOBSERVED
 from perennial_testing.cluster.control_plane import ControlPlane
 from perennial_testing.cluster.node import SERVED_LOSS, Node, empty_corpus, eventually, loss_by_seed
 from perennial_testing.cluster.operator_process import Operator
@@ -195,7 +196,7 @@ def test_it_looks_at_its_own_namespaces_only(
     with Operator(control_plane, tmp_path / "log", "default"):
         story.train(3.0)
         time.sleep(5)
-        assert story.status() == {}
+        assert story.status() == UNOBSERVED
         assert writes(control_plane, namespace) == []
 
 

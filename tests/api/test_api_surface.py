@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from perennial.api import KINDS
+from perennial.api.status import UNOBSERVED
 from perennial_testing.cluster.control_plane import ROOT, ControlPlane
 from perennial_testing.specs.small_manifests import SMALL, manifest, merged
 
@@ -71,6 +72,13 @@ def test_the_stored_object_shows_the_defaults(control_plane: ControlPlane, names
     stored = control_plane.get(RESOURCES[kind], "a", "-n", namespace)
     (model,) = (model for model in KINDS if kind == model.KIND)
     assert _comparable(stored["spec"]) == _comparable(model.model_validate(stored).spec.to_wire())
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_a_new_object_says_that_it_is_not_observed_yet(control_plane: ControlPlane, namespace: str, kind: str) -> None:
+    """Else kstatus, by which Flux waits, took it for a current one."""
+    control_plane.kubectl("create", "-n", namespace, "-f", "-", stdin=manifest(kind, "a", SMALL[kind]))
+    assert control_plane.get(RESOURCES[kind], "a", "-n", namespace)["status"] == UNOBSERVED
 
 
 def _comparable(value: Any) -> Any:

@@ -9,35 +9,37 @@ from playground.commands import ROOT, Kubectl, step
 
 NAMESPACE = "demo"
 MODEL = "docs-writer"
+# Of the texts, to begin with; the others come later.
+SHARE = 0.5
 PUSHED = "answers_rejected_ratio"
 
 
 def play(chosen: Chosen) -> None:
-    """Version 1 served, a better version 2 in its place without a lost request, a worse version 3 refused."""
+    """Version 1 served, a worse version 2 refused, a better version 3 in its place without a lost request."""
     kubectl = chosen.client(NAMESPACE)
     with step("Train, judge and serve the first version", "100 s"):
-        lm.prepare(kubectl, NAMESPACE)
+        lm.prepare(kubectl, NAMESPACE, SHARE)
         print(kubectl("apply", "-f", str(ROOT / "examples/docs-writer.yaml")))
         lm.follow(kubectl, MODEL, 1)
         lm.wait_ready(kubectl, MODEL, 1)
-    with step("Train a better version 2, and replace version 1 under a client that never stops asking", "150 s"):
-        arguments = ("--until-version=2", "--seconds=900", "--pause=0.2")  # leaves the training some of the cores
-        lm.start_client(kubectl, "rollout", lm.image_of(kubectl, MODEL), MODEL, *arguments)
-        lm.train(kubectl, MODEL, {"learningRate": 3e-3})
-        lm.follow(kubectl, MODEL, 2)
-        lm.wait_ready(kubectl, MODEL, 2)
-        print(f"    the client's count: {json.dumps(lm.client_result(kubectl, 'rollout'))}")
-    with step("Train a worse version 3, which the gate refuses", "40 s"):
+    with step("Train a worse version 2, which the gate refuses", "40 s"):
         lm.train(kubectl, MODEL, {"learningRate": 1e-4, "maxSteps": 60})
+        lm.follow(kubectl, MODEL, 2)
+        lm.wait_ready(kubectl, MODEL, 1)
+    with step("Train a better version 3, and replace version 1 under a client that never stops asking", "150 s"):
+        arguments = ("--until-version=3", "--seconds=900", "--pause=0.2")  # leaves the training some of the cores
+        lm.start_client(kubectl, "rollout", lm.image_of(kubectl, MODEL), MODEL, *arguments)
+        lm.train(kubectl, MODEL, {"learningRate": 3e-3, "maxSteps": 200})
         lm.follow(kubectl, MODEL, 3)
-        lm.wait_ready(kubectl, MODEL, 2)
+        lm.wait_ready(kubectl, MODEL, 3)
+        print(f"    the client's count: {json.dumps(lm.client_result(kubectl, 'rollout'))}")
     _report(chosen, kubectl)
 
 
 def watch(chosen: Chosen) -> None:
-    """Load grows the replicas and its end shrinks them; a metric out of bounds starts one retraining."""
+    """Load grows the replicas and its end shrinks them; a metric out of bounds starts a retraining, on more data."""
     kubectl = chosen.client(NAMESPACE)
-    lm.wait_ready(kubectl, MODEL, 2)
+    lm.wait_ready(kubectl, MODEL, _status(kubectl).get("servingVersion", 1))
     with step("Put the model under load until there are two replicas", "60 s"):
         image = lm.image_of(kubectl, MODEL)
         lm.start_client(kubectl, "load", image, MODEL, "--clients=12", "--seconds=75", "--max-tokens=100")
@@ -46,13 +48,15 @@ def watch(chosen: Chosen) -> None:
     with step("Wait until the load's end has shrunk them again", "80 s"):
         kubectl.wait_for("one replica", 300, lambda: _replicas(kubectl) == 1)
     print(lm.decisions(kubectl.get("deployments.perennial.dev", MODEL)))
-    with step(f"Push the metric {PUSHED} over its threshold, which starts a retraining", "120 s"):
-        before = kubectl.get("languagemodel", MODEL)["status"]["lastVersion"]
+    with step(f"Add the other texts, and push {PUSHED} over its threshold, which starts a retraining", "200 s"):
+        number = _status(kubectl)["lastVersion"] + 1
+        lm.put_corpus(kubectl)
         push(chosen, 0.4)
-        kubectl.wait_for("the next version", 180, lambda: lm.version(kubectl, MODEL, before + 1))
-        lm.follow(kubectl, MODEL, before + 1)
+        kubectl.wait_for("the next version", 180, lambda: lm.version(kubectl, MODEL, number))
+        lm.follow(kubectl, MODEL, number)
         kubectl.wait_for("the cooldown to hold the next one", 120, lambda: _held(kubectl))
         push(chosen, 0.0)
+        lm.wait_ready(kubectl, MODEL, number)
     print(lm.decisions(kubectl.get("languagemodel", MODEL)))
 
 
@@ -69,9 +73,12 @@ def _replicas(kubectl: Kubectl) -> int:
     return kubectl.get("deployments.apps", MODEL).get("status", {}).get("readyReplicas", 0)
 
 
+def _status(kubectl: Kubectl) -> dict:
+    return kubectl.get("languagemodel", MODEL).get("status", {})
+
+
 def _held(kubectl: Kubectl) -> bool:
-    status = kubectl.get("languagemodel", MODEL).get("status", {})
-    return any(trigger.get("held") for trigger in status.get("triggers", []))
+    return any(trigger.get("held") for trigger in _status(kubectl).get("triggers", []))
 
 
 def _report(chosen: Chosen, kubectl: Kubectl) -> None:
@@ -87,7 +94,7 @@ How to go on:
     {chosen.kubectl} -n {NAMESPACE} get lm,tj,lmd
     {chosen.kubectl} -n {NAMESPACE} describe lm {MODEL}
     {chosen.kubectl} explain languagemodel.spec.training
-    make demo-watch     load grows the replicas, a metric out of bounds starts a retraining (5 min)
+    make demo-watch     load grows the replicas, a metric out of bounds starts a retraining on more data (7 min)
     make demo-down      removes all of it
 """)
 

@@ -10,12 +10,17 @@ TELL_SECONDS = 10
 CLIENT = ROOT / "examples/client.py"
 
 
-def prepare(kubectl: Kubectl, namespace: str) -> None:
-    """A namespace under the restricted profile, with the corpus as a ConfigMap."""
+def prepare(kubectl: Kubectl, namespace: str, share: float = 1.0) -> None:
+    """A namespace under the restricted profile, with this share of the corpus in it."""
     kubectl("apply", "-f", "-", stdin=_namespace(namespace))
+    put_corpus(kubectl, share)
+
+
+def put_corpus(kubectl: Kubectl, share: float = 1.0) -> None:
+    """The first texts of the corpus, in a ConfigMap."""
     corpus = output(sys.executable, ROOT / "examples/data/reference.py")
     config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "python-reference"}}
-    manifest = json.dumps(config_map | {"data": {"corpus.txt": corpus}})
+    manifest = json.dumps(config_map | {"data": {"corpus.txt": corpus[: int(share * len(corpus))]}})
     # Server-side, since the annotation of a client-side apply would be too large.
     kubectl("apply", "--server-side", "-f", "-", stdin=manifest)
 
@@ -121,7 +126,8 @@ def decisions(found: dict) -> str:
     """The decisions of an object, as lines to read."""
     lines = []
     for entry in found.get("status", {}).get("decisions", []):
-        lines.append(f"  {entry['decisionTime'][11:19]}  {entry['reason']:18} {entry['outcome']}")
+        times = f" (x{entry['count']})" if "count" in entry else ""
+        lines.append(f"  {entry['decisionTime'][11:19]}  {entry['reason']:18} {entry['outcome']}{times}")
         lines.append(f"            rule: {entry['rule']}; observed: {entry['observed']}")
     return "\n".join(lines)
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from perennial.api import GROUP, KINDS, VERSION
 from perennial.api.kind import Kind
+from perennial.api.status import UNOBSERVED
 
 _KEPT = {
     "type", "format", "enum", "pattern", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems",
@@ -142,7 +143,7 @@ def definition(kind: type[Kind]) -> Schema:
                     "kind": {"type": "string", "description": _KIND},
                     "metadata": {"type": "object", "properties": {"name": _name(kind)}},
                     "spec": structural(_part(kind, "spec"), defaults=True),
-                    "status": structural(_part(kind, "status"), defaults=False),
+                    "status": structural(_part(kind, "status"), defaults=False) | {"default": UNOBSERVED},
                 },
             }
         },

@@ -11,6 +11,9 @@ _DNS_LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _CONDITION_TYPE = rf"^({_DNS_LABEL}(\.{_DNS_LABEL})*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"
 CONDITION_REASON = r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"
 LONGEST_CONDITION_MESSAGE = 32768
+KEPT_DECISIONS = 20
+# The status of an object that the operator has not observed; without it kstatus takes a new object for a current one.
+UNOBSERVED = {"observedGeneration": -1}
 
 
 class Condition(ApiModel):
@@ -40,9 +43,11 @@ class Condition(ApiModel):
 
 
 class Decision(ApiModel):
-    """A decision of the operator, and its grounds."""
+    """A decision of the operator, and its grounds. One that repeats is counted; its grounds are those of the last."""
 
-    decision_time: datetime = Field(description="Time of the decision.")
+    decision_time: datetime = Field(description="Time of the decision; of the first one if it is counted.")
+    count: int | None = Field(None, description="Number of decisions of this reason by this rule; not set for one.")
+    last_time: datetime | None = Field(None, description="Time of the last one if it is counted.")
     reason: str = Field(description="Kind of the decision, in CamelCase.")
     rule: str = Field(description="Rule that applied.")
     observed: str = Field(description="Observation that the rule applied to.")
@@ -50,7 +55,7 @@ class Decision(ApiModel):
 
 
 Conditions = Annotated[list[Condition], Field(max_length=16, json_schema_extra=list_map("type"))]
-Decisions = Annotated[list[Decision], Field(max_length=20)]
+Decisions = Annotated[list[Decision], Field(max_length=KEPT_DECISIONS)]
 
 
 class Status(ApiModel):
@@ -63,4 +68,8 @@ class Status(ApiModel):
 class StatusWithDecisions(Status):
     """The status of a kind whose decisions are recorded."""
 
-    decisions: Decisions = Field([], description="Last decisions, the newest last.")
+    decisions: Decisions = Field(
+        [],
+        description="Last decisions, the newest last. What repeats is counted in one entry, and the last change of the "
+        "version in service stays listed.",
+    )

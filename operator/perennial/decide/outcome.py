@@ -4,11 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from perennial.api.status import Decision, Status
+from perennial.api.status import KEPT_DECISIONS, Decision, Status
 from perennial.decide.reasons import Severity, severity
 
 Manifest = dict[str, Any]
-KEPT_DECISIONS = 20
+# A trigger is held back again and again; the rule of the decision names it.
+COUNTED = {"RetrainingHeld"}
+# Since when, and why, the version in service is that one.
+KEPT = {"VersionPromoted", "VersionRolledBack"}
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,26 @@ class Outcome:
 
 
 def record(before: list[Decision], new: list[Decision]) -> list[Decision]:
-    """The last decisions, the newest last."""
-    return [*before, *new][-KEPT_DECISIONS:]
+    """The last decisions, the newest last; of those that tell what is in service, the last one stays."""
+    decisions = before
+    for decision in new:
+        decisions = _with(decisions, decision)
+    last = decisions[-KEPT_DECISIONS:]
+    kept = next((decision for decision in reversed(decisions) if decision.reason in KEPT), None)
+    return last if kept is None or kept in last else [kept, *last[1:]]
+
+
+def _with(before: list[Decision], new: Decision) -> list[Decision]:
+    """With one more decision; it takes the place of the entry that counts it from now on."""
+    same = next((entry for entry in before if _counts(entry, new)), None)
+    if same is None:
+        return [*before, new]
+    count = {"decision_time": same.decision_time, "count": (same.count or 1) + 1, "last_time": new.decision_time}
+    return [*(entry for entry in before if entry is not same), new.model_copy(update=count)]
+
+
+def _counts(entry: Decision, new: Decision) -> bool:
+    return new.reason in COUNTED and (entry.reason, entry.rule) == (new.reason, new.rule)
 
 
 def event_of(decision: Decision) -> Event:

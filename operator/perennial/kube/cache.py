@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from perennial.api.status import UNOBSERVED
 from perennial.decide.labels import DEPLOYMENT
 from perennial.decide.outcome import Manifest
 from perennial.kube.keys import Key, affected
@@ -35,7 +36,7 @@ class _PackedObject:
     def of(cls, manifest: Manifest) -> "_PackedObject":
         at = {key: value for key, value in manifest["metadata"].items() if key != "managedFields"}
         packed = marshal.dumps(manifest | {"metadata": at})
-        status = bool(manifest.get("status"))
+        status = manifest.get("status") not in (None, {}, UNOBSERVED)
         untouched = not status and _age(manifest) < _SOON
         return cls(_name(manifest), version(manifest), tuple(_entries(manifest)), status, untouched, packed)
 

@@ -58,14 +58,18 @@ def refused_status(obj: Kind, status: S, message: str, now: datetime) -> S:
 def unreadable_status(stored: Manifest, cause: str, now: datetime) -> Manifest | None:
     """The body that reports an object that can't be parsed; None if it is reported already."""
     message = f"This version of the operator can't read the object: {cause}; correct it or update the operator."
-    before = stored.get("status", {}).get("conditions", [])
-    if any(each.get("type") == "Stalled" and each.get("message") == message for each in before):
+    at, before = stored["metadata"], stored.get("status", {})
+    generation = at.get("generation", 1)
+    is_stalled = any(each.get("message") == message for each in before.get("conditions", []))
+    if is_stalled and before.get("observedGeneration") == generation:
         return None
-    at = stored["metadata"]
     states = summary(ready=False, stalled=True, reason="Unreadable", message=message)
     return {
         "apiVersion": stored["apiVersion"],
         "kind": stored["kind"],
         "metadata": {name: at[name] for name in ("name", "namespace", "uid", "resourceVersion")},
-        "status": {"conditions": [each.to_wire() for each in conditions(states, (), at.get("generation", 1), now)]},
+        "status": {
+            "observedGeneration": generation,
+            "conditions": [each.to_wire() for each in conditions(states, (), generation, now)],
+        },
     }

@@ -1,6 +1,6 @@
 """Programs in Go that tests need, from the Go module proxy; each has a folder with its go.mod and go.sum.
 
-They are built once, into a cache folder named by a hash of those two files.
+They are built once, into a cache folder named by a hash of those two files and of the folder's own source.
 """
 
 import fcntl
@@ -18,7 +18,8 @@ def built(sources: Path, package: str, usually: str) -> Path:
     A folder that exists is whole, as it is renamed into place.
     """
     name = package.rpartition("/")[2]
-    digest = hashlib.sha256((sources / "go.mod").read_bytes() + (sources / "go.sum").read_bytes()).hexdigest()[:16]
+    files = (sources / "go.mod", sources / "go.sum", *sorted(sources.glob("*.go")))
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "perennial" / "bin"
     target = cache / f"{name}-{digest}"
     if not target.is_dir():

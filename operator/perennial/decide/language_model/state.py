@@ -13,9 +13,13 @@ from perennial.decide.language_model.children import deployment_spec
 from perennial.decide.language_model.cleanup import cleanup_name, trouble_of
 from perennial.decide.language_model.ledger import Ledger, state_of
 from perennial.decide.language_model.observed import Observed
+from perennial.decide.language_model.triggers.initial import Initial
+from perennial.decide.language_model.triggers.spec_changed import SpecChanged
 
 AWAITING_APPROVAL = "AwaitingApproval"
 _IMPORTING = "Importing"
+# Triggers of versions that carry out the spec.
+BY_SPEC = {Initial.name, SpecChanged.name}
 
 
 def states(ledger: Ledger, model: LanguageModel, observed: Observed, now: datetime) -> tuple[State, ...]:
@@ -27,11 +31,11 @@ def states(ledger: Ledger, model: LanguageModel, observed: Observed, now: dateti
     stalled = _stalled(ledger, model, observed, served, trained)
     waits = None if ledger.serving else _waiting(promoted, suspended)
     shown = stalled or waits or (served if ledger.serving else trained)
-    trains = (ledger.in_training is not None and not model.spec.suspend) or imports.is_pending(ledger, model)
+    carried_out = (served.status or waits) and not _works_on_the_spec(ledger, model)
     ready, *others = summary(
         ready=served.status,
         stalled=stalled is not None,
-        reconciling=not stalled and (trains or not (served.status or waits)),
+        reconciling=not stalled and not carried_out,
         reason=shown.reason,
         message=shown.message,
     )
@@ -44,6 +48,20 @@ def states(ledger: Ledger, model: LanguageModel, observed: Observed, now: dateti
         suspended,
         _collected(ledger, observed, now),
     )
+
+
+def _works_on_the_spec(ledger: Ledger, model: LanguageModel) -> bool:
+    """Whether an import or a training carries out the spec: the first one, that of a changed spec, or a retry of either.
+
+    Once a version of the spec was judged, the spec is carried out; a trigger then retrains what is as it should be.
+    """
+    if imports.is_pending(ledger, model):
+        return True
+    if ledger.in_training is None or model.spec.suspend:
+        return False
+    of_the_spec = (v for v in reversed(ledger.status.versions) if v.passed_gates is not None or v.trigger in BY_SPEC)
+    last = next(of_the_spec, None)
+    return last is None or last.passed_gates is None
 
 
 def _waiting(promoted: State, suspended: State) -> State | None:

@@ -19,6 +19,7 @@ from perennial_testing.misoperation.cluster import Api, Manifest, Mirror, Refusa
 from perennial_testing.misoperation.nodes import Nodes
 from perennial_testing.misoperation.play import Player, Violation, judge
 from perennial_testing.misoperation.steps import Sequence, for_bystanders
+from perennial_testing.misoperation.view import conditions
 
 # Sequences with a quota have namespaces of their own meanwhile, as it would forbid others theirs.
 SHARED, ALONE = 1, 4
@@ -158,7 +159,7 @@ class Arena:
             probe = Player(self._api, self._mirror, self._claims, "TrainingJob", namespace, name)
             started = time.monotonic()
             await probe.apply(for_bystanders()["TrainingJob"] | {"suspend": True})
-            while "status" not in (self._mirror.get(OWN["TrainingJob"], namespace, name) or {}):
+            while not conditions(self._mirror.get(OWN["TrainingJob"], namespace, name) or {}):
                 if time.monotonic() > started + _NOTICED:
                     self.findings.tell(f"a new object was not looked at within {_NOTICED:.0f} s")
                     break

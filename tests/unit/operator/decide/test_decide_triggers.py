@@ -13,7 +13,16 @@ from perennial.decide.fingerprint import fingerprint
 from perennial.decide.language_model.decide import decide
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.outcome import Manifest, Outcome
-from perennial_testing.specs.api_objects import DEFAULTS, NOW, after, language_model, result, true, version
+from perennial_testing.specs.api_objects import (
+    DEFAULTS,
+    NOW,
+    after,
+    language_model,
+    result,
+    training_job,
+    true,
+    version,
+)
 
 Readings = dict[str, float | str]
 Trigger = dict[str, Any]
@@ -280,11 +289,51 @@ def test_times_that_were_missed_count_as_one() -> None:
     assert reasons(play(model, (5 * 24 * 60 + 1, {}))) == ["VersionStarted"]
 
 
-def test_each_time_that_is_held_back_is_recorded() -> None:
+def test_each_time_that_is_held_back_is_counted_and_the_last_one_is_told() -> None:
     model = served(HOURLY, cooldown="0s", maxRunsPerDay=1)
     for hour in range(4):
         model = finished(play(model, (60 * hour, {})))
-    assert reasons(model) == ["VersionStarted", "RetrainingHeld", "RetrainingHeld"]
+    assert reasons(model) == ["VersionStarted", "RetrainingHeld"]
+    started, held = model.status.decisions
+    assert (started.count, started.last_time) == (None, None)
+    assert (held.count, held.decision_time, held.last_time) == (2, after(hours=2), after(hours=3))
+    assert held.observed == "scheduled time 2026-03-01T15:00:00Z reached"
+
+
+def test_each_trigger_has_a_count_of_its_own_and_each_hold_an_event() -> None:
+    model = served(HOURLY, NIGHTLY, suspend=True)
+    events = []
+    for hour in range(16):
+        model, outcome = reconcile(model, {}, after(hours=hour))
+        events += [event.reason for event in outcome.events]
+    assert {each.rule.split(":")[0]: each.count for each in model.status.decisions} == {
+        "retraining.triggers hourly": 15,
+        "retraining.triggers nightly": None,
+    }
+    assert events == ["RetrainingHeld"] * 16
+
+
+def ended(model: LanguageModel, loss: float, minutes: float) -> LanguageModel:
+    """With the version in training judged by this loss."""
+    job = training_job({"conditions": [true("Complete")], "result": result(loss)})
+    observed = Observed(DEFAULTS, {model.status.versions[-1].training_job: job})
+    return with_status(model, decide(model, observed, after(minutes=minutes)).status.to_wire())
+
+
+def test_after_thirty_refused_cycles_with_two_triggers_the_promotion_is_still_in_the_record() -> None:
+    gates = {"gates": [{"metric": "loss", "max": 6}]}
+    triggers = {"triggers": [metric(**{"for": "0s"}), HOURLY], "cooldown": "90m"}
+    model = ended(play(language_model(retraining=triggers, evaluation=gates), (0, {})), 2.0, 1)
+    assert reasons(model) == ["VersionStarted", "VersionAccepted", "VersionPromoted"]
+    for number in range(2, 32):
+        start = 120 * (number - 1)
+        model = ended(play(model, (start, LOW), (start + 60, LOW)), 9.0, start + 61)
+        model = play(model, (start + 62, LOW))
+        assert (model.status.last_version, model.status.serving_version) == (number, 1)
+    decisions = model.status.decisions
+    assert (len(decisions), decisions[0].outcome) == (20, "v1 goes into service")
+    held = {each.rule.split(":")[0]: each.count for each in decisions if each.reason == "RetrainingHeld"}
+    assert held == {"retraining.triggers accepted": 30, "retraining.triggers hourly": 60}
 
 
 def test_a_time_during_a_training_passes_and_the_past_is_not_made_up_for() -> None:

@@ -76,6 +76,11 @@ def test_an_unreadable_object_is_reported_once() -> None:
     assert {each["reason"] for each in body["status"]["conditions"]} == {"Unreadable", "Idle"}
     assert unreadable_status(stored | {"status": body["status"]}, "spec.model: field required", NOW) is None
     assert unreadable_status(stored | {"status": body["status"]}, "another mistake", NOW)
+    again = unreadable_status(
+        stored | {"status": body["status"], "metadata": at | {"generation": 4}}, "spec.model: field required", NOW
+    )
+    assert again
+    assert again["status"]["observedGeneration"] == 4
 
 
 @pytest.mark.parametrize("length", [5, 6, 7])

@@ -36,6 +36,7 @@ def training_job(age, status=None):
         pytest.param(1, None, True, id="soon after its creation"),
         pytest.param(60, None, False, id="later, as a watch that begins in the past shows it"),
         pytest.param(1, {"state": "Running"}, False, id="with a status"),
+        pytest.param(1, {"observedGeneration": -1}, True, id="with the default of the CRD"),
     ],
 )
 def test_an_object_is_untouched_if_seen_without_a_status_soon_after_its_creation(age, status, untouched):
