@@ -51,7 +51,7 @@ def states(ledger: Ledger, model: LanguageModel, observed: Observed, now: dateti
 
 
 def _works_on_the_spec(ledger: Ledger, model: LanguageModel) -> bool:
-    """Whether an import or a training carries out the spec: the first one, that of a changed spec, or a retry of either.
+    """Whether an import carries out the spec, or a training: the first one, that of a changed spec, a retry of either.
 
     Once a version of the spec was judged, the spec is carried out; a trigger then retrains what is as it should be.
     """
