@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from perennial_testing.servers import go_program
+from perennial_testing import go_program
 
 SOURCES = Path(__file__).parent / "verdicts"
 SCRIPT = Path(__file__).parents[4] / "charts" / "perennial" / "argocd-health.lua"
