@@ -25,6 +25,8 @@ async def watch(
         await asyncio.sleep(period_seconds)
         now = lead()
         if abs(now - before) >= SMALLEST_STEP_SECONDS:
-            logger.warning("the clock was set by %+.0f s: all objects that wait for a time are reconciled", now - before)
+            logger.warning(
+                "the clock was set by %+.0f s: all objects that wait for a time are reconciled", now - before
+            )
             stepped()
         before = now

@@ -131,9 +131,7 @@ STATES = {
         message="Pod p leaves node worker-1: it was evicted, as by a drain.",
     ),
     "A drain evicts a pod of the previous version": StateCase(
-        seen(
-            pod("Running", {"running": {}}, version="1", conditions=targeted("EvictionByEvictionAPI")), apps=apps(0)
-        ),
+        seen(pod("Running", {"running": {}}, version="1", conditions=targeted("EvictionByEvictionAPI")), apps=apps(0)),
         reason="RollingOut",
     ),
     "A drain evicts the pod, and no other node takes the next one": StateCase(
