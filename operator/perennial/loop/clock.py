@@ -1,4 +1,4 @@
-"""Notices that the wall clock was set, as after a pause of the machine: who waits for a time has waited by the old one."""
+"""Notices that the wall clock was set, so that who waits for a time does not wait by the old one."""
 
 import asyncio
 import logging
