@@ -31,7 +31,7 @@ kubeconfig: ## Print the path of the demo's kubeconfig
 	@$(PLAYGROUND) kubeconfig
 
 ##@ Development
-.PHONY: venv lint lint-chart format types test-unit test-api test-faults test-e2e test-kueue faults fuzz test-fast test test-long bench-operator bench-training bench-gpu docs docs-serve crds chart images lock clean
+.PHONY: venv lint lint-chart format types test-unit test-api test-faults test-e2e test-kind test-kueue faults fuzz test-fast test test-long bench-operator bench-training bench-gpu docs docs-serve crds chart images lock clean
 venv: $(VENV)/.installed ## Install the development environment into .venv (2 min, 6 GB, since torch contains CUDA)
 
 $(VENV)/.installed: requirements/test.txt pyproject.toml
@@ -68,6 +68,9 @@ test-faults: venv ## Test the operator under faults: a lying or silent API serve
 
 test-e2e: venv ## Test training and serving in real pods (15 min)
 	@$(PYTHON) tools/run_tests --only e2e
+
+test-kind: venv ## Test training and serving in real pods on kind, where Docker runs
+	@PERENNIAL_CLUSTER=kind $(PYTHON) tools/run_tests --only e2e
 
 test-kueue: venv ## Test training.queueName with a real Kueue (3 min; the first time 7 min); part of make test-long
 	@$(VENV)/bin/pytest tests/kueue

@@ -27,16 +27,24 @@ class Chosen:
 
 
 def choose() -> str:
-    """given, kind or local."""
-    if os.environ.get("KUBECONFIG"):
+    """given, kind or local. With PERENNIAL_CLUSTER=kind it is kind or nothing."""
+    kind_alone = os.environ.get("PERENNIAL_CLUSTER") == "kind"
+    if os.environ.get("KUBECONFIG") and not kind_alone:
         return "given"
-    if (
-        shutil.which("kind")
-        and shutil.which("docker")
-        and not subprocess.run(["docker", "info"], capture_output=True, check=False).returncode
-    ):
-        return "kind"
-    return "local"
+    lack = _lack_of_kind()
+    if lack and kind_alone:
+        sys.exit(f"A cluster of kind was asked for, but {lack}.")
+    return "local" if lack else "kind"
+
+
+def _lack_of_kind() -> str | None:
+    """Why there can be no cluster of kind."""
+    for program in ("kind", "docker"):
+        if not shutil.which(program):
+            return f"{program} is not installed"
+    if subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
+        return "no Docker engine answers `docker info`"
+    return None
 
 
 def build() -> None:

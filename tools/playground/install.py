@@ -75,16 +75,21 @@ def _images(chosen: Chosen) -> Images:
         names = [f"{prefix}/{name}:dev" for name in OURS]
         with step("Load the images into kind", "2 min"):
             run("kind", "load", "docker-image", "--name", f"perennial-{chosen.name}", *names)
-        return Images(prefix, "dev", PUBLIC_IMAGES["prometheus"], PUBLIC_IMAGES["pushgateway"])
+        identifiers = output("docker", "image", "inspect", "--format", "{{.Id}}", *names).split()
+        return Images(prefix, "dev", PUBLIC_IMAGES["prometheus"], PUBLIC_IMAGES["pushgateway"], _build(identifiers))
     with step("Load the images into the cluster", "1 min"):
         run(sys.executable, LOCAL_CLUSTER, "load-image", "--name", chosen.name, *archives)
-    return Images(prefix, "dev", f"{prefix}/prometheus:dev", f"{prefix}/pushgateway:dev", _build(archives))
+    return Images(prefix, "dev", f"{prefix}/prometheus:dev", f"{prefix}/pushgateway:dev", _build(map(_stamp, archives)))
 
 
-def _build(archives: list[str]) -> str:
-    """Names what the archives hold: the tag stays the same, so this is what makes Helm restart the operator."""
-    stamps = [f"{Path(archive).stat().st_size}-{Path(archive).stat().st_mtime_ns}" for archive in archives]
-    return hashlib.sha256(" ".join(stamps).encode()).hexdigest()[:16]
+def _build(identifiers: Iterable[str]) -> str:
+    """Names what the images hold: the tag stays the same, so this is what makes Helm restart the operator."""
+    return hashlib.sha256(" ".join(identifiers).encode()).hexdigest()[:16]
+
+
+def _stamp(archive: str) -> str:
+    state = Path(archive).stat()
+    return f"{state.st_size}-{state.st_mtime_ns}"
 
 
 def _monitoring(chosen: Chosen, images: Images) -> None:

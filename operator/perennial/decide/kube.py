@@ -104,6 +104,7 @@ class PodView:
     namespace: str
     uid: str
     labels: Mapping[str, str]
+    node: str
     phase: str
     reason: str
     message: str
@@ -119,12 +120,14 @@ class PodView:
     def of(cls, manifest: Manifest) -> "PodView":
         """The view of a manifest from the API server."""
         at, status = manifest["metadata"], manifest.get("status", {})
-        volumes = manifest.get("spec", {}).get("volumes", [])
+        spec = manifest.get("spec", {})
+        volumes = spec.get("volumes", [])
         return cls(
             name=at["name"],
             namespace=at.get("namespace", ""),
             uid=at.get("uid", ""),
             labels=at.get("labels") or {},
+            node=spec.get("nodeName") or "",
             phase=status.get("phase", ""),
             reason=status.get("reason") or "",
             message=status.get("message") or "",

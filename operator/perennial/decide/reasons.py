@@ -60,6 +60,18 @@ REASONS: dict[str, Reason] = {
         "No node can run the pod.",
         "Free or add the resources that the message names, or correct node selector, affinity and tolerations.",
     ),
+    "NodeLost": _warning(
+        _PODS,
+        "The node of a pod does not report, or no longer exists. Kubernetes replaces a pod after 5 minutes without a "
+        "report; the pod of a training only when the node reports again or is deleted.",
+        "Repair the node that the message names, or delete it: `kubectl delete node`.",
+    ),
+    "PodEvicted": _normal(_PODS, "A pod is evicted from its node, as by a drain; another one follows by itself."),
+    "PodPreempted": _normal(
+        _PODS,
+        "A pod makes room for one with a higher priority; another one follows by itself.",
+        "Set `pod.priorityClassName` if it is to stay.",
+    ),
     "ImagePullFailed": _warning(
         _PODS, "The kubelet can't pull the image.", "Correct the image's name, its registry or the pull secret."
     ),

@@ -93,6 +93,11 @@ class Queue(Generic[K]):
             timer.cancel()
         self._timers[key] = loop.call_at(when, self.add, key)
 
+    def hasten(self) -> None:
+        """Enqueues now each key that waits for a time."""
+        for key in list(self._timers):
+            self.add(key)
+
     async def stop(self, seconds: float) -> bool:
         """Accepts no more keys and waits for running work; cancels it after this many seconds (then False)."""
         self._open = False

@@ -12,6 +12,7 @@ from perennial.kube.client import Cluster
 from perennial.kube.keys import Key
 from perennial.kube.resync import Resync
 from perennial.kube.watch import Scope, Watch
+from perennial.loop import clock
 from perennial.loop.apply import Applier
 from perennial.loop.metrics import Metrics
 from perennial.loop.queue import Queue
@@ -67,6 +68,7 @@ class Engine:
         tasks = {
             asyncio.create_task(self._watch.run(), name="watch"),
             asyncio.create_task(self._resync.run(), name="comparison with the server"),
+            asyncio.create_task(clock.watch(self._queue.hasten), name="watch of the clock"),
         }
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -40,7 +40,7 @@ def scale(
     """
     current = _clamp(spec, before.desired_replicas)
     # The first number counts as a recommendation, so that it is not scaled down at once.
-    history = before.recommendations or [Recommendation(start_time=now, replicas=current)]
+    history = _not_ahead(before.recommendations, now) or [Recommendation(start_time=now, replicas=current)]
     missing = {metric.name: text for metric in spec.metrics if isinstance(text := reading(metric.name, readings), str)}
     recommended = _recommended(spec, current, readings)
     if recommended is None or (missing and recommended < current):
@@ -57,6 +57,11 @@ def scale(
     return Scaling(
         status, True, "Scaling", f"{desired} replicas, within {spec.min_replicas} to {spec.max_replicas}.", decision
     )
+
+
+def _not_ahead(history: list[Recommendation], now: datetime) -> list[Recommendation]:
+    """A recommendation of the future was made by a clock that has been set back since; it counts from now on."""
+    return [entry.model_copy(update={"start_time": min(entry.start_time, now)}) for entry in history]
 
 
 def _recommended(spec: Autoscaling, current: int, readings: dict[str, float | str]) -> int | None:

@@ -9,6 +9,7 @@ from perennial.decide.deployment.observed import Observed
 from perennial.decide.kube import AppsView, condition, is_true, true_condition
 from perennial.decide.labels import GENERATION, MODEL_VERSION
 from perennial.decide.pods.diagnosis import trouble
+from perennial.decide.pods.disruption import disruption, last_disruption
 from perennial.decide.pods.template import Volumes
 
 
@@ -79,6 +80,14 @@ def in_trouble(deployment: ModelDeployment, observed: Observed, now: datetime) -
     return None
 
 
+def disrupted(deployment: ModelDeployment, observed: Observed, now: datetime) -> State | None:
+    """A pod of the current version is being taken away, or its node is lost; another one follows by itself."""
+    for pod in observed.pods:
+        if pod.labels.get(MODEL_VERSION) == str(deployment.spec.model.version) and (cause := disruption(pod)):
+            return State(cause.reason, cause.message)
+    return None
+
+
 def no_pods_allowed(deployment: ModelDeployment, observed: Observed, now: datetime) -> State | None:
     """The API server refuses the pods: a quota, an admission policy."""
     failure = true_condition(observed.apps, "ReplicaFailure")
@@ -93,6 +102,12 @@ def overdue(deployment: ModelDeployment, observed: Observed, now: datetime) -> S
     return State("ProgressDeadlineExceeded", message, stalled=True)
 
 
+def recovering(deployment: ModelDeployment, observed: Observed, now: datetime) -> State | None:
+    """Another pod loads the model in the place of the one that was taken away."""
+    cause = last_disruption(deployment.status.conditions, deployment.metadata.generation)
+    return State(cause.reason, cause.message) if cause else None
+
+
 def rolling_out(deployment: ModelDeployment, observed: Observed, now: datetime) -> State | None:
     updated, ready = (observed.apps.updated_replicas, observed.apps.ready_replicas) if observed.apps else (0, 0)
     return State(
@@ -102,7 +117,17 @@ def rolling_out(deployment: ModelDeployment, observed: Observed, now: datetime) 
 
 
 Rule = Callable[[ModelDeployment, Observed, datetime], State | None]
-RULES: tuple[Rule, ...] = (unreadable_uri, missing, in_service, in_trouble, no_pods_allowed, overdue, rolling_out)
+RULES: tuple[Rule, ...] = (
+    unreadable_uri,
+    missing,
+    in_service,
+    in_trouble,
+    disrupted,
+    no_pods_allowed,
+    overdue,
+    recovering,
+    rolling_out,
+)
 
 
 def count(number: int, noun: str) -> str:

@@ -9,7 +9,7 @@ from perennial.decide.language_model.imports import is_pending
 from perennial.decide.language_model.ledger import Ledger
 from perennial.decide.language_model.observed import Observed
 from perennial.decide.language_model.triggers import TRIGGERS, Registry
-from perennial.decide.language_model.triggers.budget import hold, spend
+from perennial.decide.language_model.triggers.budget import hold, not_ahead, spend
 from perennial.decide.language_model.triggers.trigger import Due, Trigger, View
 from perennial.decide.language_model.versions import begin
 from perennial.decide.outcome import earliest
@@ -71,6 +71,7 @@ def _observe(
     """The status of each configured trigger after this observation; the status of a removed one is dropped."""
     configured = {trigger.name: trigger for trigger in triggers if trigger.configured}
     ledger = ledger.update(triggers=[status for status in ledger.status.triggers if status.name in configured])
+    ledger = not_ahead(ledger, now)
     view = View(ledger, model, observed, now)
     for trigger in configured.values():
         ledger = ledger.with_trigger(trigger.observe(_status(ledger, trigger), view))

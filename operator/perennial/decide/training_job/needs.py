@@ -5,6 +5,7 @@ from datetime import datetime
 
 from perennial.api import TrainingJob
 from perennial.decide.kube import JobView, PodView
+from perennial.decide.pods.disruption import disruption
 from perennial.decide.training_job.observed import Observed, compared, required
 from perennial.decide.training_job.rendezvous import index
 from perennial.decide.training_job.state import has_end, pods_are_overdue
@@ -21,8 +22,8 @@ def final_pods(batch: JobView, pods: Sequence[PodView]) -> bool:
 
 
 def log(pods: Iterable[PodView]) -> PodView | None:
-    """The pod whose log holds the progress: the running one with index 0."""
-    return next((pod for pod in pods if pod.phase == "Running" and index(pod) == 0), None)
+    """The pod whose log holds the progress: the running one with index 0, unless its node may not respond."""
+    return next((pod for pod in pods if pod.phase == "Running" and index(pod) == 0 and not disruption(pod)), None)
 
 
 def inputs(job: TrainingJob, batch: JobView | None, pods: Iterable[PodView]) -> Iterable[str]:

@@ -13,6 +13,7 @@ from perennial.decide.labels import KUEUE_JOB_UID
 from perennial.decide.pods.absence import PATIENCE, is_overdue
 from perennial.decide.pods.absence import refused as refusal_of_pod
 from perennial.decide.pods.diagnosis import Trouble, ended_by_node, failure_of, message_of, sentence, trouble
+from perennial.decide.pods.disruption import disruption, last_disruption
 from perennial.decide.pods.template import Volumes
 from perennial.decide.training_job.job import CONTAINER
 from perennial.decide.training_job.observed import Observed, locations
@@ -160,6 +161,14 @@ def missing(job: TrainingJob, observed: Observed, now: datetime) -> State | None
     return State("Pending", "InputMissing", message, stalled=True)
 
 
+def disrupted(job: TrainingJob, observed: Observed, now: datetime) -> State | None:
+    """A pod is being taken away, or its node is lost: the training stops and goes on in another pod."""
+    for pod in observed.pods:
+        if pod.phase in ("Pending", "Running") and not has_end(pod) and (cause := disruption(pod)):
+            return State("Pending", cause.reason, f"{cause.message} Another pod continues from the last checkpoint.")
+    return None
+
+
 def running(job: TrainingJob, observed: Observed, now: datetime) -> State | None:
     """All pods exist. Deleting what they mount does no harm any more, so this rule precedes `missing`."""
     started = {index(pod) for pod in observed.pods if _is_training(pod) or pod.phase == "Succeeded"}
@@ -178,7 +187,7 @@ def finishing(job: TrainingJob, observed: Observed, now: datetime) -> State | No
 def in_trouble(job: TrainingJob, observed: Observed, now: datetime) -> State | None:
     """A pod can't start, or has failed and the Job controller replaces it."""
     for pod in sorted(observed.pods, key=lambda pod: pod.created, reverse=True):
-        if cause := trouble(pod, now):
+        if cause := disruption(pod) or trouble(pod, now):
             if pod.phase == "Failed" or _end(pod):
                 message = sentence(cause.message) + (" Another pod will be started." if _follows(job, observed) else "")
                 return State("Pending", cause.reason, message)
@@ -198,6 +207,12 @@ def refused(job: TrainingJob, observed: Observed, now: datetime) -> State | None
         return None
     cause = refusal_of_pod(observed.refusal, "training.compute")
     return State("Pending", cause.reason, cause.message, stalled=True)
+
+
+def recovering(job: TrainingJob, observed: Observed, now: datetime) -> State | None:
+    """Another pod starts in the place of the one that was taken away."""
+    cause = last_disruption(job.status.conditions, job.metadata.generation)
+    return State("Pending", cause.reason, cause.message) if cause else None
 
 
 def pending(job: TrainingJob, observed: Observed, now: datetime) -> State | None:
@@ -220,11 +235,13 @@ RULES: tuple[Rule, ...] = (
     suspended,
     base_not_found,
     queued,
+    disrupted,
     running,
     finishing,
     missing,
     refused,
     in_trouble,
+    recovering,
     pending,
 )
 

@@ -74,8 +74,23 @@ def pod(phase: str, *states: dict[str, Any], version: str = "2", created: str = 
     container = {"name": "training", "image": "training:1"} | named
     return {
         "metadata": {"name": "p", "creationTimestamp": created, "labels": {"perennial.dev/version": version}},
+        "spec": {"nodeName": "worker-1"},
         "status": {"phase": phase, "containerStatuses": [container] if states else []} | more,
     }
+
+
+def cut_off() -> list[dict[str, Any]]:
+    """The conditions of a pod whose node stopped reporting: all is as it was, but the node controller's Ready."""
+    return [
+        {"type": "Ready", "status": "False", "lastTransitionTime": "2026-03-01T11:59:00Z"},
+        {"type": "ContainersReady", "status": "True"},
+    ]
+
+
+def targeted(reason: str, message: str = "") -> list[dict[str, Any]]:
+    """The conditions of a running pod that is about to be taken away (KEP-3329)."""
+    target = {"type": "DisruptionTarget", "status": "True", "reason": reason, "message": message}
+    return [{"type": "Ready", "status": "True"}, {"type": "ContainersReady", "status": "True"}, target]
 
 
 def true(type_: str, reason: str = "X", message: str = "x") -> dict[str, Any]:

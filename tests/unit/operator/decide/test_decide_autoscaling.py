@@ -67,6 +67,9 @@ NUMBERS = {
     "It shrinks when the window has passed": NumberCase(
         limits=spec(down="5m"), before=at(4, (900, 4), (300, 2)), ready=4, load=8.0, desired=2
     ),
+    "Recommendations of the future, by a clock that was set back, do not hold it": NumberCase(
+        before=at(1, (-3000, 1), (-3600, 2)), ready=1, load=12.0, desired=3
+    ),
     "It grows only to the lowest recommendation of the window": NumberCase(
         limits=spec(up="1m"), before=at(1, (300, 1), (30, 2)), ready=1, load=12.0, desired=1
     ),

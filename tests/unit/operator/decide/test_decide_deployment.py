@@ -11,8 +11,21 @@ from perennial.decide.deployment.observed import Observed
 from perennial.decide.deployment.queries import queries
 from perennial.decide.kube import AppsView, PodView
 from perennial.decide.outcome import Manifest, Reference
-from perennial_testing.specs.api_objects import DEFAULTS, DIGEST, NOW, URI, after, deployment, ended, pod
+from perennial_testing.specs.api_objects import (
+    DEFAULTS,
+    DIGEST,
+    NOW,
+    URI,
+    after,
+    cut_off,
+    deployment,
+    ended,
+    pod,
+    targeted,
+    true,
+)
 
+EVICTION = true("Ready", "PodEvicted", "Pod p leaves node worker-1.") | {"status": "False"}
 AVAILABLE = {"type": "Available", "status": "True"}
 OVERDUE = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "overdue"}
 QUOTA = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: small"}
@@ -102,6 +115,50 @@ STATES = {
     ),
     "A container that failed once and then ended well is no trouble": StateCase(
         seen(pod("Pending", ended(0), ended(1)), apps=apps(0)), reason="RollingOut"
+    ),
+    "The node of the pod does not report": StateCase(
+        seen(pod("Running", {"running": {}}, conditions=cut_off()), apps=apps(0)),
+        reason="NodeLost",
+        message="Node worker-1 of pod p does not report since 2026-03-01T11:59:00Z",
+    ),
+    "A drain evicts the pod": StateCase(
+        seen(
+            pod("Running", {"running": {}}, conditions=targeted("EvictionByEvictionAPI")),
+            pod("Pending"),
+            apps=apps(0),
+        ),
+        reason="PodEvicted",
+        message="Pod p leaves node worker-1: it was evicted, as by a drain.",
+    ),
+    "A drain evicts a pod of the previous version": StateCase(
+        seen(pod("Running", {"running": {}}, version="1", conditions=targeted("EvictionByEvictionAPI")), apps=apps(0)),
+        reason="RollingOut",
+    ),
+    "A drain evicts the pod, and no other node takes the next one": StateCase(
+        seen(
+            pod("Running", {"running": {}}, conditions=targeted("EvictionByEvictionAPI")),
+            pod("Pending", conditions=[{"type": "PodScheduled", "status": "False", "message": "0/1 nodes"}]),
+            apps=apps(0),
+        ),
+        reason="Unschedulable",
+        message="0/1 nodes",
+    ),
+    "The evicted pod is gone, and the next one loads": StateCase(
+        seen(pod("Running", {"running": {}}), apps=apps(0)),
+        deployment=deployment({"conditions": [EVICTION]}),
+        reason="PodEvicted",
+        message="Pod p leaves node worker-1.",
+    ),
+    "The next pod is ready: the eviction is the past": StateCase(
+        seen(pod("Running", {"running": {}}), apps=apps(1, 1, AVAILABLE)),
+        deployment=deployment({"conditions": [EVICTION]}),
+        reason="InService",
+        ready=True,
+    ),
+    "A new spec rolls out: the eviction is the past": StateCase(
+        seen(pod("Running", {"running": {}}), apps=apps(0)),
+        deployment=deployment({"conditions": [EVICTION]}, generation=2),
+        reason="RollingOut",
     ),
     "A pod is refused by a quota": StateCase(
         seen(apps=apps(0, 1, QUOTA)), reason="PodsRefused", message="exceeded quota: small", stalled=True

@@ -85,6 +85,10 @@ def test_a_failed_version_is_tried_again_ever_later(failures: int, minutes: int)
     assert outcome.status.decisions[-1].rule == "retraining.backoffLimit 3"  # type: ignore[attr-defined]
 
 
+def test_a_failure_of_the_future_by_a_clock_that_was_set_back_is_not_waited_for() -> None:
+    assert states(_later(-100_000, _failed(1)))[2] == "Training"
+
+
 NO_RETRY: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
     "the limit is reached": ([_failed(n) for n in (1, 2, 3, 4)], {}),
     "the limit is 0": ([_failed(1)], {"retraining": {"backoffLimit": 0}}),

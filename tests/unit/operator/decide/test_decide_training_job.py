@@ -16,9 +16,11 @@ from perennial_testing.specs.api_objects import (
     NOW,
     after,
     batch_job,
+    cut_off,
     ended,
     pod,
     result,
+    targeted,
     training_job,
     true,
 )
@@ -27,6 +29,9 @@ from perennial_testing.specs.training_job_cases import StateCase, observe
 FAILURE = {"perennial": "failure", "reason": "EmptyCorpus", "message": "pvc://corpus/train.txt holds no text."}
 PROGRESS = Progress(step=30, max_steps=300, loss=4.5, validation_loss=4.6)
 EVICTED = {"reason": "Evicted", "message": "Pod ephemeral local storage usage exceeds the total limit of 20Mi. "}
+FULL = {"reason": "Evicted", "message": "The node was low on resource: ephemeral-storage. "}
+SIGTERM = {"perennial": "failure", "reason": "Terminated", "message": "SIGTERM at step 30."}
+EVICTION = true("Ready", "PodEvicted", "Pod p leaves node worker-1.") | {"status": "False"}
 WAITING = {"waiting": {"reason": "ImagePullBackOff", "message": "not found"}}
 UNSCHEDULED = [{"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available"}]
 UNPARSABLE = "pvc://corpus/../secrets"
@@ -39,6 +44,10 @@ def beside_a_proxy(minutes: float, end: dict[str, Any]) -> dict[str, Any]:
     proxy = {"name": "mesh-proxy", "state": {"running": {}}}
     running["status"]["containerStatuses"].append(proxy)
     return running
+
+
+def terminating(pod: dict[str, Any]) -> dict[str, Any]:
+    return pod | {"metadata": pod["metadata"] | {"deletionTimestamp": "2026-03-01T12:00:00Z"}}
 
 
 def just_begun(job: dict[str, Any]) -> dict[str, Any]:
@@ -123,6 +132,77 @@ STATES = {
         reason="Evicted",
         message="exceeds the total limit of 20Mi. Raise the limit or request that it names, or free the node's disk or "
         "memory. Another pod will be started.",
+    ),
+    "A pod on a node that does not report trains no more, whatever its phase": StateCase(
+        observe(pod("Running", {"running": {}}, conditions=cut_off()), job=batch_job(), progress=PROGRESS),
+        state="Pending",
+        reason="NodeLost",
+        message="Node worker-1 of pod p does not report since 2026-03-01T11:59:00Z; Kubernetes deletes the pod after 5 "
+        "minutes, unless the node reports again. Another pod continues",
+    ),
+    "A pod that can't end, as its node does not report": StateCase(
+        observe(terminating(pod("Running", {"running": {}}, conditions=cut_off())), job=batch_job()),
+        state="Pending",
+        reason="NodeLost",
+        message="can't end there; repair the node, or run `kubectl delete node worker-1`.",
+    ),
+    "A pod that a drain evicts": StateCase(
+        observe(
+            terminating(pod("Running", {"running": {}}, conditions=targeted("EvictionByEvictionAPI"))), job=batch_job()
+        ),
+        state="Pending",
+        reason="PodEvicted",
+        message="Pod p leaves node worker-1: it was evicted, as by a drain. Another pod continues from the last",
+    ),
+    "A pod that a drain evicted: the SIGTERM that its training reports is not the cause": StateCase(
+        observe(
+            pod("Failed", ended(143, SIGTERM), conditions=targeted("EvictionByEvictionAPI")),
+            pod("Pending", created="2026-03-01T11:30:00Z"),
+            job=batch_job(),
+        ),
+        state="Pending",
+        reason="PodEvicted",
+        message="it was evicted, as by a drain. Another pod will be started.",
+    ),
+    "A pod that was evicted is gone, and the next one starts": StateCase(
+        observe(pod("Pending", created="2026-03-01T11:30:00Z"), job=batch_job()),
+        job=training_job({"conditions": [EVICTION]}),
+        state="Pending",
+        reason="PodEvicted",
+        message="Pod p leaves node worker-1.",
+    ),
+    "The next pod runs: the eviction is the past": StateCase(
+        observe(pod("Running", created="2026-03-01T11:30:00Z"), job=batch_job()),
+        job=training_job({"conditions": [EVICTION]}),
+        state="Running",
+        reason="Training",
+    ),
+    "An eviction that an earlier spec saw is the past": StateCase(
+        observe(job=just_begun(batch_job())),
+        job=training_job({"conditions": [EVICTION]}, generation=2),
+        state="Pending",
+        reason="Starting",
+    ),
+    "A pod that makes room for another": StateCase(
+        observe(pod("Running", {"running": {}}, conditions=targeted("PreemptionByScheduler")), job=batch_job()),
+        state="Pending",
+        reason="PodPreempted",
+        message="a pod with a higher priority takes its place",
+    ),
+    "A node that was deleted": StateCase(
+        observe(pod("Failed", {"running": {}}, conditions=targeted("DeletionByPodGC")), job=batch_job()),
+        state="Pending",
+        reason="NodeLost",
+        message="Pod p leaves node worker-1: the node is out of service or no longer exists.",
+    ),
+    "A full disk of the node": StateCase(
+        observe(
+            pod("Failed", ended(137), conditions=targeted("TerminationByKubelet", FULL["message"]), **FULL),
+            job=batch_job(),
+        ),
+        state="Pending",
+        reason="Evicted",
+        message="The node was low on resource: ephemeral-storage. Raise the limit",
     ),
     "A pod that failed and is the last one": StateCase(
         observe(pod("Failed", ended(1)), job=batch_job()),

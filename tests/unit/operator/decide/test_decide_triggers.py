@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -200,6 +200,7 @@ ZONES = {
     "once in the hour that comes twice": NextTime(
         "Europe/Berlin", "30 2 * * *", "2026-10-25T00:31Z", "2026-10-26T01:30Z"
     ),
+    "in its second pass too": NextTime("Europe/Berlin", "30 2 * * *", "2026-10-25T01:10Z", "2026-10-26T01:30Z"),
 }
 
 
@@ -208,6 +209,57 @@ def test_the_schedule_is_in_its_time_zone(case: NextTime) -> None:
     model = served({"name": "zoned", "schedule": {"cron": case.cron, "timeZone": case.zone}})
     _, outcome = reconcile(model, {}, datetime.fromisoformat(case.now))
     assert outcome.again_at == datetime.fromisoformat(case.next)
+
+
+@pytest.mark.parametrize("cron", ["30 2 * * *", "0 3 * * *", "5 2 * * *"])
+@pytest.mark.parametrize("change", ["2026-03-29", "2026-10-25"], ids=["to summer time", "to winter time"])
+def test_a_change_of_daylight_saving_neither_loses_nor_doubles_a_run(change: str, cron: str) -> None:
+    model = served({"name": "zoned", "schedule": {"cron": cron, "timeZone": "Europe/Berlin"}}, cooldown="0s")
+    starts = []
+    for day in range(-1, 3):
+        for minutes in range(-30, 4 * 60, 10):  # in UTC, and never on time
+            now = datetime.fromisoformat(f"{change}T00:07Z") + timedelta(days=day, minutes=minutes)
+            before, (model, _) = model.status.last_version, reconcile(model, {}, now)
+            starts += [day] * (model.status.last_version - before)
+            model = finished(model)
+    assert starts == [-1, 0, 1, 2]
+
+
+def test_a_clock_that_is_set_back_by_an_hour_starts_nothing_twice() -> None:
+    model = finished(play(served(NIGHTLY, cooldown="0s"), (0, {}), (15 * 60, {})))
+    for minute in range(14 * 60, 16 * 60, 10):
+        model = finished(play(model, (minute, {})))
+    assert reasons(model) == ["VersionStarted"]
+    assert reasons(play(model, (39 * 60, {}))) == ["VersionStarted"] * 2
+
+
+def test_a_clock_that_is_set_ahead_by_an_hour_starts_what_it_skips() -> None:
+    model = finished(play(served(NIGHTLY, cooldown="0s"), (0, {}), (14.5 * 60, {}), (15.5 * 60, {})))
+    assert reasons(model) == ["VersionStarted"]
+
+
+A_YEAR = 365 * 24 * 60
+
+
+def test_a_schedule_goes_on_when_a_clock_that_was_far_ahead_is_set_right() -> None:
+    model = finished(play(served(NIGHTLY, cooldown="0s"), (A_YEAR, {}), (A_YEAR + 15 * 60, {})))
+    model = finished(play(model, (0, {})))
+    assert reasons(model) == ["VersionStarted"]
+    assert reasons(play(model, (15 * 60, {}))) == ["VersionStarted"] * 2
+
+
+def test_a_cooldown_lasts_no_longer_than_itself_when_the_clock_is_set_back() -> None:
+    model = finished(play(served(metric(**{"for": "0s"}), cooldown="6h"), (A_YEAR, LOW)))
+    model = play(model, (0, LOW))
+    assert model.status.decisions[-1].outcome == "held back: cooldown of 6h until 2026-03-01T18:00:00Z"
+    assert reasons(play(model, (5 * 60, LOW))) == ["VersionStarted", "RetrainingHeld"]
+    assert reasons(play(model, (6 * 60, LOW)))[-1] == "VersionStarted"
+
+
+def test_a_breach_that_began_in_the_future_begins_now() -> None:
+    model = play(served(metric()), (A_YEAR, LOW), (0, LOW))
+    assert reasons(play(model, (29, LOW))) == []
+    assert reasons(play(model, (30, LOW))) == ["VersionStarted"]
 
 
 def test_jitter_delays_each_start_of_a_model_alike_and_spreads_models() -> None:

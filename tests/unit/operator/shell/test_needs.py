@@ -7,7 +7,7 @@ import pytest
 
 from perennial.decide.kube import JobView, PodView
 from perennial.decide.training_job import needs
-from perennial_testing.specs.api_objects import DIGEST, URI, training_job
+from perennial_testing.specs.api_objects import DIGEST, URI, cut_off, training_job
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -24,7 +24,7 @@ def batch(*conditions: str) -> JobView:
     )
 
 
-def pod(phase: str, index: int = 0, ended: bool = False) -> PodView:
+def pod(phase: str, index: int = 0, ended: bool = False, **status: Any) -> PodView:
     state: dict[str, Any] = {"terminated": {"exitCode": 0}} if ended else {"running": {}}
     return PodView.of(
         {
@@ -32,7 +32,8 @@ def pod(phase: str, index: int = 0, ended: bool = False) -> PodView:
                 "name": f"writer-v1-{index}",
                 "labels": {"batch.kubernetes.io/job-completion-index": str(index)},
             },
-            "status": {"phase": phase, "containerStatuses": [{"name": "training", "image": "a:1", "state": state}]},
+            "status": {"phase": phase, "containerStatuses": [{"name": "training", "image": "a:1", "state": state}]}
+            | status,
         }
     )
 
@@ -83,6 +84,7 @@ def test_pods_are_read_from_the_server_once_the_job_ended_without_their_result(
         pytest.param([], None, id="no pod"),
         pytest.param([pod("Pending")], None, id="a pod that does not run yet"),
         pytest.param([pod("Running", 1)], None, id="a helper alone"),
+        pytest.param([pod("Running", conditions=cut_off())], None, id="the leader on a node that does not report"),
         pytest.param([pod("Running", 1), pod("Running", 0)], "writer-v1-0", id="the leader beside a helper"),
     ],
 )

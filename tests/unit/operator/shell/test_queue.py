@@ -131,6 +131,22 @@ async def test_stopping_waits_for_running_work_and_starts_no_other():
     assert tasks._timers == {}
 
 
+async def test_what_waits_for_a_time_is_hastened_when_the_clock_was_set():
+    calls = []
+
+    async def work(key):
+        calls.append(key)
+
+    tasks = Queue(work, yields)
+    tasks.start(1)
+    for key in ("a", "b"):
+        tasks.add_after(key, 1000)
+    tasks.hasten()
+    await asyncio.sleep(0.01)
+    assert calls == ["a", "b"]
+    await tasks.stop(1)
+
+
 async def test_stopping_cancels_work_that_does_not_end():
     async def work(_):
         await asyncio.Event().wait()

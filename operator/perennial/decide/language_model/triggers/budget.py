@@ -25,6 +25,11 @@ def hold(view: View) -> str | None:
     return None
 
 
+def not_ahead(ledger: Ledger, now: datetime) -> Ledger:
+    """A run of the future was started by a clock that has been set back since; it counts from now on."""
+    return ledger.update(triggered_run_times=[min(run, now) for run in ledger.status.triggered_run_times])
+
+
 def spend(ledger: Ledger, model: LanguageModel, now: datetime) -> Ledger:
     """One more run counts, for as long as a limit looks back."""
     recent = now - max(DAY, _cooldown(model))

@@ -38,7 +38,8 @@ class Metric(Trigger):
             return status.model_copy(update={"metric": MetricStatus(breach_start_time=before, missing=value)})
         if not self._breached(value):
             return status.model_copy(update={"metric": None, "held": None})
-        return status.model_copy(update={"metric": MetricStatus(breach_start_time=before or view.now)})
+        start = min(before or view.now, view.now)  # one of the future was told by a clock that was set back since
+        return status.model_copy(update={"metric": MetricStatus(breach_start_time=start)})
 
     def due(self, status: TriggerStatus, view: View) -> Due | None:
         """While a version is in training, the metric still describes the one before."""

@@ -39,7 +39,10 @@ class Retry(Trigger):
         if view.model.spec.suspend or not 0 < len(failures) <= self.limit:
             return None
         ended = _newest(view).completion_time
-        return ended + DELAY * 2 ** (len(failures) - 1) if ended else None
+        if ended is None:
+            return None
+        pause = DELAY * 2 ** (len(failures) - 1)
+        return ended + pause if ended <= view.now else view.now  # told by a clock that was set back since
 
 
 def _newest(view: View) -> Version:

@@ -13,6 +13,9 @@ from perennial.api.duration import seconds
 from perennial.api.language_model import ScheduleStatus, ScheduleTrigger, TriggerStatus
 from perennial.decide.language_model.triggers.trigger import Due, Trigger, View, clock
 
+# A clock that is set back by more than this was wrong before; the times since then are not waited for.
+LONGEST_REPETITION = timedelta(days=1)
+
 
 @dataclass(frozen=True)
 class Schedule(Trigger):
@@ -48,7 +51,9 @@ class Schedule(Trigger):
         return None
 
     def observe(self, status: TriggerStatus, view: View) -> TriggerStatus:
-        return status if status.schedule else _evaluated(status, view)
+        """A clock that was set back by less than a day passes the times again, and they start nothing again."""
+        until = _evaluated_until(status)
+        return _evaluated(status, view) if until is None or until - view.now > LONGEST_REPETITION else status
 
     def due(self, status: TriggerStatus, view: View) -> Due | None:
         time = self.next_time(status, view)
@@ -64,18 +69,23 @@ class Schedule(Trigger):
         return _evaluated(status, view)
 
     def next_time(self, status: TriggerStatus, view: View) -> datetime | None:
-        until = status.schedule.evaluated_until_time if status.schedule else None
+        until = _evaluated_until(status)
         if until is None or self.problem():
             return None
-        after = (until - self._delay).astimezone(ZoneInfo(self.spec.time_zone))
-        time: datetime = next(CronSim(self.spec.cron, after))
-        return time.astimezone(UTC) + self._delay
+        after = until - self._delay
+        times = CronSim(self.spec.cron, after.astimezone(ZoneInfo(self.spec.time_zone)))
+        # In the second pass of the hour that comes twice, the first of them may be one of the first pass.
+        return next(time for each in times if (time := each.astimezone(UTC)) > after) + self._delay
 
     @property
     def _delay(self) -> timedelta:
         """The same for each start of a model, and spread evenly over many models."""
         share = int.from_bytes(sha256(self.uid.encode()).digest()[:4]) / 2**32
         return timedelta(seconds=int(share * seconds(self.spec.jitter)))
+
+
+def _evaluated_until(status: TriggerStatus) -> datetime | None:
+    return status.schedule.evaluated_until_time if status.schedule else None
 
 
 def _evaluated(status: TriggerStatus, view: View) -> TriggerStatus:
