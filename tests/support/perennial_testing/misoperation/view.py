@@ -65,7 +65,9 @@ def newest(manifest: Manifest) -> Manifest:
 
 def _language_model(mirror: Mirror, manifest: Manifest, namespace: str, name: str) -> dict[str, Any]:
     version, spec, status = newest(manifest), manifest["spec"], manifest["status"]
-    if not version or spec.get("suspend"):  # what was suspended from the start has no version, what was so later has
+    imports = spec.get("import", {}).get("uri") != status.get("import", {}).get("uri")
+    # What was suspended, or could not import, from the start has no version; what was so later has.
+    if not version or spec.get("suspend") or imports:
         return {}
     served = status.get("servingVersion")
     gates = spec.get("evaluation", {}).get("gates", [])
