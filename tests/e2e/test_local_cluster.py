@@ -1,4 +1,4 @@
-"""The local cluster itself: it comes up, repairs itself, runs restricted pods, and leaves nothing behind."""
+"""The local cluster itself: it comes up with two nodes, repairs itself, runs restricted pods, and leaves nothing."""
 
 import json
 import os
@@ -43,12 +43,13 @@ OBJECTS = [
 ]
 
 
-def pod(security: dict[str, object]) -> dict[str, object]:
+def pod(security: dict[str, object], name: str = "idle", **spec: object) -> dict[str, object]:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": "idle", "namespace": "team"},
-        "spec": {
+        "metadata": {"name": name, "namespace": "team"},
+        "spec": spec
+        | {
             "containers": [
                 {
                     "name": "idle",
@@ -101,7 +102,7 @@ def traces(name: str) -> list[str]:
     ]
     signs = (f"perennial/{name}/", f"pl-{name}", "table ip kube-proxy")
     found = [line for line in lines if any(sign in line for sign in signs)]
-    return found + [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/perennial-{name}")]
+    return found + [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/perennial-{name}.*")]
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +119,7 @@ def node(own_state: Path) -> Iterator[str]:
     """One for all tests: the last of them takes it down."""
     name = "lctest"
     try:
-        done = tool("up", "--name", name)
+        done = tool("up", "--name", name, "--nodes", "2")
         assert done.returncode == 0, done.stdout + done.stderr
         yield name
     finally:
@@ -134,6 +135,39 @@ def test_a_restricted_pod_runs_with_a_volume_and_an_unrestricted_one_is_refused(
     assert ready.returncode == 0, ready.stderr
 
 
+def test_pods_of_two_nodes_reach_each_other(node: str) -> None:
+    """The pods have the same volume, too. A port at which nobody listens refuses: so the packets arrive."""
+    names = [node, f"{node}-2"]
+    kubectl(node, "apply", "-f", "-", given={"apiVersion": "v1", "kind": "List", "items": OBJECTS})
+    for each in names:
+        kubectl(node, "apply", "-f", "-", given=pod(RESTRICTED, f"on-{each}", nodeName=each))
+        ready = kubectl(node, "-n", "team", "wait", "--for=condition=Ready", f"pod/on-{each}", "--timeout=60s")
+        assert ready.returncode == 0, ready.stderr
+    addresses = {each: field(node, f"on-{each}", "{.status.podIP}") for each in names}
+    assert len({address.split(".")[2] for address in addresses.values()}) == 2
+    for here, there in (names, names[::-1]):
+        assert reaches(process_of_pod(field(node, f"on-{here}", "{.metadata.uid}")), addresses[there])
+
+
+def field(name: str, of: str, path: str) -> str:
+    return kubectl(name, "-n", "team", "get", "pod", of, "-o", f"jsonpath={path}").stdout
+
+
+def process_of_pod(uid: str) -> int:
+    """The pid of one of its processes, by its cgroup."""
+    return next(
+        int(path.parent.name)
+        for path in Path("/proc").glob("[0-9]*/cgroup")
+        if path.exists() and uid in path.read_text() and path.with_name("exe").readlink().name == "pause"
+    )
+
+
+def reaches(pid: int, address: str) -> bool:
+    connect = f"import socket; socket.create_connection(({address!r}, 9), 5)"
+    command = ("nsenter", f"--net=/proc/{pid}/ns/net", sys.executable, "-c", connect)
+    return "ConnectionRefusedError" in subprocess.run(command, capture_output=True, text=True).stderr
+
+
 def test_deleting_a_claim_deletes_its_folder(node: str, own_state: Path) -> None:
     kubectl(node, "apply", "-f", "-", given={"apiVersion": "v1", "kind": "List", "items": OBJECTS})
     kubectl(node, "-n", "team", "delete", "pod", "--all", "--grace-period=0", "--force")  # a claim in use stays
@@ -145,7 +179,7 @@ def test_deleting_a_claim_deletes_its_folder(node: str, own_state: Path) -> None
 
 def test_it_comes_back_after_kill_of_a_component_and_of_the_supervisor(node: str) -> None:
     kubectl(node, "create", "namespace", "kept")
-    for component in ("etcd", "containerd", "supervisor"):
+    for component in ("etcd", "containerd", f"{node}-2", "supervisor"):
         os.kill(process(node, component), signal.SIGKILL)
         again = tool("up", "--name", node)
         assert again.returncode == 0, again.stdout + again.stderr
@@ -157,7 +191,7 @@ def test_two_clusters_side_by_side(node: str) -> None:
         assert tool("up", "--name", "lctest2", "--control-plane-only").returncode == 0
         assert tool("status").returncode == 0
         assert kubectl("lctest2", "get", "nodes").stdout == ""
-        assert kubectl(node, "get", "nodes", "-o", "name").stdout == f"node/{node}\n"
+        assert kubectl(node, "get", "nodes", "-o", "name").stdout.split() == [f"node/{node}", f"node/{node}-2"]
     finally:
         tool("down", "--name", "lctest2")
     assert tool("status").returncode == 0
@@ -195,6 +229,7 @@ def test_clusters_of_two_folders_that_start_at_once_get_networks_of_their_own(
     ("arguments", "advice"),
     [
         (("up", "--name", "No_Name"), "use up to 12 of a-z"),
+        (("up", "--name", "absent", "--nodes", "5"), "use 1 to 4"),
         (("kubeconfig", "--name", "absent"), "bring it up first"),
         (("load-image", "--name", "absent", "image.tar"), "bring it up first"),
         (("logs", "--name", "absent"), "bring it up first"),

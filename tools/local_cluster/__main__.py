@@ -12,7 +12,8 @@ import images
 import lifecycle
 import provisioner
 import supervisor
-from cluster import DEFAULT_NAME, Cluster, load, load_all
+from cluster import DEFAULT_NAME, MOST_NODES, Cluster, load, load_all
+from processes import Process
 
 Parser = argparse.ArgumentParser
 
@@ -33,7 +34,9 @@ def _parser() -> Parser:
             added.add_argument("--name", default=DEFAULT_NAME, help=f"name of the cluster (default: {DEFAULT_NAME})")
         return added
 
-    command("up", _up, "start the cluster, or repair it; does nothing if it works").add_argument(
+    up = command("up", _up, "start the cluster, or repair it; does nothing if it works")
+    up.add_argument("--nodes", type=int, metavar="NUMBER", help=f"number of nodes, 1 (default) to {MOST_NODES}")
+    up.add_argument(
         "--control-plane-only",
         action="store_true",
         help="start etcd, API server and controller manager on 127.0.0.1, without a node and without root",
@@ -42,14 +45,14 @@ def _parser() -> Parser:
     command("status", _status, "show the clusters and their processes; exits with 1 if one does not work", named=False)
     command("kubeconfig", _kubeconfig, "print the path of the kubeconfig")
     command("kubectl-path", _kubectl_path, "print the path of kubectl", named=False)
-    command("load-image", _load_image, "load images into the node").add_argument(
+    command("load-image", _load_image, "load images into each node").add_argument(
         "images", nargs="+", type=Path, metavar="IMAGE", help="OCI or Docker archive, or folder in the OCI layout"
     )
     logs = command("logs", _logs, "print the log of a component, or list the components")
     logs.add_argument("component", nargs="?", metavar="COMPONENT")
     logs.add_argument("--follow", "-f", action="store_true", help="follow the log")
     command("build", _build, "build the binaries only", named=False)
-    command("supervise", lambda options: supervisor.run(_existing(options.name)), None)
+    command("supervise", _supervise, None).add_argument("--node", type=int)
     command("provision", lambda options: provisioner.run(_existing(options.name)), None)
     return parser
 
@@ -60,8 +63,16 @@ def _existing(name: str) -> Cluster:
     raise SystemExit(f"There is no cluster named {name}: bring it up first (`up --name {name}`).")
 
 
+def _supervise(options: argparse.Namespace) -> None:
+    cluster = _existing(options.name)
+    if options.node is None:
+        supervisor.run(cluster)
+    else:
+        supervisor.run_node(cluster.nodes[options.node - 1])
+
+
 def _up(options: argparse.Namespace) -> None:
-    cluster = lifecycle.up(options.name, options.control_plane_only)
+    cluster = lifecycle.up(options.name, options.control_plane_only, options.nodes)
     print(f"export KUBECONFIG={cluster.kubeconfig}")
 
 
@@ -85,9 +96,17 @@ def _describe(cluster: Cluster) -> bool:
     )
     for first in outer.children() if outer else ():
         print(f"  {'supervisor':24} pid {first.pid}")
-        for process in first.children():
-            print(f"  {Path((process.command() or ['(ended)'])[0]).name:24} pid {process.pid}")
+        _print_children(first, "  ")
     return works
+
+
+def _print_children(process: Process, indent: str) -> None:
+    """Its children, and those of the supervisor of another node."""
+    for child in process.children():
+        command = child.command() or ["(ended)"]
+        print(f"{indent}{Path(command[0]).name:24} pid {child.pid}")
+        if "supervise" in command:
+            _print_children(child, f"{indent}  ")
 
 
 def _kubeconfig(options: argparse.Namespace) -> None:
@@ -109,7 +128,8 @@ def _load_image(options: argparse.Namespace) -> None:
 
 def _logs(options: argparse.Namespace) -> None:
     cluster = _existing(options.name)
-    names = sorted(path.stem for path in cluster.path("logs").glob("*.log"))
+    folder = cluster.path("logs")
+    names = sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.log"))
     if not options.component:
         print("\n".join(names))
     elif options.component not in names:

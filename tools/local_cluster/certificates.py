@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster import Cluster
+from cluster import Cluster, Node
 
 DAYS = "3650"
 
@@ -46,7 +46,7 @@ def identities(cluster: Cluster) -> tuple[Identity, ...]:
     addresses = {"127.0.0.1", cluster.node_address, cluster.api_service_address}
     return (
         *CLIENTS,
-        Identity("kubelet", f"system:node:{cluster.name}", "system:nodes"),
+        *map(_kubelet, cluster.nodes),
         Identity(
             "kube-apiserver",
             "kube-apiserver",
@@ -57,6 +57,10 @@ def identities(cluster: Cluster) -> tuple[Identity, ...]:
         Identity("etcd", "etcd", names=("IP:127.0.0.1",)),
         Identity("etcd-client", "kube-apiserver-etcd-client"),
     )
+
+
+def _kubelet(node: Node) -> Identity:
+    return Identity(f"kubelet{node.number}", f"system:node:{node.name}", "system:nodes")
 
 
 def make(cluster: Cluster) -> None:
@@ -70,9 +74,11 @@ def make(cluster: Cluster) -> None:
     for identity in identities(cluster):
         if not (folder / f"{identity.file}.crt").exists():
             _certificate(folder, identity)
-    for identity in (*CLIENTS, Identity("kubelet", "")):
+    for identity in CLIENTS:
         path = cluster.kubeconfig if identity.file == "admin" else cluster.path(f"{identity.file}.kubeconfig")
         _write_kubeconfig(cluster, identity.file, path)
+    for node in cluster.nodes:
+        _write_kubeconfig(cluster, _kubelet(node).file, node.path("kubelet.kubeconfig"))
 
 
 def _authority(folder: Path) -> None:
@@ -162,6 +168,7 @@ def _write_kubeconfig(cluster: Cluster, file: str, path: Path) -> None:
         ],
         "contexts": [{"name": cluster.name, "context": context}],
     }
+    path.parent.mkdir(exist_ok=True)
     path.touch(mode=0o600)
     path.write_text(json.dumps(document, indent=1))
 

@@ -1,24 +1,24 @@
-"""The cgroup under which a cluster's pods live, in every hierarchy of cgroup v1 or in the one of v2."""
+"""The cgroup under which a node's pods live, in every hierarchy of cgroup v1 or in the one of v2."""
 
 import os
 import time
 from pathlib import Path
 
-from cluster import Cluster
+from cluster import Node
 
 MOUNT = Path("/sys/fs/cgroup")
 PATIENCE_SECONDS = 10
 
 
-def create(cluster: Cluster) -> None:
+def create(node: Node) -> None:
     for root in _roots():
-        (root / cluster.cgroup).mkdir(exist_ok=True)
+        (root / node.cgroup).mkdir(exist_ok=True)
 
 
-def remove(cluster: Cluster) -> None:
-    """Removes the cluster's cgroups. The processes in them must have been killed before."""
+def remove(node: Node) -> None:
+    """Removes the node's cgroups. The processes in them must have been killed before."""
     for root in _roots():
-        _remove_tree(root / cluster.cgroup)
+        _remove_tree(root / node.cgroup)
 
 
 def _roots() -> list[Path]:

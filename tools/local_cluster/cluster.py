@@ -10,6 +10,7 @@ from pathlib import Path
 KUBERNETES = "v1.37.2"
 DEFAULT_NAME = "demo"
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,10}[a-z0-9])?")  # goes into an interface's name: 15 characters at most
+MOST_NODES = 4  # by the networks below
 CLUSTERS = 40  # indices 0..39: networks 10.200.0.0/16 to 10.239.0.0/16, loopback ports 21000 to 21399
 
 WELL_KNOWN_PORTS = {
@@ -42,6 +43,12 @@ class Cluster:
     name: str
     index: int
     control_plane_only: bool
+    size: int = 1  # number of nodes
+
+    @property
+    def nodes(self) -> tuple["Node", ...]:
+        """Its nodes. The first one shares the network of the control plane; each other one has its own behind that."""
+        return () if self.control_plane_only else tuple(Node(self, number) for number in range(1, self.size + 1))
 
     @property
     def folder(self) -> Path:
@@ -50,26 +57,27 @@ class Cluster:
     def path(self, *parts: str) -> Path:
         return self.folder.joinpath(*parts)
 
-    def _network(self, rest: str) -> ipaddress.IPv4Network:
+    def subnet(self, rest: str) -> ipaddress.IPv4Network:
         return ipaddress.IPv4Network(f"10.{200 + self.index}.{rest}")
 
     @property
     def network(self) -> ipaddress.IPv4Network:
         """Everything of this cluster: the host routes it to the node."""
-        return self._network("0.0/16")
+        return self.subnet("0.0/16")
 
     @property
     def pods(self) -> ipaddress.IPv4Network:
-        return self._network("0.0/20")
+        """Of all nodes together."""
+        return self.subnet("0.0/18")
 
     @property
     def services(self) -> ipaddress.IPv4Network:
-        return self._network("64.0/20")
+        return self.subnet("64.0/20")
 
     @property
     def link(self) -> ipaddress.IPv4Network:
         """The veth pair between host (first address) and node (second address)."""
-        return self._network("255.252/30")
+        return self.subnet("255.252/30")
 
     @property
     def host_address(self) -> str:
@@ -88,10 +96,6 @@ class Cluster:
         """The host's end of the veth pair."""
         return f"pl-{self.name}"
 
-    @property
-    def cgroup(self) -> str:
-        return f"perennial-{self.name}"
-
     def port(self, component: str) -> int:
         if not self.control_plane_only:
             return WELL_KNOWN_PORTS[component]
@@ -105,13 +109,45 @@ class Cluster:
     def kubeconfig(self) -> Path:
         return self.path("kubeconfig")
 
+    def save(self) -> None:
+        facts = {"index": self.index, "controlPlaneOnly": self.control_plane_only, "size": self.size}
+        self.path("cluster.json").write_text(json.dumps(facts))
+
+
+@dataclass(frozen=True)
+class Node:
+    """A kubelet with its container runtime, pods and networks; `number` counts from 1."""
+
+    cluster: Cluster
+    number: int
+
+    @property
+    def name(self) -> str:
+        return self.cluster.name if self.number == 1 else f"{self.cluster.name}-{self.number}"
+
+    def path(self, *parts: str) -> Path:
+        return self.cluster.path(f"node{self.number}", *parts)
+
+    @property
+    def pods(self) -> ipaddress.IPv4Network:
+        return list(self.cluster.pods.subnets(new_prefix=20))[self.number - 1]
+
+    @property
+    def link(self) -> ipaddress.IPv4Network:
+        """The veth pair between the first node (first address) and another one (second address)."""
+        return self.cluster.subnet(f"254.{4 * self.number}/30")
+
+    @property
+    def address(self) -> str:
+        return self.cluster.node_address if self.number == 1 else str(self.link[2])
+
+    @property
+    def cgroup(self) -> str:
+        return f"perennial-{self.cluster.name}.{self.number}"
+
     @property
     def containerd_socket(self) -> Path:
         return self.path("containerd.sock")
-
-    def save(self) -> None:
-        facts = {"index": self.index, "controlPlaneOnly": self.control_plane_only}
-        self.path("cluster.json").write_text(json.dumps(facts))
 
 
 def load(name: str) -> Cluster | None:
@@ -120,7 +156,7 @@ def load(name: str) -> Cluster | None:
         facts = json.loads((state_root() / name / "cluster.json").read_text())
     except FileNotFoundError:
         return None
-    return Cluster(name, facts["index"], facts["controlPlaneOnly"])
+    return Cluster(name, facts["index"], facts["controlPlaneOnly"], facts.get("size", 1))
 
 
 def load_all() -> list[Cluster]:

@@ -4,19 +4,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster import Cluster
+from network import Link
 
 
 @dataclass(frozen=True)
 class Component:
     """One process. `program` is a path, or the name of one of our binaries.
 
-    One that `needs_api` is started when the API server answers and knows its rights.
+    One that `needs_api` is started when the API server answers and knows its rights. One with a `link` has a network
+    namespace of its own at the other end.
     """
 
     name: str
     program: str
     arguments: tuple[str, ...]
     needs_api: bool = True
+    link: Link | None = None
 
 
 def flags(**values: object) -> tuple[str, ...]:

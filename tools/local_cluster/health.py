@@ -5,7 +5,7 @@ import struct
 
 import images
 from api import UNREACHABLE, Api
-from cluster import Cluster
+from cluster import Cluster, Node
 from node_components import PAUSE_IMAGE
 
 DNS_SECONDS = 1.0
@@ -29,19 +29,23 @@ def storage_class(cluster: Cluster) -> bool:
 
 
 def containerd_ready(cluster: Cluster) -> bool:
-    return images.ctr(cluster, "version").returncode == 0
+    return all(images.ctr(node, "version").returncode == 0 for node in cluster.nodes)
 
 
 def pause_image(cluster: Cluster) -> bool:
-    return PAUSE_IMAGE in images.names(cluster)
+    return all(PAUSE_IMAGE in images.names(node) for node in cluster.nodes)
 
 
-def node_ready(cluster: Cluster) -> bool:
+def nodes_ready(cluster: Cluster) -> bool:
+    return all(map(_node_ready, cluster.nodes))
+
+
+def _node_ready(node: Node) -> bool:
     """The node says so, and its kubelet answers through the API server: the condition alone may be old."""
-    path = f"/api/v1/nodes/{cluster.name}"
+    path, api = f"/api/v1/nodes/{node.name}", Api(node.cluster.kubeconfig)
     try:
-        conditions = Api(cluster.kubeconfig).get(path)["status"].get("conditions", ())
-        alive = Api(cluster.kubeconfig).text(f"{path}/proxy/healthz") == "ok"
+        conditions = api.get(path)["status"].get("conditions", ())
+        alive = api.text(f"{path}/proxy/healthz") == "ok"
     except UNREACHABLE:
         return False
     return alive and any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)

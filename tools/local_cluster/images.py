@@ -1,4 +1,4 @@
-"""Brings images into the cluster's containerd, where pods find them without a registry.
+"""Brings images into the containerd of each node, where pods find them without a registry.
 
 Layers don't take the usual way through containerd's API, which copies a gigabyte in 20 s: they are
 placed in its store of contents as hard links or copies, and only then made known to it. containerd
@@ -16,7 +16,7 @@ from pathlib import Path
 import archives
 import binaries
 from archives import Image, Part
-from cluster import Cluster
+from cluster import Cluster, Node
 from node_components import PAUSE_IMAGE
 
 ATTEMPTS = 3
@@ -32,17 +32,22 @@ def load(cluster: Cluster, path: Path) -> list[str]:
         images = archives.read(path)
     except ValueError as error:
         raise SystemExit(str(error)) from None
+    for node in cluster.nodes:
+        _load(node, images)
+    return [image.name for image in images]
+
+
+def _load(node: Node, images: list[Image]) -> None:
     for attempt in range(1, ATTEMPTS + 1):
         for layers in (image.layers for image in images):
             for digest, part in layers.items():
-                _place(cluster, digest, part)
-        refusal = _import(cluster, images)
+                _place(node, digest, part)
+        refusal = _import(node, images)
         if refusal is None:
-            return [image.name for image in images]
+            return
         # A collection of garbage between _place and its label takes the layer away again.
         if "not found" not in refusal or attempt == ATTEMPTS:
             raise SystemExit(f"containerd refuses {', '.join(image.name for image in images)}: {refusal}")
-    raise AssertionError("unreachable")
 
 
 def load_pause(cluster: Cluster) -> None:
@@ -63,27 +68,27 @@ def load_pause(cluster: Cluster) -> None:
     load(cluster, archive)
 
 
-def names(cluster: Cluster) -> list[str]:
-    return ctr(cluster, "images", "list", "-q").stdout.split()
+def names(node: Node) -> list[str]:
+    return ctr(node, "images", "list", "-q").stdout.split()
 
 
-def ctr(cluster: Cluster, *arguments: str, stdin: Path | None = None) -> subprocess.CompletedProcess[str]:
+def ctr(node: Node, *arguments: str, stdin: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Runs containerd's own client in the namespace that the kubelet uses."""
-    command = ("ctr", "--address", str(cluster.containerd_socket), "--namespace", "k8s.io", *arguments)
+    command = ("ctr", "--address", str(node.containerd_socket), "--namespace", "k8s.io", *arguments)
     with (stdin or Path(os.devnull)).open("rb") as file:
         return subprocess.run(command, stdin=file, capture_output=True, text=True)
 
 
-def _place(cluster: Cluster, digest: str, part: Part) -> None:
-    blob = cluster.path(STORE, *digest.split(":"))
+def _place(node: Node, digest: str, part: Part) -> None:
+    blob = node.path(STORE, *digest.split(":"))
     if not blob.exists():
-        arriving = cluster.path(f"layer-{os.getpid()}")
+        arriving = node.path(f"layer-{os.getpid()}")
         _link_or_copy(part, arriving)
         blob.parent.mkdir(parents=True, exist_ok=True)
         arriving.rename(blob)
     # containerd finds the content in its store, and reads nothing from the file.
     done = ctr(
-        cluster,
+        node,
         "content",
         "ingest",
         "--expected-digest",
@@ -96,7 +101,7 @@ def _place(cluster: Cluster, digest: str, part: Part) -> None:
     if done.returncode:
         raise SystemExit(f"containerd refuses the layer {digest} of {part.file}: {done.stderr.strip()}")
     # Until an image refers to it, only this label keeps containerd from collecting it as garbage.
-    ctr(cluster, "content", "label", digest, "containerd.io/gc.root=load-image")
+    ctr(node, "content", "label", digest, "containerd.io/gc.root=load-image")
 
 
 def _link_or_copy(part: Part, target: Path) -> None:
@@ -113,7 +118,7 @@ def _link_or_copy(part: Part, target: Path) -> None:
             done += os.sendfile(copy.fileno(), source.fileno(), part.offset + done, part.size - done)
 
 
-def _import(cluster: Cluster, images: list[Image]) -> str | None:
+def _import(node: Node, images: list[Image]) -> str | None:
     """Imports an archive of everything but the layers, and has them unpacked; returns why not, if so."""
     index = {
         "schemaVersion": 2,
@@ -132,11 +137,11 @@ def _import(cluster: Cluster, images: list[Image]) -> str | None:
         for image in images
         for blob in (image.config, image.manifest)
     }
-    archive = cluster.path(f"import-{os.getpid()}.tar")
+    archive = node.path(f"import-{os.getpid()}.tar")
     archive.write_bytes(
         _tar({"oci-layout": b'{"imageLayoutVersion": "1.0.0"}', **blobs, "index.json": json.dumps(index).encode()})
     )
-    done = ctr(cluster, "images", "import", str(archive))
+    done = ctr(node, "images", "import", str(archive))
     archive.unlink()
     return done.stderr.strip() if done.returncode else None
 

@@ -16,30 +16,36 @@ import health
 import host
 import images
 import network
-import node
 import supervisor
-from cluster import KUBERNETES, NAME, Cluster, load, state_root
+from cluster import KUBERNETES, MOST_NODES, NAME, Cluster, load, state_root
+from node import refuse_hidden
 
 LONGEST_SOCKET_PATH = 107  # bytes, a limit of the kernel
 WAIT_SECONDS = 120
 Check = Callable[[Cluster], bool]
 
 
-def up(name: str, control_plane_only: bool) -> Cluster:
-    """Makes the cluster of this name work, whatever state it is in.
+def up(name: str, control_plane_only: bool, size: int | None = None) -> Cluster:
+    """Makes the cluster of this name work, whatever state it is in; with `size` nodes, if that is given.
 
     Raises SystemExit with what to do where it can't.
     """
     if not NAME.fullmatch(name):
         raise SystemExit(f"--name {name}: use up to 12 of a-z, 0-9 and -, from a letter to a letter or digit.")
+    if size is not None and not 1 <= size <= MOST_NODES:
+        raise SystemExit(f"--nodes {size}: use 1 to {MOST_NODES}.")
     host.require(control_plane_only)
     binaries.ensure()
     with _locked():
-        cluster = load(name) or _create(name, control_plane_only)
+        cluster = load(name) or _create(name, control_plane_only, size or 1)
         if cluster.control_plane_only != control_plane_only:
             raise SystemExit(
                 f"{name} exists {'without' if cluster.control_plane_only else 'with'} a node: "
                 f"take it down first, or choose another --name."
+            )
+        if size and cluster.size != size:
+            raise SystemExit(
+                f"{name} exists with --nodes {cluster.size}: take it down first, or choose another --name."
             )
         if is_up(cluster):
             print(f"{name} is up already: Kubernetes {KUBERNETES} at {cluster.api}")
@@ -53,9 +59,9 @@ def down(name: str) -> None:
     with _locked() as root:
         if cluster := load(name):
             supervisor.kill(cluster)
-            network.disconnect(cluster)
-            if not cluster.control_plane_only:
-                cgroups.remove(cluster)
+            network.disconnect(network.of_cluster(cluster))
+            for node in cluster.nodes:
+                cgroups.remove(node)
         folder = root / name
         if folder.is_dir():
             shutil.rmtree(folder)
@@ -76,16 +82,16 @@ def _checks(cluster: Cluster) -> tuple[Check, ...]:
         health.default_service_account,
         health.storage_class,
         health.pause_image,
-        health.node_ready,
+        health.nodes_ready,
         health.dns_answers,
     )
 
 
-def _create(name: str, control_plane_only: bool) -> Cluster:
-    cluster = Cluster(name, network.free_index(name, control_plane_only), control_plane_only)
+def _create(name: str, control_plane_only: bool, size: int) -> Cluster:
+    cluster = Cluster(name, network.free_index(name, control_plane_only), control_plane_only, size)
     if not control_plane_only:
-        node.refuse_hidden(cluster)
-    if len(os.fsencode(cluster.containerd_socket)) > LONGEST_SOCKET_PATH:
+        refuse_hidden(cluster)
+    if any(len(os.fsencode(node.containerd_socket)) > LONGEST_SOCKET_PATH for node in cluster.nodes):
         raise SystemExit(f"{cluster.folder} is too long a path for a socket: set XDG_STATE_HOME to a shorter one.")
     cluster.path("logs").mkdir(parents=True, exist_ok=True)
     cluster.save()
@@ -108,10 +114,10 @@ def _start(cluster: Cluster) -> None:
 def _start_supervisor(cluster: Cluster) -> None:
     process = supervisor.find(cluster)
     if process is None:
-        network.disconnect(cluster)  # of one that was killed a moment ago
+        network.disconnect(network.of_cluster(cluster))  # of one that was killed a moment ago
         process = supervisor.start(cluster)
     if not cluster.control_plane_only:
-        network.connect(cluster, process.pid)
+        network.connect(network.of_cluster(cluster), process.pid)
 
 
 def _start_node(cluster: Cluster) -> None:
@@ -119,7 +125,7 @@ def _start_node(cluster: Cluster) -> None:
         _wait(cluster, health.containerd_ready, "containerd")
         images.load_pause(cluster)
     with _step("Node and DNS", 1):
-        _wait(cluster, health.node_ready, "kubelet")
+        _wait(cluster, health.nodes_ready, "kubelet")
         _wait(cluster, health.dns_answers, "coredns")
 
 

@@ -1,11 +1,11 @@
-"""The node's private view of the machine: made inside the cluster's own mount and network namespaces."""
+"""A node's private view of the machine: made inside its own mount and network namespaces."""
 
 import subprocess
 import time
 from pathlib import Path
 
 import cgroups
-from cluster import Cluster
+from cluster import Cluster, Node
 
 # What the node's programs write at fixed places is kept from the machine's own folders.
 PRIVATE_FOLDERS = ("/run", "/var/log", "/var/lib")
@@ -21,7 +21,7 @@ KUBELET_SYSCTLS = {
     "kernel/keys/root_maxbytes": 25000000,
 }
 
-# Of the cluster's own network namespace only.
+# Of the node's own network namespace only.
 NETWORK_SYSCTLS = {
     "ipv4/ip_forward": 1,
     "ipv4/icmp_ratelimit": 0,  # each attempt of a pod to reach the outside is refused at once
@@ -29,17 +29,17 @@ NETWORK_SYSCTLS = {
 LINK_SECONDS = 10
 
 
-def prepare(cluster: Cluster) -> None:
+def prepare(node: Node) -> None:
     _wait_for_link()
     for folder in PRIVATE_FOLDERS:
         _mount("-t", "tmpfs", "-o", "mode=755", "perennial", folder)
-    _show_at(cluster.path("kubelet"), KUBELET_FOLDER)
+    _show_at(node.path("kubelet"), KUBELET_FOLDER)
     _pretend_sysctls()
     _mount("--make-rshared", "/")  # the kubelet's mounts have to reach the containers
     for name, value in NETWORK_SYSCTLS.items():
         Path("/proc/sys/net", name).write_text(str(value))
-    cgroups.remove(cluster)
-    cgroups.create(cluster)
+    cgroups.remove(node)
+    cgroups.create(node)
 
 
 def refuse_hidden(cluster: Cluster) -> None:
@@ -67,11 +67,11 @@ def _pretend_sysctls() -> None:
 
 
 def _wait_for_link() -> None:
-    """`up` moves one end of the veth pair into this network namespace and sets it up."""
+    """One end of a veth pair is moved into this network namespace and set up, by `up` or by the supervisor."""
     deadline = time.monotonic() + LINK_SECONDS
     while "eth0" not in Path("/proc/net/route").read_text():
         if time.monotonic() > deadline:
-            raise SystemExit("no link to the host appeared in time: `up` was interrupted")
+            raise SystemExit("no link appeared in time: `up` was interrupted")
         time.sleep(0.05)
 
 

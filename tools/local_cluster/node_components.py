@@ -1,11 +1,12 @@
-"""The arguments and configurations of what runs on the node."""
+"""The arguments and configurations of what runs on a node."""
 
 import sys
 from pathlib import Path
 from typing import Any
 
-from cluster import Cluster
+from cluster import Cluster, Node
 from component import Component, flags
+from network import of_node
 from node import KUBELET_FOLDER
 
 HERE = Path(__file__).parent
@@ -13,30 +14,30 @@ PAUSE_IMAGE = "localhost/perennial/pause:1"
 CNI_PLUGINS = "/usr/lib/cni"
 
 
-def containerd(cluster: Cluster) -> Component:
+def containerd(node: Node) -> Component:
     return Component(
         "containerd",
         "/usr/bin/containerd",
-        flags(config=cluster.path("configuration/containerd.toml")),
+        flags(config=node.path("containerd.toml")),
         needs_api=False,
     )
 
 
-def containerd_configuration(cluster: Cluster) -> str:
+def containerd_configuration(node: Node) -> str:
     """TOML, version 2: what both containerd 1.6 and 1.7 read."""
     return f"""version = 2
-root = "{cluster.path("containerd")}"
+root = "{node.path("containerd")}"
 state = "/run/containerd"
 disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs",
   "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs"]
 [grpc]
-  address = "{cluster.containerd_socket}"
+  address = "{node.containerd_socket}"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "{PAUSE_IMAGE}"
   restrict_oom_score_adj = true
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "{CNI_PLUGINS}"
-    conf_dir = "{cluster.path("configuration/cni")}"
+    conf_dir = "{node.path("cni")}"
   [plugins."io.containerd.grpc.v1.cri".containerd]
     snapshotter = "overlayfs"
     default_runtime_name = "runc"
@@ -45,7 +46,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
 """
 
 
-def cni_configuration(cluster: Cluster) -> dict[str, Any]:
+def cni_configuration(node: Node) -> dict[str, Any]:
     """Each pod has a veth pair of its own to the node (`ptp`), so that traffic between pods is routed.
 
     With a bridge, answers of a Service's pod to its neighbour would bypass kube-proxy's rules wherever
@@ -53,7 +54,7 @@ def cni_configuration(cluster: Cluster) -> dict[str, Any]:
     """
     address = {
         "type": "host-local",
-        "ranges": [[{"subnet": str(cluster.pods)}]],
+        "ranges": [[{"subnet": str(node.pods)}]],
         "routes": [{"dst": "0.0.0.0/0"}],
         "dataDir": "/run/cni-addresses",
     }
@@ -67,38 +68,38 @@ def cni_configuration(cluster: Cluster) -> dict[str, Any]:
     }
 
 
-def kubelet(cluster: Cluster) -> Component:
+def kubelet(node: Node) -> Component:
     return Component(
         "kubelet",
         "kubelet",
         flags(
-            config=cluster.path("configuration/kubelet.json"),
-            kubeconfig=cluster.path("kubelet.kubeconfig"),
-            hostname_override=cluster.name,
-            node_ip=cluster.node_address,
+            config=node.path("kubelet.json"),
+            kubeconfig=node.path("kubelet.kubeconfig"),
+            hostname_override=node.name,
+            node_ip=node.address,
             root_dir=KUBELET_FOLDER,
             cert_dir=KUBELET_FOLDER / "pki",
         ),
     )
 
 
-def kubelet_configuration(cluster: Cluster) -> dict[str, Any]:
+def kubelet_configuration(node: Node) -> dict[str, Any]:
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
         "authentication": {
             "anonymous": {"enabled": False},
-            "x509": {"clientCAFile": str(cluster.path("certificates/ca.crt"))},
+            "x509": {"clientCAFile": str(node.cluster.path("certificates/ca.crt"))},
         },
         "authorization": {"mode": "Webhook"},
-        "containerRuntimeEndpoint": f"unix://{cluster.containerd_socket}",
+        "containerRuntimeEndpoint": f"unix://{node.containerd_socket}",
         "cgroupDriver": "cgroupfs",
-        "cgroupRoot": f"/{cluster.cgroup}",
+        "cgroupRoot": f"/{node.cgroup}",
         "failCgroupV1": False,
         "failSwapOn": False,
         "clusterDomain": "cluster.local",
-        "clusterDNS": [cluster.node_address],
-        "resolvConf": str(cluster.path("configuration/resolv.conf")),
+        "clusterDNS": [node.cluster.node_address],
+        "resolvConf": str(node.path("resolv.conf")),
         "podLogsDir": "/var/log/pods",
         "volumePluginDir": str(KUBELET_FOLDER / "volume-plugins"),
         "staticPodPath": "",
@@ -117,22 +118,31 @@ def kubelet_configuration(cluster: Cluster) -> dict[str, Any]:
     }
 
 
-def kube_proxy(cluster: Cluster) -> Component:
-    return Component("kube-proxy", "kube-proxy", flags(config=cluster.path("configuration/kube-proxy.json")))
+def kube_proxy(node: Node) -> Component:
+    return Component("kube-proxy", "kube-proxy", flags(config=node.path("kube-proxy.json")))
 
 
-def kube_proxy_configuration(cluster: Cluster) -> dict[str, Any]:
+def kube_proxy_configuration(node: Node) -> dict[str, Any]:
     return {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
         "mode": "nftables",
-        "clusterCIDR": str(cluster.pods),
-        "hostnameOverride": cluster.name,
-        "clientConnection": {"kubeconfig": str(cluster.path("kube-proxy.kubeconfig"))},
+        "clusterCIDR": str(node.cluster.pods),
+        "hostnameOverride": node.name,
+        "clientConnection": {"kubeconfig": str(node.cluster.path("kube-proxy.kubeconfig"))},
         "conntrack": {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},
         "healthzBindAddress": "127.0.0.1:10256",
         "metricsBindAddress": "127.0.0.1:10249",
     }
+
+
+def further_node(node: Node) -> Component:
+    """Another node, in namespaces of its own, with a supervisor of its own."""
+    namespaces = ("--net", "--pid", "--fork", "--kill-child", "--mount", "--propagation", "private", "--mount-proc")
+    arguments = ("supervise", "--name", node.cluster.name, "--node", str(node.number))
+    return Component(
+        node.name, "/usr/bin/unshare", (*namespaces, sys.executable, str(HERE), *arguments), link=of_node(node)
+    )
 
 
 def coredns(cluster: Cluster) -> Component:

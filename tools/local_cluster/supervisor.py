@@ -16,11 +16,12 @@ from pathlib import Path
 import addons
 import binaries
 import health
-import node
+import network
+import node as node_view
 from api import UNREACHABLE, Api
-from cluster import Cluster
+from cluster import Cluster, Node
 from component import Component
-from components import components
+from components import components, of_node
 from node_components import HERE
 from processes import Process, load
 
@@ -68,17 +69,29 @@ def log(cluster: Cluster, component: str) -> Path:
 
 def run(cluster: Cluster) -> None:
     """Runs the cluster until it is killed. The process has to be the first of its namespace."""
-    if not cluster.control_plane_only:
-        node.prepare(cluster)
+    for first in cluster.nodes[:1]:
+        node_view.prepare(first)
+    _supervise(cluster, components(cluster), cluster.path("logs"))
+
+
+def run_node(node: Node) -> None:
+    """Runs another node than the first until it is killed. The process has to be the first of its namespace."""
+    node_view.prepare(node)
+    _supervise(node.cluster, of_node(node), node.cluster.path("logs", node.name))
+
+
+def _supervise(cluster: Cluster, parts: tuple[Component, ...], logs: Path) -> None:
+    """Starts the components, and again when they end."""
+    logs.mkdir(exist_ok=True)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
-    due = {component: time.monotonic() for component in components(cluster)}  # when each is to be started
+    due = {component: time.monotonic() for component in parts}  # when each is to be started
     running: dict[int, Component] = {}
     programs, bootstrapped = binaries.folder(), False
     while True:
         bootstrapped = bootstrapped or _bootstrap(cluster)
         for component in [c for c, when in due.items() if when <= time.monotonic()]:
             if bootstrapped or not component.needs_api:
-                running[_spawn(cluster, component, programs)] = component
+                running[_spawn(component, programs, logs)] = component
                 del due[component]
         due |= {component: time.monotonic() + RESTART_SECONDS for component in _ended(running)}
         signal.sigtimedwait({signal.SIGCHLD}, POLL_SECONDS if due else IDLE_SECONDS)
@@ -109,11 +122,17 @@ def _ended(running: dict[int, Component]) -> Iterator[Component]:
             yield component
 
 
-def _spawn(cluster: Cluster, component: Component, programs: Path) -> int:
+def _spawn(component: Component, programs: Path, logs: Path) -> int:
     program = str(programs / component.program)  # an absolute path of a component's own stays as it is
-    output = (os.POSIX_SPAWN_OPEN, 1, str(log(cluster, component.name)), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    output = (
+        os.POSIX_SPAWN_OPEN,
+        1,
+        str(logs / f"{component.name}.log"),
+        os.O_WRONLY | os.O_CREAT | os.O_APPEND,
+        0o644,
+    )
     environment = os.environ | {"PATH": SYSTEM_PATH}
-    return os.posix_spawn(
+    pid = os.posix_spawn(
         program,
         [component.name, *component.arguments],
         environment,
@@ -121,6 +140,18 @@ def _spawn(cluster: Cluster, component: Component, programs: Path) -> int:
         setsigmask=(),
         file_actions=[output, (os.POSIX_SPAWN_DUP2, 1, 2)],
     )
+    if component.link:
+        _connect(component.link, pid)
+    return pid
+
+
+def _connect(link: network.Link, pid: int) -> None:
+    """A process that gets no link ends after a while, and is started again."""
+    try:
+        network.disconnect(link)  # of one that ended a moment ago
+        network.connect(link, pid)
+    except (OSError, SystemExit) as error:
+        print(error, flush=True)
 
 
 def _record(cluster: Cluster) -> Path:
