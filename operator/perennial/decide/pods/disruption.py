@@ -39,7 +39,8 @@ def _lost(pod: PodView) -> ConditionView | None:
 
 
 def _unreachable(pod: PodView, since: datetime | None) -> str:
-    lost = f"Node {pod.node} of pod {pod.name} does not report{f' since {since:%Y-%m-%dT%H:%M:%SZ}' if since else ''}"
+    duration = f"has been unreachable since {since:%Y-%m-%dT%H:%M:%SZ}" if since else "is unreachable"
+    lost = f"Node {pod.node} of pod {pod.name} {duration}"
     if pod.is_terminating:
         return f"{lost}, and the pod can't end there; repair the node, or run `kubectl delete node {pod.node}`."
     return f"{lost}; Kubernetes deletes the pod after 5 minutes, unless the node reports again."

@@ -119,7 +119,7 @@ STATES = {
     "The node of the pod does not report": StateCase(
         seen(pod("Running", {"running": {}}, conditions=cut_off()), apps=apps(0)),
         reason="NodeLost",
-        message="Node worker-1 of pod p does not report since 2026-03-01T11:59:00Z",
+        message="Node worker-1 of pod p has been unreachable since 2026-03-01T11:59:00Z",
     ),
     "A drain evicts the pod": StateCase(
         seen(

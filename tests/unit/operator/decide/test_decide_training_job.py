@@ -137,8 +137,8 @@ STATES = {
         observe(pod("Running", {"running": {}}, conditions=cut_off()), job=batch_job(), progress=PROGRESS),
         state="Pending",
         reason="NodeLost",
-        message="Node worker-1 of pod p does not report since 2026-03-01T11:59:00Z; Kubernetes deletes the pod after 5 "
-        "minutes, unless the node reports again. Another pod continues",
+        message="Node worker-1 of pod p has been unreachable since 2026-03-01T11:59:00Z; Kubernetes deletes the pod "
+        "after 5 minutes, unless the node reports again. Another pod continues",
     ),
     "A pod that can't end, as its node does not report": StateCase(
         observe(terminating(pod("Running", {"running": {}}, conditions=cut_off())), job=batch_job()),
