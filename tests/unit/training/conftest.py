@@ -92,7 +92,7 @@ class Pod:
 def tiny_job() -> dict[str, Any]:
     return {
         "schema": 1,
-        "job": {"namespace": "demo", "name": "tiny", "uid": "uid-1"},
+        "job": {"namespace": "demo", "name": "tiny", "uid": "uid-1", "fingerprint": "0123456789abcdef"},
         "task": "text-generation",
         "model": {
             "architecture": {
