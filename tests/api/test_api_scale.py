@@ -79,7 +79,7 @@ def test_what_keeps_pods_away_is_told(control_plane: ControlPlane, namespace: st
             story.wait({1: "Accepted"}, serving=1)
             control_plane.kubectl("create", "-n", namespace, "-f", "-", stdin=LIMIT_RANGE)
             story.train(2.5)
-            eventually(lambda: story.status()["servingVersion"] == 2, "v2 is served")
+            story.wait({1: "Accepted", 2: "Accepted"}, serving=2)
         control_plane.kubectl("create", "quota", "pods", "--hard=pods=1", "-n", namespace)
         quota = ("resourcequota", "pods", "-n", namespace)
         eventually(lambda: "hard" in control_plane.get(*quota).get("status", {}), "the quota counts")

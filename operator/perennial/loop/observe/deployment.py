@@ -1,5 +1,6 @@
 """Observes a Deployment: its children, its pods, and the load."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from perennial.api import ModelDeployment
@@ -35,7 +36,7 @@ class DeploymentObserver:
             self._defaults,
             apps=AppsView.of(apps) if apps else None,
             pods=tuple(map(PodView.of, self._cache.pods_of_deployment(POD, at.namespace, at.name))),
-            network_policies=tuple(map(Reference.of, self._cache.owned(at.uid, NETWORK_POLICY))),
+            network_policies=tuple(self._network_policies(at.uid)),
         )
         return replace(
             observed,
@@ -43,6 +44,12 @@ class DeploymentObserver:
             missing=await self._inputs.missing(at.namespace, needs.inputs(deployment, observed)),
             readings=self._reader.readings(queries(deployment), Key.of(deployment)),
         )
+
+    def _network_policies(self, uid: str) -> Iterator[Reference]:
+        """Those that are not being deleted yet."""
+        for manifest in self._cache.owned(uid, NETWORK_POLICY):
+            if "deletionTimestamp" not in manifest["metadata"]:
+                yield Reference.of(manifest)
 
     def _has_turn(self, deployment: ModelDeployment, observed: Observed) -> bool:
         key = Key.of(deployment)
