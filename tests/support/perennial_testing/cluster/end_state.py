@@ -11,7 +11,7 @@ from perennial_testing.cluster.story import Story
 _INCIDENTAL = re.compile(
     r"uid|resourceVersion|generation|managedFields|creationTimestamp|selfLink|generateName|clusterIPs?|"
     r".*[tT]ime|.*At|.*controller-uid|(pod-template|input)-hash|deployment\.kubernetes\.io/revision|"
-    r"uncountedTerminatedPods|perennial\.dev/manifest-hash"
+    r"uncountedTerminatedPods|perennial\.dev/(manifest-hash|pod-spec|pod-template)"
 )
 _REPLICA_SET = re.compile(r'ReplicaSet "[a-z0-9-]+"')
 _POD_FIELDS = (
