@@ -65,7 +65,8 @@ def newest(manifest: Manifest) -> Manifest:
 
 def _language_model(mirror: Mirror, manifest: Manifest, namespace: str, name: str) -> dict[str, Any]:
     version, spec, status = newest(manifest), manifest["spec"], manifest["status"]
-    imports = spec.get("import", {}).get("uri") != status.get("import", {}).get("uri")
+    wanted = spec.get("import", {}).get("uri")
+    imports = wanted is not None and wanted != status.get("import", {}).get("uri")
     # What was suspended, or could not import, from the start has no version; what was so later has.
     if not version or spec.get("suspend") or imports:
         return {}
