@@ -14,6 +14,9 @@ PEER_LOST = 76  # "remote error": another pod of the same training is gone; no f
 BAD_CONFIGURATION = 78
 TERMINATED = 143  # 128 + SIGTERM
 
+# Reason of a failure that says only that the program was told to stop (SIGTERM), and not why.
+STOPPED = "Terminated"
+
 # Another try ends the same way: the Job fails at once.
 FINAL = frozenset({USAGE, BAD_DATA, MISSING_INPUT, BAD_CONFIGURATION})
 # Ends of a process that follow from the end of another one.

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from perennial_contract.exits import TERMINATED, Failure
+from perennial_contract.exits import STOPPED, TERMINATED, Failure
 
 
 class Termination:
@@ -27,5 +27,5 @@ class Termination:
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         if not self._put_off:
-            raise Failure("Terminated", "stopped by SIGTERM; it goes on where it can when started again", TERMINATED)
+            raise Failure(STOPPED, "stopped by SIGTERM; it goes on where it can when started again", TERMINATED)
         self.requested = True

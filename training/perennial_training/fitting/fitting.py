@@ -12,7 +12,7 @@ from transformers import PreTrainedModel, TrainerState
 
 import perennial_networks
 from perennial_contract import cpus
-from perennial_contract.exits import BAD_CONFIGURATION, TERMINATED, Failure
+from perennial_contract.exits import BAD_CONFIGURATION, STOPPED, TERMINATED, Failure
 from perennial_contract.facts import TrainingFacts
 from perennial_contract.job import Job
 from perennial_contract.report import Report
@@ -145,7 +145,7 @@ class Fitting:
             raise batch_size.out_of_memory(f"the GPU's memory is full with {micro} sequences at once") from None
         if termination.requested:
             message = f"stopped by SIGTERM at step {runner.state.global_step}; a checkpoint was saved"
-            raise Failure("Terminated", message, TERMINATED)
+            raise Failure(STOPPED, message, TERMINATED)
         return runner.state
 
     def _part(self, share: int) -> int:

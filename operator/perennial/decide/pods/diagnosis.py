@@ -8,7 +8,7 @@ from typing import Any
 
 from perennial.api.status import CONDITION_REASON
 from perennial.decide.kube import ContainerView, PodView, Termination, Waiting, condition
-from perennial_contract.exits import FAILURE, KIND
+from perennial_contract.exits import FAILURE, KIND, STOPPED
 
 MOUNTING_PATIENCE = timedelta(seconds=30)
 # A volume of the network is attached to another node in one to three minutes, unless a pod holds it where it is.
@@ -47,14 +47,16 @@ def trouble(pod: PodView, now: datetime) -> Trouble | None:
 
 def ended_by_node(pod: PodView) -> Trouble | None:
     """Why the kubelet itself ended the pod, such as an eviction; its containers only show that they were killed."""
-    if pod.phase != "Failed" or not pod.reason or any(map(_told_failure, pod.containers)):
+    if pod.phase != "Failed" or not pod.reason or any(map(_told_cause, pod.containers)):
         return None
     advice = f" {_EVICTION_ADVICE}" if pod.reason == "Evicted" else ""
     return Trouble(_known_reason(pod.reason), f"{sentence(pod.message or pod.reason)}{advice}")
 
 
-def _told_failure(container: ContainerView) -> bool:
-    return container.terminated is not None and message_of(container.terminated, FAILURE) is not None
+def _told_cause(container: ContainerView) -> bool:
+    """Whether the container left a failure of its own; one that was told to stop does not know why."""
+    failure = message_of(container.terminated, FAILURE) if container.terminated else None
+    return failure is not None and failure.get("reason") != STOPPED
 
 
 def sentence(text: str) -> str:

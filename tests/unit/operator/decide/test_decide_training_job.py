@@ -133,6 +133,12 @@ STATES = {
         message="exceeds the total limit of 20Mi. Raise the limit or request that it names, or free the node's disk or "
         "memory. Another pod will be started.",
     ),
+    "A pod that the kubelet ended, and a training that was told to stop": StateCase(
+        observe(pod("Failed", ended(137, SIGTERM), **EVICTED), job=batch_job()),
+        state="Pending",
+        reason="Evicted",
+        message="exceeds the total limit of 20Mi.",
+    ),
     "A pod on a node that does not report trains no more, whatever its phase": StateCase(
         observe(pod("Running", {"running": {}}, conditions=cut_off()), job=batch_job(), progress=PROGRESS),
         state="Pending",
