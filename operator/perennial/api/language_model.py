@@ -14,7 +14,7 @@ from perennial.api.status import Conditions, StatusWithDecisions
 from perennial.api.training import BUILT_IN_MODEL, TASK_RULES, ModelSource, Storage, Training
 from perennial_contract.job import Data, VersionArtifact
 from perennial_contract.job.block import cel, exactly_one
-from perennial_contract.job.storage import BUCKET_CREDENTIALS, WITH_KEYS, Credentials, StorageUri
+from perennial_contract.job.storage import Credentials, StorageUri
 from perennial_contract.result import Artifact, Comparison, Metrics
 from perennial_contract.tasks import TASKS
 
@@ -125,16 +125,13 @@ class Retraining(ApiModel):
     )
 
 
-class Import(ApiModel):
+class Import(Storage):
     """Artifacts in storage that become versions."""
-
-    model_config = cel(BUCKET_CREDENTIALS)
 
     uri: StorageUri = Field(
         description="An artifact, or a folder of artifacts, such as the one of a former object of this name: "
         "pvc://claim/folder or s3://bucket/folder."
     )
-    credentials: Credentials | None = Field(None, description=WITH_KEYS)
 
 
 class Approve(ApiModel):

@@ -5,7 +5,6 @@ from datetime import datetime
 
 from perennial.api import ModelDeployment
 from perennial.api.deployment import Autoscaling, AutoscalingStatus, ModelDeploymentStatus
-from perennial.api.status import Condition
 from perennial.decide import conditions
 from perennial.decide.deployment import update
 from perennial.decide.deployment.autoscaling import Scaling, scale
@@ -24,7 +23,8 @@ def decide(deployment: ModelDeployment, observed: Observed, now: datetime) -> Ou
     verdict = state(deployment, observed, now)
     held = update.is_held(deployment, observed)
     updated = update.up_to_date(observed.defaults.rollout, held=held)
-    status = _status(deployment, observed, verdict, updated, scaling, now)
+    states = _states(deployment, observed, verdict, updated, scaling)
+    status = _status(deployment, observed, states, scaling, now)
     blocked = verdict.reason == "InvalidUri" or (verdict.reason == "InputMissing" and observed.apps is None)
     return Outcome(
         status=status,
@@ -65,8 +65,7 @@ def _scaling(deployment: ModelDeployment, observed: Observed, now: datetime) -> 
 def _status(
     deployment: ModelDeployment,
     observed: Observed,
-    verdict: State,
-    updated: conditions.State,
+    states: list[conditions.State],
     scaling: Scaling | None,
     now: datetime,
 ) -> ModelDeploymentStatus:
@@ -75,7 +74,7 @@ def _status(
     new = [scaling.decision] if scaling and scaling.decision else []
     return ModelDeploymentStatus(
         observed_generation=at.generation,
-        conditions=_conditions(deployment, observed, verdict, updated, scaling, now),
+        conditions=conditions.conditions(states, before.conditions, at.generation, now),
         version=deployment.spec.model.version if rolled_out(deployment, observed) else before.version,
         replicas=apps.replicas if apps else 0,
         ready_replicas=apps.ready_replicas if apps else 0,
@@ -87,14 +86,9 @@ def _status(
     )
 
 
-def _conditions(
-    deployment: ModelDeployment,
-    observed: Observed,
-    verdict: State,
-    updated: conditions.State,
-    scaling: Scaling | None,
-    now: datetime,
-) -> list[Condition]:
+def _states(
+    deployment: ModelDeployment, observed: Observed, verdict: State, updated: conditions.State, scaling: Scaling | None
+) -> list[conditions.State]:
     up, rolling = available(observed), not verdict.ready and not verdict.stalled
     states = [
         *conditions.summary(
@@ -111,7 +105,7 @@ def _conditions(
     ]
     if scaling:
         states += _scaling_state(deployment, observed, scaling)
-    return conditions.conditions(states, deployment.status.conditions, deployment.metadata.generation, now)
+    return states
 
 
 def _scaling_state(deployment: ModelDeployment, observed: Observed, scaling: Scaling) -> list[conditions.State]:

@@ -16,10 +16,10 @@ def mark(ledger: Ledger, observed: Observed, now: datetime) -> Ledger:
 
     A version that is marked is neither promoted nor compared, so that an older one serves, and the next can be trained.
     """
-    message = _absence(observed.deployment) if observed.deployment else None
-    if observed.deployment is None or message is None:
+    deployment = observed.deployment
+    if deployment is None or (message := _absence(deployment)) is None:
         return ledger
-    version = ledger.version(observed.deployment.spec.model.version)
+    version = ledger.version(deployment.spec.model.version)
     if version is None or not version.is_kept:
         return ledger
     return ledger.with_version(version.model_copy(update={"artifact_state": "Missing"})).record(

@@ -19,6 +19,7 @@ from perennial_testing.specs.api_objects import (
     ended,
     language_model,
     metadata,
+    true,
     version,
 )
 
@@ -46,16 +47,12 @@ def told(*artifacts: dict[str, Any], omitted: int = 0) -> dict[str, Any]:
 
 def seen(message: Any = None, *, code: int = 0, conditions: tuple[str, ...] = (), **pod: Any) -> Observed:
     """The Job of the import, and its pod, which ended with this message."""
-    job = {"metadata": {"name": JOB, "uid": "i"}, "status": {"conditions": [_true(name) for name in conditions]}}
+    job = {"metadata": {"name": JOB, "uid": "i"}, "status": {"conditions": [true(name) for name in conditions]}}
     container = {"name": "storage", "image": "training:1", "state": ended(code, message)}
     status = {"phase": "Running", "containerStatuses": [container] if message or code else []} | pod
     manifest = {"metadata": {"name": "p", "creationTimestamp": "2026-03-01T11:59:00Z"}, "status": status}
     pods = (PodView.of(manifest),) if message or code or pod else ()
     return Observed(DEFAULTS, storage_jobs={JOB: StorageJob(JobView.of(job), pods)})
-
-
-def _true(name: str) -> dict[str, str]:
-    return {"type": name, "status": "True"}
 
 
 def kinds(outcome: Outcome) -> list[str]:
